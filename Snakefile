@@ -1,0 +1,61 @@
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+if not workflow.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/models.smk"
+include: "rules/prepare.smk"
+include: "rules/embed.smk"
+include: "rules/fuse.smk"
+include: "rules/split.smk"
+include: "rules/train.smk"
+include: "rules/evaluate.smk"
+include: "rules/predict.smk"
+include: "rules/export.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+    embed,
+    train,
+    evaluate,
+    predict,
+    export,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report.output,
+        exported_files(),
+
+
+rule embed:
+    input:
+        all_embeddings(),
+
+
+rule train:
+    input:
+        classifiers(),
+
+
+rule evaluate:
+    input:
+        evaluations(),
+
+
+rule predict:
+    input:
+        predictions(),
+
+
+rule export:
+    input:
+        exported_files(),

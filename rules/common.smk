@@ -1,0 +1,294 @@
+"""What the rules ask of the settings: names of files, flags of scripts. Plain functions, no rule."""
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+from seqloom.encoders.registry import ENGINE_VERSION
+from seqloom.errors import InputError
+from seqloom.settings import DEMO_FOLDER, WHOLE, load_settings
+from snakemake.exceptions import WorkflowError
+
+# Scripts are called by name, with the Python that runs Snakemake, activated or not.
+shell.prefix(
+    f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:"
+    f"{shlex.quote(str(Path(workflow.basedir) / 'workflow' / 'scripts'))}:$PATH; set -euo pipefail; "
+)
+
+try:
+    SETTINGS = load_settings(config)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+
+def one_of(names):
+    """A wildcard constraint that admits these names only; nothing if there is none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+wildcard_constraints:
+    sample=one_of(SETTINGS.samples),
+    cut=one_of([*SETTINGS["cuts"], WHOLE]),
+    backend=one_of(SETTINGS.backends),
+    fusion=one_of(SETTINGS["fusions"]),
+    experiment=one_of(SETTINGS["experiments"]),
+    shard=r"\d{4}-of-\d{4}",
+
+
+def flags(settings):
+    """`{"max_frames": 5}` as `--max-frames 5`; a None is left out."""
+    words = []
+    for key, value in settings.items():
+        if value is not None:
+            values = value if isinstance(value, list) else [value]
+            words += [f"--{key.replace('_', '-')}", *map(str, values)]
+    return shlex.join(words)
+
+
+def sample_row(wildcards):
+    return SETTINGS.samples[wildcards.sample]
+
+
+def cut_flags(wildcards):
+    """How this cut reads this sample."""
+    return flags(SETTINGS["cuts"][wildcards.cut] | {"genetic_code": sample_row(wildcards).genetic_code})
+
+
+def experiment_of(wildcards):
+    return SETTINGS["experiments"][wildcards.experiment]
+
+
+def weights_of(wildcards):
+    """What names the weights of a backend: a change of it, and nothing else about them, rebuilds."""
+    local = SETTINGS["models"].get(wildcards.backend)
+    return local.get("sha256", local["local"]) if local else SETTINGS.backends[wildcards.backend].weights
+
+
+def demo_sequences(wildcards):
+    """What the tokenizer of a demo model is trained on; nothing for a published model."""
+    if not SETTINGS.backends[wildcards.backend].demo:
+        return []
+    return expand(DEMO_FOLDER + "{sample}.fa.gz", sample=["viral", "bacteria", "fungi"])
+
+
+def model_flags(wildcards, input):
+    """Where fetch_model.py takes the weights from."""
+    return flags(SETTINGS["models"].get(wildcards.backend, {}) | {"demo_sequences": list(input) or None})
+
+
+def plan_flags(wildcards):
+    """How the windows of a sample are counted and chosen."""
+    if wildcards.cut == WHOLE:
+        return "--whole"
+    chosen = {"max_frames": sample_row(wildcards).max_frames, "seed": SETTINGS["seed"]}
+    return f"{cut_flags(wildcards)} {flags(chosen)}"
+
+
+def shard_letters(wildcards):
+    """The sequences of a shard that a backend reads."""
+    suffix = "fna" if SETTINGS.backends[wildcards.backend].molecule == "dna" else "faa"
+    return f"results/shards/{{cut}}/{{sample}}/{{shard}}.{suffix}"
+
+
+def shard_files(template, cut, samples, **names):
+    """One path per shard of the samples, in the order of the sheet."""
+    return [
+        template.format(cut=cut, sample=sample, shard=shard, **names)
+        for sample in samples
+        for shard in SETTINGS.shards(cut, sample)
+    ]
+
+
+def frame_tables(cut, samples):
+    return shard_files("results/shards/{cut}/{sample}/{shard}.parquet", cut, samples)
+
+
+def embeddings(backend, cut, samples):
+    return shard_files(
+        "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors", cut, samples, backend=backend
+    )
+
+
+def fused(fusion, cut, samples):
+    return shard_files(
+        "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors", cut, samples, fusion=fusion
+    )
+
+
+def training_inputs(wildcards):
+    """Split, frame tables and fused matrices of an experiment, each list in the same order."""
+    experiment = experiment_of(wildcards)
+    labeled = SETTINGS.labeled()
+    return {
+        "split": f"results/splits/{wildcards.experiment}.parquet",
+        "frames": frame_tables(experiment["cut"], labeled),
+        "fused": fused(experiment["fusion"], experiment["cut"], labeled),
+    }
+
+
+def training_inputs_of_baseline(wildcards):
+    """Split, frame tables and nucleotides of an experiment: no embedding."""
+    cut, labeled = experiment_of(wildcards)["cut"], SETTINGS.labeled()
+    return {
+        "split": f"results/splits/{wildcards.experiment}.parquet",
+        "frames": frame_tables(cut, labeled),
+        "dna": shard_files("results/shards/{cut}/{sample}/{shard}.fna", cut, labeled),
+    }
+
+
+def split_inputs(wildcards):
+    cut = experiment_of(wildcards)["cut"]
+    labeled = SETTINGS.labeled()
+    return {
+        "plans": expand("results/plans/{cut}/{sample}.parquet", cut=cut, sample=labeled),
+        "contigs": expand("results/contigs/{sample}.tsv", sample=labeled),
+        "genomes": expand("results/genomes/{sample}.fa.gz", sample=labeled),
+        "groups": [SETTINGS.samples[s].groups for s in labeled if SETTINGS.samples[s].groups],
+    }
+
+
+def labeled_samples():
+    """The labeled rows of the sheet as JSON, for split.py."""
+    rows = [SETTINGS.samples[name] for name in SETTINGS.labeled()]
+    return json.dumps(
+        [
+            {"sample": r.name, "label": r.label, "category": r.category, "groups": r.groups}
+            for r in rows
+        ]
+    )
+
+
+def prediction_inputs(wildcards):
+    """Frames and fused matrices of the query sample, as the experiment reads them."""
+    experiment = experiment_of(wildcards)
+    cut, sample = experiment["cut"], [wildcards.sample]
+    return {
+        "plan": f"results/plans/{cut}/{wildcards.sample}.parquet",
+        "frames": frame_tables(cut, sample),
+        "fused": fused(experiment["fusion"], cut, sample),
+    }
+
+
+def cuts_and_backends():
+    """Every (cut, backend) that an experiment uses."""
+    return sorted(
+        {
+            (experiment["cut"], backend)
+            for experiment in SETTINGS["experiments"].values()
+            for backend in SETTINGS["fusions"][experiment["fusion"]]
+        }
+    )
+
+
+def all_matrices():
+    """(backend, cut, sample) of everything that is embedded."""
+    dna = [(b, c, s) for c, b in cuts_and_backends() for s in SETTINGS.of_molecule("dna")]
+    proteins = [
+        (b, WHOLE, s) for b in SETTINGS["protein_backends"] for s in SETTINGS.of_molecule("protein")
+    ]
+    return dna + proteins
+
+
+def all_embeddings():
+    return [path for b, c, s in all_matrices() for path in embeddings(b, c, [s])]
+
+
+def classifiers():
+    return expand("results/classifiers/{experiment}/classifier.json", experiment=SETTINGS["experiments"])
+
+
+def evaluations():
+    names = SETTINGS["experiments"]
+    if not names:
+        return []
+    return [
+        *expand("results/evaluation/{experiment}/metrics.json", experiment=names),
+        "results/comparison/comparison.tsv",
+    ]
+
+
+def predictions():
+    return expand(
+        "results/predictions/{experiment}/{sample}/summary.json",
+        experiment=SETTINGS["predict"]["experiments"],
+        sample=SETTINGS.queries(),
+    )
+
+
+def legacy_cuts_and_fusions():
+    """Experiments whose fusion is one DNA and one protein backend, in that order, as VirNucPro's was."""
+    return sorted(
+        {
+            (e["cut"], e["fusion"])
+            for e in SETTINGS["experiments"].values()
+            if [SETTINGS.backends[b].molecule for b in SETTINGS["fusions"][e["fusion"]]]
+            == ["dna", "protein"]
+        }
+    )
+
+
+def exported_files():
+    paths = []
+    if "npy" in SETTINGS["export"]:
+        paths += [f"results/export/npy/{b}/{c}/{s}.npy" for b, c, s in all_matrices()]
+    if "hdf5" in SETTINGS["export"]:
+        paths += [f"results/export/hdf5/{b}/{c}/{s}.h5" for b, c, s in all_matrices()]
+    if "virnucpro" in SETTINGS["export"]:
+        paths += [
+            f"results/export/virnucpro/{f}/{c}/{s}_merged.pt"
+            for c, f in legacy_cuts_and_fusions()
+            for s in SETTINGS.of_molecule("dna")
+        ]
+    return paths
+
+
+def matrix_inputs(wildcards):
+    """Frame tables and embeddings of one sample, shard by shard."""
+    return {
+        "frames": frame_tables(wildcards.cut, [wildcards.sample]),
+        "embeddings": embeddings(wildcards.backend, wildcards.cut, [wildcards.sample]),
+    }
+
+
+def legacy_inputs(wildcards):
+    """What the legacy export joins: both embeddings and their fusion."""
+    cut, sample = wildcards.cut, [wildcards.sample]
+    dna, protein = SETTINGS["fusions"][wildcards.fusion]
+    return {
+        "frames": frame_tables(cut, sample),
+        "dna": embeddings(dna, cut, sample),
+        "protein": embeddings(protein, cut, sample),
+        "fused": fused(wildcards.fusion, cut, sample),
+    }
+
+
+def report_inputs(wildcards):
+    """What the report shows beside evaluations and predictions."""
+    names = SETTINGS["experiments"]
+    return {
+        "contigs": expand("results/contigs/{sample}.json", sample=SETTINGS.samples),
+        "audits": expand("results/splits/{experiment}.audit.tsv", experiment=names),
+        "classifiers": classifiers(),
+    }
+
+
+def report_flags():
+    """The folders and files the report reads; what the config does not ask for is left out."""
+    names, inputs = list(SETTINGS["experiments"]), report_inputs(None)
+    comparison = "results/comparison/comparison"
+    return flags(
+        {
+            "evaluations": [f"results/evaluation/{n}" for n in names] or None,
+            "classifiers": [f"results/classifiers/{n}" for n in names] or None,
+            "comparison": f"{comparison}.tsv" if names else None,
+            "figure": f"{comparison}.svg" if names else None,
+            "predictions": [os.path.dirname(path) for path in predictions()] or None,
+            "contigs": inputs["contigs"],
+            "audits": inputs["audits"] or None,
+            "settings": json.dumps(SETTINGS.values),
+        }
+    )

@@ -1,0 +1,34 @@
+rule embed_shard:
+    """Embed the records of one shard with one backend, on one leased GPU or on the CPU."""
+    input:
+        table="results/shards/{cut}/{sample}/{shard}.parquet",
+        letters=shard_letters,
+        # The same weights fetched again change nothing; other weights change a param.
+        config=ancient("models/{backend}/config.json"),
+        weights=ancient("models/{backend}/model.safetensors"),
+        tokenizer=ancient("models/{backend}/tokenizer.json"),
+        card=ancient("models/{backend}/model.json"),
+    output:
+        "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors",
+    log:
+        "logs/embed/{backend}/{cut}/{sample}/{shard}.log",
+    benchmark:
+        "results/benchmarks/embed/{backend}/{cut}/{sample}/{shard}.tsv"
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        weights=weights_of,
+        engine=ENGINE_VERSION,
+        dtype=SETTINGS["embed"]["dtype"],
+        store=SETTINGS["embed"]["store"],
+        prefix=subpath(input.table, strip_suffix=".parquet"),
+    threads: SETTINGS["embed"]["threads"]
+    resources:
+        gpu=1,
+        nodes=1,
+        mem_mb=lambda wildcards, input, attempt: (6000 + 2 * input.size_mb) * attempt,
+        runtime=lambda wildcards, input, attempt: 120 * attempt,
+    shell:
+        "gpu_lease.py --gpus {resources.gpu} -- embed.py --model models/{wildcards.backend}"
+        " --shard {params.prefix} --dtype {params.dtype} --store {params.store}"
+        " --threads {threads} --out {output} 2> {log}"

@@ -1,0 +1,67 @@
+rule evaluate_classifier:
+    """Read the test part once: metrics for frames, windows and contigs."""
+    input:
+        unpack(training_inputs),
+        weights="results/classifiers/{experiment}/classifier.safetensors",
+        card="results/classifiers/{experiment}/classifier.json",
+    output:
+        metrics="results/evaluation/{experiment}/metrics.json",
+        predictions="results/evaluation/{experiment}/predictions.parquet",
+        roc="results/evaluation/{experiment}/roc.svg",
+        calibration="results/evaluation/{experiment}/calibration.svg",
+    log:
+        "logs/evaluate/{experiment}.log",
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        classifier=subpath(input.card, parent=True),
+        folder=subpath(output.metrics, parent=True),
+    threads: SETTINGS["embed"]["threads"]
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (3000 + 3 * input.size_mb) * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    shell:
+        "evaluate.py --classifier {params.classifier} --split {input.split} --frames {input.frames}"
+        " --fused {input.fused} --threads {threads} --out {params.folder} 2> {log}"
+
+
+rule baseline:
+    """A 4-mer classifier on the same frames and the same split: what the language models must beat."""
+    input:
+        unpack(training_inputs_of_baseline),
+    output:
+        "results/evaluation/{experiment}/baseline.json",
+    log:
+        "logs/baseline/{experiment}.log",
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        seed=SETTINGS["seed"],
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (3000 + 8 * input.size_mb) * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    shell:
+        "baseline.py --experiment {wildcards.experiment} --split {input.split}"
+        " --frames {input.frames} --seed {params.seed} --out {output} 2> {log}"
+
+
+rule compare:
+    """All experiments and baselines in one table and one figure."""
+    input:
+        expand(
+            "results/evaluation/{experiment}/{file}",
+            experiment=SETTINGS["experiments"],
+            file=["metrics.json", "baseline.json"],
+        ),
+    output:
+        table="results/comparison/comparison.tsv",
+        figure="results/comparison/comparison.svg",
+    log:
+        "logs/compare.log",
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        folders=expand("results/evaluation/{experiment}", experiment=SETTINGS["experiments"]),
+    shell:
+        "compare.py --evaluations {params.folders} --out {output.table} --figure {output.figure}"
+        " 2> {log}"

@@ -1,0 +1,57 @@
+rule export_npy:
+    """One matrix per sample and backend for numpy, with its ids."""
+    input:
+        unpack(matrix_inputs),
+    output:
+        matrix="results/export/npy/{backend}/{cut}/{sample}.npy",
+        ids="results/export/npy/{backend}/{cut}/{sample}.ids.txt",
+    log:
+        "logs/export/npy/{backend}/{cut}/{sample}.log",
+    conda:
+        "../envs/seqloom.yaml"
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
+    shell:
+        "export.py npy --frames {input.frames} --embeddings {input.embeddings}"
+        " --out {output.matrix} 2> {log}"
+
+
+rule export_hdf5:
+    """One matrix per sample and backend for HDF5 readers, with its ids."""
+    input:
+        unpack(matrix_inputs),
+    output:
+        "results/export/hdf5/{backend}/{cut}/{sample}.h5",
+    log:
+        "logs/export/hdf5/{backend}/{cut}/{sample}.log",
+    conda:
+        "../envs/seqloom.yaml"
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
+    shell:
+        "export.py hdf5 --frames {input.frames} --embeddings {input.embeddings}"
+        " --out {output} 2> {log}"
+
+
+rule export_virnucpro:
+    """The files VirNucPro would have written, for programs that read those."""
+    input:
+        unpack(legacy_inputs),
+    output:
+        dna="results/export/virnucpro/{fusion}/{cut}/{sample}_DNABERT_S.pt",
+        protein="results/export/virnucpro/{fusion}/{cut}/{sample}_ESM.pt",
+        merged="results/export/virnucpro/{fusion}/{cut}/{sample}_merged.pt",
+    wildcard_constraints:
+        sample=one_of(SETTINGS.of_molecule("dna")),
+    log:
+        "logs/export/virnucpro/{fusion}/{cut}/{sample}.log",
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        label=lambda wildcards: flags({"label": sample_row(wildcards).label}),
+        prefix=subpath(output.merged, strip_suffix="_merged.pt"),
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (2000 + 20 * input.size_mb) * attempt,
+    shell:
+        "export.py virnucpro --frames {input.frames} --dna {input.dna} --protein {input.protein}"
+        " --fused {input.fused} {params.label} --out {params.prefix} 2> {log}"

@@ -1,0 +1,20 @@
+rule fuse:
+    """Put the embeddings of one shard side by side."""
+    input:
+        table="results/shards/{cut}/{sample}/{shard}.parquet",
+        embeddings=lambda wildcards: expand(
+            "results/embeddings/{backend}/{{cut}}/{{sample}}/{{shard}}.safetensors",
+            backend=SETTINGS["fusions"][wildcards.fusion],
+        ),
+    output:
+        "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors",
+    log:
+        "logs/fuse/{fusion}/{cut}/{sample}/{shard}.log",
+    conda:
+        "../envs/seqloom.yaml"
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (1000 + 3 * input.size_mb) * attempt,
+        runtime=lambda wildcards, attempt: 20 * attempt,
+    shell:
+        "fuse.py --fusion {wildcards.fusion} --frames {input.table}"
+        " --embeddings {input.embeddings} --out {output} 2> {log}"

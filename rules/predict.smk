@@ -1,0 +1,39 @@
+rule predict_sample:
+    """Call the contigs of a query sample with one experiment's classifier."""
+    input:
+        unpack(prediction_inputs),
+        weights="results/classifiers/{experiment}/classifier.safetensors",
+        card="results/classifiers/{experiment}/classifier.json",
+        contigs="results/contigs/{sample}.tsv",
+        genome="results/genomes/{sample}.fa.gz",
+        fai="results/genomes/{sample}.fa.gz.fai",
+        gzi="results/genomes/{sample}.fa.gz.gzi",
+    output:
+        contigs="results/predictions/{experiment}/{sample}/contigs.tsv",
+        windows="results/predictions/{experiment}/{sample}/windows.parquet",
+        gff="results/predictions/{experiment}/{sample}/regions.gff3",
+        bed="results/predictions/{experiment}/{sample}/regions.bed",
+        fasta="results/predictions/{experiment}/{sample}/viral.fna.gz",
+        card="results/predictions/{experiment}/{sample}/summary.json",
+    wildcard_constraints:
+        sample=one_of(SETTINGS.queries()),
+    log:
+        "logs/predict/{experiment}/{sample}.log",
+    benchmark:
+        "results/benchmarks/predict/{experiment}/{sample}.tsv"
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        classifier=subpath(input.card, parent=True),
+        folder=subpath(output.card, parent=True),
+        threshold=SETTINGS["predict"]["threshold"],
+        min_windows=SETTINGS["predict"]["min_windows"],
+    threads: SETTINGS["embed"]["threads"]
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (3000 + 3 * input.size_mb) * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    shell:
+        "predict.py --classifier {params.classifier} --sample {wildcards.sample}"
+        " --contigs {input.contigs} --plan {input.plan} --genome {input.genome}"
+        " --frames {input.frames} --fused {input.fused} --threshold {params.threshold}"
+        " --min-windows {params.min_windows} --threads {threads} --out {params.folder} 2> {log}"

@@ -1,0 +1,131 @@
+if SETTINGS["simulate"]:
+
+    rule simulate:
+        """Write the demo genomes, their annotation and the query contigs from a seed."""
+        output:
+            expand(
+                DEMO_FOLDER + "{sample}.{kind}",
+                sample=["viral", "bacteria", "fungi"],
+                kind=["fa.gz", "gff3.gz", "gbff.gz", "groups.tsv"],
+            ),
+            query=DEMO_FOLDER + "query.fa.gz",
+            truth=DEMO_FOLDER + "query.truth.tsv",
+            proteins=DEMO_FOLDER + "proteins.faa",
+        log:
+            "logs/simulate.log",
+        conda:
+            "../envs/seqloom.yaml"
+        params:
+            seed=SETTINGS["simulate"]["seed"],
+        shell:
+            "simulate.py --seed {params.seed} --out resources/demo 2> {log}"
+
+
+rule index:
+    """Check a sample record by record; store it as indexed bgzip with one row per contig."""
+    input:
+        fasta=lambda wildcards: sample_row(wildcards).fasta,
+    output:
+        genome="results/genomes/{sample}.fa.gz",
+        fai="results/genomes/{sample}.fa.gz.fai",
+        gzi="results/genomes/{sample}.fa.gz.gzi",
+        contigs="results/contigs/{sample}.tsv",
+        card="results/contigs/{sample}.json",
+    log:
+        "logs/index/{sample}.log",
+    benchmark:
+        "results/benchmarks/index/{sample}.tsv"
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        molecule=lambda wildcards: sample_row(wildcards).molecule,
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
+        runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 100) * attempt,
+    shell:
+        "index.py --sample {wildcards.sample} --molecule {params.molecule} --fasta {input.fasta:q}"
+        " --genome {output.genome} --contigs {output.contigs} 2> {log}"
+
+
+rule plan:
+    """Count the windows and frames of every contig under a cut, and choose those that are read."""
+    input:
+        genome="results/genomes/{sample}.fa.gz",
+        fai="results/genomes/{sample}.fa.gz.fai",
+        gzi="results/genomes/{sample}.fa.gz.gzi",
+        contigs="results/contigs/{sample}.tsv",
+    output:
+        "results/plans/{cut}/{sample}.parquet",
+    log:
+        "logs/plan/{cut}/{sample}.log",
+    benchmark:
+        "results/benchmarks/plan/{cut}/{sample}.tsv"
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        cut=plan_flags,
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
+        runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 20) * attempt,
+    shell:
+        "plan.py --contigs {input.contigs} --genome {input.genome} {params.cut} --out {output} 2> {log}"
+
+
+rule frames:
+    """Read one shard's windows of a DNA sample in six frames."""
+    input:
+        genome="results/genomes/{sample}.fa.gz",
+        fai="results/genomes/{sample}.fa.gz.fai",
+        gzi="results/genomes/{sample}.fa.gz.gzi",
+        plan="results/plans/{cut}/{sample}.parquet",
+    output:
+        table="results/shards/{cut}/{sample}/{shard}.parquet",
+        dna="results/shards/{cut}/{sample}/{shard}.fna",
+        protein="results/shards/{cut}/{sample}/{shard}.faa",
+    wildcard_constraints:
+        sample=one_of(SETTINGS.of_molecule("dna")),
+    log:
+        "logs/frames/{cut}/{sample}/{shard}.log",
+    benchmark:
+        "results/benchmarks/frames/{cut}/{sample}/{shard}.tsv"
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        cut=cut_flags,
+        seed=SETTINGS["seed"],
+        prefix=subpath(output.table, strip_suffix=".parquet"),
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    shell:
+        "frames.py --genome {input.genome} --plan {input.plan} --sample {wildcards.sample}"
+        " --cut-name {wildcards.cut} {params.cut} --seed {params.seed} --shard {wildcards.shard}"
+        " --out {params.prefix} 2> {log}"
+
+
+rule proteins:
+    """Take one shard's proteins of a protein sample, whole."""
+    input:
+        genome="results/genomes/{sample}.fa.gz",
+        fai="results/genomes/{sample}.fa.gz.fai",
+        gzi="results/genomes/{sample}.fa.gz.gzi",
+        plan=f"results/plans/{WHOLE}/{{sample}}.parquet",
+    output:
+        table=f"results/shards/{WHOLE}/{{sample}}/{{shard}}.parquet",
+        protein=f"results/shards/{WHOLE}/{{sample}}/{{shard}}.faa",
+    wildcard_constraints:
+        sample=one_of(SETTINGS.of_molecule("protein")),
+    log:
+        "logs/proteins/{sample}/{shard}.log",
+    benchmark:
+        "results/benchmarks/proteins/{sample}/{shard}.tsv"
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        prefix=subpath(output.table, strip_suffix=".parquet"),
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    shell:
+        "proteins.py --genome {input.genome} --plan {input.plan} --sample {wildcards.sample}"
+        " --shard {wildcards.shard} --out {params.prefix} 2> {log}"

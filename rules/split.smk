@@ -1,0 +1,22 @@
+rule split:
+    """Divide the labeled contigs by groups into train, validation and test, and audit for leaks."""
+    input:
+        unpack(split_inputs),
+    output:
+        table="results/splits/{experiment}.parquet",
+        audit="results/splits/{experiment}.audit.tsv",
+    log:
+        "logs/split/{experiment}.log",
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        samples=labeled_samples(),
+        recipe=lambda wildcards: flags(experiment_of(wildcards)["split"]),
+        seed=SETTINGS["seed"],
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (2000 + 4 * input.size_mb) * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    shell:
+        "split.py --experiment {wildcards.experiment} --samples {params.samples:q}"
+        " --plans {input.plans} --contigs {input.contigs} --genomes {input.genomes}"
+        " {params.recipe} --seed {params.seed} --out {output.table} --audit {output.audit} 2> {log}"

@@ -1,0 +1,29 @@
+rule train_classifier:
+    """Train one experiment's classifier; validation chooses the epoch and the calibration."""
+    input:
+        unpack(training_inputs),
+    output:
+        weights="results/classifiers/{experiment}/classifier.safetensors",
+        card="results/classifiers/{experiment}/classifier.json",
+        history="results/classifiers/{experiment}/history.tsv",
+        model_card="results/classifiers/{experiment}/model_card.md",
+    log:
+        "logs/train/{experiment}.log",
+    benchmark:
+        "results/benchmarks/train/{experiment}.tsv"
+    conda:
+        "../envs/seqloom.yaml"
+    params:
+        recipe=lambda wildcards: flags(experiment_of(wildcards)["train"]),
+        seed=SETTINGS["seed"],
+        folder=subpath(output.card, parent=True),
+    threads: SETTINGS["embed"]["threads"]
+    resources:
+        gpu=1,
+        nodes=1,
+        mem_mb=lambda wildcards, input, attempt: (4000 + 3 * input.size_mb) * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    shell:
+        "gpu_lease.py --gpus {resources.gpu} -- train.py --experiment {wildcards.experiment}"
+        " --split {input.split} --frames {input.frames} --fused {input.fused} {params.recipe}"
+        " --seed {params.seed} --threads {threads} --out {params.folder} 2> {log}"

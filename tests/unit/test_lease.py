@@ -1,0 +1,100 @@
+"""The lease with real processes: they are killed, they crowd, they ask for two."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seqloom.errors import InputError
+from seqloom.lease import devices, lease
+
+LEASE = Path(__file__).parents[2] / "workflow" / "scripts" / "gpu_lease.py"
+SHOW = "import os; print(os.environ.get('CUDA_VISIBLE_DEVICES'))"
+# Appends "+GPU" on entry and "-GPU" on exit to the file named last.
+WORK = """
+import os, sys, time
+gpu = os.environ["CUDA_VISIBLE_DEVICES"]
+def note(sign):
+    with open(sys.argv[1], "a") as file:
+        file.write("".join(f"{sign}{g}\\n" for g in gpu.split(",")))
+note("+"); time.sleep(0.3); note("-")
+"""
+
+
+def environment(tmp_path, pool, **more):
+    kept = {k: v for k, v in os.environ.items() if k not in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")}
+    return kept | {"SEQLOOM_GPUS": pool, "SEQLOOM_LEASES": str(tmp_path / "leases")} | more
+
+
+def start(env, code, *arguments, gpus=1):
+    command = [sys.executable, str(LEASE), "--gpus", str(gpus), "--", sys.executable, "-c", code]
+    return subprocess.Popen(
+        [*command, *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_a_job_gets_one_device_of_the_pool(tmp_path):
+    job = start(environment(tmp_path, "a,b"), SHOW)
+    assert job.communicate()[0].strip() in {"a", "b"}
+
+
+def test_no_device_is_ever_shared(tmp_path):
+    notes = tmp_path / "notes"
+    env = environment(tmp_path, "a,b")
+    jobs = [start(env, WORK, str(notes), gpus=1 + (i % 3 == 0)) for i in range(9)]
+    for job in jobs:
+        assert job.wait(60) == 0, job.stderr.read()
+    busy = set()
+    for note in notes.read_text().split():
+        if note[0] == "+":
+            assert note[1:] not in busy, "two jobs on one device"
+            busy.add(note[1:])
+        else:
+            busy.remove(note[1:])
+    assert not busy
+
+
+def test_a_killed_job_frees_its_device(tmp_path):
+    env = environment(tmp_path, "a")
+    first = start(env, "import time; print('up', flush=True); time.sleep(600)")
+    assert first.stdout.readline() == "up\n"
+    second = start(env, SHOW)
+    time.sleep(1.5)
+    assert second.poll() is None, "the second job must wait for the only device"
+    first.send_signal(signal.SIGKILL)
+    assert second.communicate(timeout=30)[0].strip() == "a"
+    first.wait()
+
+
+def test_the_exit_code_is_the_command_s(tmp_path):
+    assert start(environment(tmp_path, "a"), "raise SystemExit(7)").wait() == 7
+
+
+def test_without_a_gpu_the_command_runs_on_the_cpu(tmp_path):
+    assert start(environment(tmp_path, ""), SHOW).communicate()[0].strip() == "None"
+
+
+def test_an_allocation_of_the_scheduler_is_left_alone(tmp_path):
+    env = environment(tmp_path, "a,b", SLURM_JOB_ID="1", CUDA_VISIBLE_DEVICES="1")
+    assert start(env, SHOW).communicate()[0].strip() == "1"
+    assert not (tmp_path / "leases").exists()
+
+
+def test_inside_a_larger_allocation_devices_are_leased(tmp_path):
+    env = environment(tmp_path, "a,b,c", SLURM_JOB_ID="1", CUDA_VISIBLE_DEVICES="1,2")
+    assert start(env, SHOW).communicate()[0].strip() in {"b", "c"}
+
+
+def test_an_index_and_a_uuid_are_the_same_device():
+    pool = {"SEQLOOM_GPUS": "GPU-x,GPU-y"}
+    assert devices(pool | {"CUDA_VISIBLE_DEVICES": "1"}) == ["GPU-y"]
+    assert devices(pool | {"CUDA_VISIBLE_DEVICES": "GPU-y"}) == ["GPU-y"]
+
+
+def test_more_than_there_are_is_refused():
+    with pytest.raises(InputError, match="2 GPUs are asked for and 1 are there"):
+        lease(2, {"SEQLOOM_GPUS": "a"})

@@ -1,0 +1,63 @@
+import numpy as np
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqloom.scores import calibrated, contig_scores, window_scores
+
+FRAMES = pd.DataFrame(
+    {
+        "sample": ["s", "s", "s", "s", "t"],
+        "contig": ["b", "b", "b", "a", "b"],
+        "window": [1, 1, 3, 1, 1],
+        "logit": [1.0, 3.0, 5.0, -1.0, -7.0],
+    }
+)
+
+
+def test_windows_are_means_of_their_frames_in_order_of_appearance():
+    windows = window_scores(FRAMES[FRAMES["sample"] == "s"])
+    assert windows.to_dict("list") == {
+        "contig": ["b", "b", "a"],
+        "window": [1, 3, 1],
+        "frames": [2, 1, 1],
+        "logit": [2.0, 5.0, -1.0],
+    }
+
+
+def test_contigs_are_means_of_their_windows_not_of_their_frames():
+    contigs = contig_scores(window_scores(FRAMES[FRAMES["sample"] == "s"]))
+    assert contigs.to_dict("list") == {
+        "contig": ["b", "a"],
+        "scored_windows": [2, 1],
+        "logit": [3.5, -1.0],
+    }
+
+
+def test_contigs_of_the_same_name_in_two_samples_stay_apart():
+    keys = ["sample", "contig"]
+    contigs = contig_scores(window_scores(FRAMES, keys), keys)
+    assert contigs["logit"].tolist() == [3.5, -1.0, -7.0]
+    assert contigs["sample"].tolist() == ["s", "s", "t"]
+
+
+def test_no_frames_give_no_rows():
+    empty = window_scores(FRAMES.iloc[:0])
+    assert len(empty) == 0
+    assert list(contig_scores(empty)) == ["contig", "scored_windows", "logit"]
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=2), st.floats(0.01, 100), st.floats(-100, 100)
+)
+def test_calibration_never_changes_the_order_and_never_overflows(logits, slope, intercept):
+    ordered = np.sort(logits)
+    with np.errstate(over="raise", invalid="raise"):
+        probability = calibrated(ordered, {"slope": slope, "intercept": intercept})
+    assert np.all(np.diff(probability) >= 0)
+    assert np.all((probability >= 0) & (probability <= 1))
+
+
+def test_identity_calibration_is_the_sigmoid():
+    probability = calibrated(np.array([0.0, np.log(3.0)]), {"slope": 1.0, "intercept": 0.0})
+    np.testing.assert_allclose(probability, [0.5, 0.75])

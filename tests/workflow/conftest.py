@@ -1,0 +1,116 @@
+"""A copy of the repository with a small configuration, run once for all tests of this folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+NOT_COPIED = shutil.ignore_patterns(
+    ".*", "__pycache__", "results", "logs", "models", "work", "demo", "benchmarks", "tests"
+)
+
+# The demo made smaller: fewer frames, shorter training, and a second cut beside the first.
+SAMPLES = """\
+sample	fasta	label	category	groups	genetic_code	max_frames	bases
+viral	resources/demo/viral.fa.gz	viral		resources/demo/viral.groups.tsv	11	60	67500
+bacteria	resources/demo/bacteria.fa.gz	host	bacteria	resources/demo/bacteria.groups.tsv	11	60	64000
+query	resources/demo/query.fa.gz				11	80	40000
+"""
+RECIPE = {"optimizer": "adamw", "lr": 0.0005, "max_epochs": 3}
+CONFIG = {
+    "samples": "samples.tsv",
+    "simulate": {"seed": 1},
+    "cuts": {"w300": {"window": 300}, "w150": {"window": 150}},
+    "fusions": {"both": ["demo_dnabert_s", "demo_esm2"], "dna": ["demo_dnabert_s"]},
+    "experiments": {
+        "long": {"cut": "w300", "fusion": "both", "train": RECIPE},
+        "short": {"cut": "w150", "fusion": "dna", "train": RECIPE},
+    },
+    "predict": {"experiments": ["long"]},
+    "export": ["npy", "virnucpro"],
+    "embed": {"threads": 1, "shard_bases": 10000},
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with the workflow in it."""
+
+    folder: Path
+
+    def configure(self, **changes: object) -> None:
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG | changes))
+
+    def command(self, *arguments: str) -> list[str]:
+        profile = ["--profile", "profiles/ci", "--configfile", "config.yaml"]
+        return [sys.executable, "-m", "snakemake", *profile, *arguments]
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> str:
+        """Run to the end and return the output; a failure is the test's failure."""
+        done = self.snakemake(*arguments)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """The jobs of a dry-run: how many of each rule."""
+        lines = self.run("-n", "--quiet", "rules", *arguments).splitlines()
+        cells = [line.split() for line in lines]
+        counts = [c for c in cells if len(c) == 2 and c[1].isdigit()]
+        return {name: int(count) for name, count in counts if name not in ("all", "total")}
+
+    def results(self) -> dict[str, bytes]:
+        """Every result, by path; logs and timings are not results."""
+        root = self.folder / "results"
+        files = [path for path in root.rglob("*") if path.is_file()]
+        return {
+            str(path.relative_to(root)): path.read_bytes()
+            for path in files
+            if path.relative_to(root).parts[0] != "benchmarks"
+        }
+
+
+def make_project(folder: Path) -> Project:
+    shutil.copytree(REPOSITORY, folder, ignore=NOT_COPIED)
+    (folder / "samples.tsv").write_text(SAMPLES)
+    project = Project(folder)
+    project.configure()
+    return project
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Project:
+    """A project in which nothing has run."""
+    return make_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that ran to the end; tests must not change it."""
+    project = make_project(tmp_path_factory.mktemp("finished") / "project")
+    project.run()
+    return project
+
+
+@pytest.fixture
+def copy(finished: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project, times of files included, for tests that change it."""
+    folder = tmp_path / "project"
+    shutil.copytree(finished.folder, folder, symlinks=True, copy_function=shutil.copy2)
+    # Directory times matter to no rule, but the metadata of Snakemake must come along.
+    assert (folder / ".snakemake").is_dir() and os.access(folder, os.W_OK)
+    return Project(folder)

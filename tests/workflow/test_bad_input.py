@@ -1,0 +1,93 @@
+"""One clear sentence, exit code not 0, nothing half written; the rest of the run goes on."""
+
+import gzip
+
+import pytest
+from conftest import CONFIG, SAMPLES
+
+GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"cutz": {}}, 'config: key "cutz" is unknown; did you mean cuts?'),
+        ({"cuts": {"w300": {"windw": 300}}}, 'config: cuts.w300: key "windw" is unknown'),
+        ({"cuts": {"w300": {"window": 3}}}, "config: cuts.w300.window: 3 is less than the minimum of 30"),
+        ({"export": ["csv"]}, 'config: export.0: "csv" does not exist; choose one of npy, hdf5, virnucpro'),
+        ({"fusions": {"both": ["dnabert_t"]}}, 'config: backend "dnabert_t" is unknown; did you mean dnabert'),
+        ({"fusions": {"both": ["prot_t5_xl"]}}, 'config: backend "prot_t5_xl" is not built yet'),
+        ({"predict": {"experiments": ["x"]}}, 'config: predict.experiments: "x" is not an experiment'),
+        ({"samples": "no.tsv"}, "no.tsv: the sample sheet does not exist"),
+        (
+            {"experiments": {"e": {"cut": "w400", "fusion": "both"}}},
+            'config: experiments.e.cut: "w400" does not exist; did you mean w300?',
+        ),
+        (
+            {"models": {"dnabert_s": {"local": "nowhere"}}},
+            "config: models.dnabert_s.local: nowhere is not a folder",
+        ),
+    ],
+)
+def test_a_wrong_config_is_one_sentence_before_any_job(fresh, changes, sentence):
+    fresh.configure(**changes)
+    done = fresh.snakemake()
+    assert done.returncode != 0
+    assert sentence in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (fresh.folder / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("sheet", "sentence"),
+    [
+        (SAMPLES + SAMPLES.splitlines()[1] + "\n", 'samples.tsv line 5: sample "viral" is listed twice'),
+        (SAMPLES.replace("host", "hots"), 'samples.tsv line 3: label: "hots" does not exist; choose one of'),
+        (SAMPLES.replace("\thost\t", "\t\t"), "none is host; fill the column label"),
+        ("sample\tfasta\nx\tmissing.fa\n", "samples.tsv line 2: missing.fa does not exist"),
+        ("sample\tfasta\n", "samples.tsv: the sample sheet has no rows"),
+        (SAMPLES.replace("category", "categry"), 'key "categry" is unknown; did you mean category?'),
+        ("sample\tfasta\nx\n", "samples.tsv line 2: the number of cells differs from the header"),
+    ],
+)
+def test_a_wrong_sheet_is_one_sentence_before_any_job(fresh, sheet, sentence):
+    (fresh.folder / "samples.tsv").write_text(sheet)
+    done = fresh.snakemake()
+    assert done.returncode != 0
+    assert sentence in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_bad_fasta_stops_its_sample_and_no_other(fresh):
+    bad = {
+        "empty": b"",
+        "binary": bytes(range(256)) * 4,
+        "cut": gzip.compress((GOOD * 50).encode(), mtime=0)[:-20],
+        "twice": (GOOD + GOOD).encode(),
+    }
+    sheet = "sample\tfasta\ngood\tgood.fa\n"
+    (fresh.folder / "good.fa").write_text(GOOD)
+    for name, content in bad.items():
+        (fresh.folder / f"{name}.fa").write_bytes(content)
+        sheet += f"{name}\t{name}.fa\n"
+    (fresh.folder / "samples.tsv").write_text(sheet)
+    fresh.configure(experiments={}, predict={}, simulate=None)
+    tables = [f"results/contigs/{name}.tsv" for name in ("good", *bad)]
+    done = fresh.snakemake("--keep-going", *tables)
+    assert done.returncode != 0
+    assert (fresh.folder / "results/contigs/good.tsv").is_file()
+    written = {path.name.split(".")[0] for path in (fresh.folder / "results").rglob("*") if path.is_file()}
+    assert written == {"good"}
+    for name in bad:
+        [line] = (fresh.folder / f"logs/index/{name}.log").read_text().splitlines()[-1:]
+        assert line.startswith(f"error: {name}.fa")
+
+
+def test_a_model_folder_without_weights_is_one_sentence(fresh):
+    (fresh.folder / "weights").mkdir()
+    (fresh.folder / "weights/config.json").write_text("{}")
+    fresh.configure(models={"esm2_8m": {"local": "weights"}}, fusions=CONFIG["fusions"] | {"x": ["esm2_8m"]})
+    done = fresh.snakemake("models/esm2_8m/model.safetensors")
+    assert done.returncode != 0
+    assert "error: weights" in (fresh.folder / "logs/fetch_model/esm2_8m.log").read_text()
+    assert not (fresh.folder / "models").exists() or not list((fresh.folder / "models").rglob("*.json"))

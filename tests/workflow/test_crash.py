@@ -1,0 +1,26 @@
+"""kill -9 in the middle, the same command again: the result of an undisturbed run."""
+
+import os
+import signal
+import subprocess
+import time
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(fresh, finished):
+    marker = fresh.folder / "results/embeddings"
+    run = subprocess.Popen(
+        fresh.command(), cwd=fresh.folder, start_new_session=True, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 300
+    while len(list(marker.rglob("*.safetensors"))) < 2:
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    kept = {path: path.stat().st_mtime_ns for path in marker.rglob("[!.]*.safetensors")}
+    fresh.run()
+    assert fresh.results() == finished.results()
+    # What was finished before the kill was not made again, but for the jobs that were running.
+    again = [path for path, made in kept.items() if path.stat().st_mtime_ns != made]
+    assert len(again) <= 2

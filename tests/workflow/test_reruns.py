@@ -1,0 +1,80 @@
+"""What a change rebuilds, and what it must leave alone."""
+
+import os
+import time
+
+from conftest import CONFIG, SAMPLES
+
+
+def test_a_second_run_does_nothing(finished):
+    assert finished.planned() == {}
+
+
+def test_a_lost_embedding_rebuilds_it_and_what_depends_on_it(copy):
+    lost = copy.folder / "results/embeddings/demo_dnabert_s/w300/viral/0002-of-0002.safetensors"
+    before = lost.read_bytes()
+    lost.unlink()
+    assert copy.planned() == {
+        "embed_shard": 1,
+        "fuse": 1,
+        "train_classifier": 1,
+        "evaluate_classifier": 1,
+        "compare": 1,
+        "predict_sample": 1,
+        "export_npy": 1,
+        "export_virnucpro": 1,
+        "report": 1,
+    }
+    copy.run("results/fused/both/w300/viral/0002-of-0002.safetensors")
+    assert lost.read_bytes() == before
+
+
+def test_a_clone_a_comment_and_a_touched_script_rebuild_nothing(copy):
+    for folder in ("rules", "workflow", "config", "profiles", "envs"):
+        for path in (copy.folder / folder).rglob("*"):
+            os.utime(path)
+    for name in ("resources/models.yaml", "samples.tsv", "Snakefile"):
+        os.utime(copy.folder / name)
+    for name in ("Snakefile", "rules/embed.smk", "workflow/scripts/embed.py", "config.yaml"):
+        with open(copy.folder / name, "a") as file:
+            file.write("\n# a comment\n")
+    assert copy.planned() == {}
+
+
+def test_another_cut_is_left_alone(copy):
+    copy.configure(cuts=CONFIG["cuts"] | {"w150": {"window": 160}})
+    planned = copy.planned()
+    assert planned["plan"] == 3
+    assert {"index", "fetch_model", "predict_sample"}.isdisjoint(planned)
+    jobs = copy.run("-n", "--quiet", "progress")
+    assert "results/shards/w150" in jobs
+    assert "results/shards/w300" not in jobs.replace("input:", "\ninput:").split("output:", 1)[1] or (
+        all("w300" not in line for line in jobs.splitlines() if line.strip().startswith("output:"))
+    )
+
+
+def test_the_same_weights_fetched_again_rebuild_nothing(copy):
+    before = (copy.folder / "models/demo_esm2/model.safetensors").read_bytes()
+    time.sleep(1.1)
+    copy.run("--forcerun", "fetch_model", "--until", "fetch_model")
+    assert (copy.folder / "models/demo_esm2/model.safetensors").read_bytes() == before
+    assert copy.planned() == {}
+
+
+def test_another_model_rebuilds_what_it_made_and_nothing_else(copy):
+    registry = copy.folder / "resources/models.yaml"
+    text = registry.read_text()
+    assert text.count("seed: 2") == 1
+    registry.write_text(text.replace("seed: 2", "seed: 3"))
+    planned = copy.planned()
+    shards = len(list((copy.folder / "results/embeddings/demo_esm2/w300").rglob("*.safetensors")))
+    assert planned["embed_shard"] == shards
+    assert {"frames", "index", "plan", "split", "baseline"}.isdisjoint(planned)
+
+
+def test_another_sample_leaves_the_embeddings_of_the_others(copy):
+    row = "second	resources/demo/query.fa.gz				11	80	40000\n"
+    (copy.folder / "samples.tsv").write_text(SAMPLES + row)
+    planned = copy.planned()
+    assert planned["index"] == 1
+    assert {"train_classifier", "split", "evaluate_classifier"}.isdisjoint(planned)

@@ -1,0 +1,45 @@
+"""One progress line for long work: a bar on a terminal, a line every few seconds in a log."""
+
+import sys
+import time
+from typing import Self, TextIO
+
+_WIDTH = 30
+
+
+class Progress:
+    """Count `total` units; `with Progress("embed", 900, "frames") as p: p.advance(32)`."""
+
+    def __init__(self, title: str, total: int, unit: str, stream: TextIO = sys.stderr) -> None:
+        self.title, self.total, self.unit, self.stream = title, total, unit, stream
+        self.interval = 0.2 if stream.isatty() else 5.0
+        self.done = 0
+
+    def __enter__(self) -> Self:
+        self.started = self.shown = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._show(time.monotonic(), end="\n")
+
+    def advance(self, units: int = 1) -> None:
+        self.done += units
+        now = time.monotonic()
+        if now - self.shown >= self.interval:
+            self._show(now, end="" if self.stream.isatty() else "\n")
+
+    def _show(self, now: float, end: str) -> None:
+        self.shown = now
+        line = progress_line(self.title, self.done, self.total, self.unit, now - self.started)
+        if self.stream.isatty():
+            filled = _WIDTH * self.done // max(self.total, 1)
+            line = f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {line}\x1b[K"
+        print(line, end=end, file=self.stream, flush=True)
+
+
+def progress_line(title: str, done: int, total: int, unit: str, seconds: float) -> str:
+    """`embed: 512/900 frames (57%), 103/s, 4s left`."""
+    rate = done / max(seconds, 1e-9)
+    percent = 100 * done // max(total, 1)
+    left = f"{(total - done) / rate:.0f}s left" if 0 < done < total else f"{seconds:.0f}s"
+    return f"{title}: {done:,}/{total:,} {unit} ({percent}%), {rate:,.0f}/s, {left}"

@@ -1,0 +1,217 @@
+"""The configuration and the sample sheet: read, checked, completed with defaults. No torch, no pandas."""
+
+import csv
+import difflib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from seqloom.encoders.registry import Backend, load_registry
+from seqloom.errors import InputError
+
+SCHEMAS = Path(__file__).parents[3] / "config" / "schemas"
+REGISTRY = Path(__file__).parents[3] / "resources" / "models.yaml"
+DEMO_FOLDER = "resources/demo/"
+WHOLE = "whole"
+# A gzipped genome unpacks to about this many times its size; only the number of shards depends on it.
+_GZIP_RATIO = 3.5
+_PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zst")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A row of the sheet."""
+
+    name: str
+    fasta: tuple[str, ...]
+    molecule: str
+    label: str | None
+    category: str | None
+    annotation: str | None
+    groups: str | None
+    genetic_code: int
+    max_frames: int | None
+    bases: int
+
+    @property
+    def is_query(self) -> bool:
+        return self.molecule == "dna" and self.label is None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A checked configuration; `values` has every key of the schema."""
+
+    values: dict[str, Any]
+    samples: dict[str, Sample]
+    backends: dict[str, Backend]
+
+    def __getitem__(self, key: str) -> Any:
+        return self.values[key]
+
+    def labeled(self) -> list[str]:
+        return [s.name for s in self.samples.values() if s.label]
+
+    def queries(self) -> list[str]:
+        return [s.name for s in self.samples.values() if s.is_query]
+
+    def of_molecule(self, molecule: str) -> list[str]:
+        return [s.name for s in self.samples.values() if s.molecule == molecule]
+
+    def shards(self, cut: str, sample: str) -> list[str]:
+        """Names of the sample's shards under a cut, from the sheet and the config alone."""
+        row = self.samples[sample]
+        bases = row.bases
+        if row.max_frames and cut != WHOLE:
+            bases = min(bases, row.max_frames * self["cuts"][cut]["window"])
+        return shard_names(math.ceil(bases / self["embed"]["shard_bases"]))
+
+
+def shard_names(count: int) -> list[str]:
+    return [f"{i:04}-of-{count:04}" for i in range(1, count + 1)]
+
+
+def load_settings(config: dict[str, Any]) -> Settings:
+    """Check `config` and the sheet it names; the first fault is an InputError of one sentence."""
+    values = _completed(config, _schema("config"), "config")
+    samples = read_sheet(values["samples"])
+    used = {name for backends in values["fusions"].values() for name in backends}
+    known = load_registry(REGISTRY)
+    settings = Settings(
+        values, samples, {n: _backend(n, known) for n in sorted(used | set(values["protein_backends"]))}
+    )
+    for fault in _faults(settings):
+        raise InputError(fault)
+    return settings
+
+
+def read_sheet(path: str) -> dict[str, Sample]:
+    """The samples by name, in the order of the sheet."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: the sample sheet does not exist; set `samples` in the config")
+    with open(path, newline="", encoding="utf-8-sig") as handle:
+        rows = list(csv.DictReader((line for line in handle if line.strip()), delimiter="\t"))
+    if not rows:
+        raise InputError(f"{path}: the sample sheet has no rows; add one line per sample")
+    samples: dict[str, Sample] = {}
+    for number, row in enumerate(rows, start=2):
+        sample = _sample(row, f"{path} line {number}")
+        if sample.name in samples:
+            raise InputError(f'{path} line {number}: sample "{sample.name}" is listed twice; rename one')
+        samples[sample.name] = sample
+    return samples
+
+
+def _sample(row: dict[str | None, Any], where: str) -> Sample:
+    if None in row or None in row.values():
+        raise InputError(f"{where}: the number of cells differs from the header; separate with tabs")
+    schema = _schema("samples")
+    cells = {key: _typed(text.strip(), schema["properties"].get(key, {})) for key, text in row.items()}
+    values = _completed({k: v for k, v in cells.items() if v != ""}, schema, where)
+    values["fasta"] = tuple(path.strip() for path in values["fasta"].split(";"))
+    for path in filter(None, [*values["fasta"], values["annotation"], values["groups"]]):
+        # The demo's genomes are made by the workflow itself.
+        if not Path(path).is_file() and not path.startswith(DEMO_FOLDER):
+            raise InputError(f"{where}: {path} does not exist; correct the path")
+    values["bases"] = values["bases"] or sum(map(_estimated_bases, values["fasta"]))
+    if values["label"] and values["molecule"] == "protein":
+        raise InputError(f"{where}: a protein sample cannot have a label; classifiers train on DNA")
+    values["category"] = values["category"] or values["label"]
+    return Sample(name=values.pop("sample"), **values)
+
+
+def _typed(text: str, schema: dict[str, Any]) -> Any:
+    return int(text) if "integer" in schema.get("type", "") and text.isdigit() else text
+
+
+def _estimated_bases(path: str) -> int:
+    if not Path(path).is_file():
+        raise InputError(f"{path} does not exist yet: give its `bases` in the sample sheet")
+    ratio = _GZIP_RATIO if path.endswith(_PACKED) else 1
+    return max(1, round(Path(path).stat().st_size * ratio))
+
+
+def _backend(name: str, known: dict[str, Backend]) -> Backend:
+    if name not in known:
+        raise InputError(f'config: backend "{name}" is unknown{_hint(name, list(known))}')
+    if not known[name].built:
+        raise InputError(f'config: backend "{name}" is not built yet; choose another of models.yaml')
+    return known[name]
+
+
+def _faults(settings: Settings) -> Iterator[str]:
+    """What a schema cannot see: names that point nowhere."""
+    for name, experiment in settings["experiments"].items():
+        for key in ("cut", "fusion"):
+            names = list(settings[f"{key}s"])
+            if experiment[key] not in names:
+                hint = _hint(experiment[key], names)
+                yield f'config: experiments.{name}.{key}: "{experiment[key]}" does not exist{hint}'
+        if abs(sum(experiment["split"]["fractions"]) - 1) > 1e-6:
+            yield f"config: experiments.{name}.split.fractions do not add up to 1"
+        missing = {"viral", "host"} - {s.label for s in settings.samples.values()}
+        if missing:
+            yield (
+                f"{settings['samples']}: experiment {name} needs samples of both labels, "
+                f"none is {' or '.join(sorted(missing))}; fill the column label"
+            )
+    for name in settings["predict"]["experiments"]:
+        if name not in settings["experiments"]:
+            yield f'config: predict.experiments: "{name}" is not an experiment'
+    for name in settings["protein_backends"]:
+        if settings.backends[name].molecule != "protein":
+            yield f'config: protein_backends: "{name}" reads DNA'
+    for name, model in settings["models"].items():
+        if not Path(model["local"]).is_dir():
+            yield f"config: models.{name}.local: {model['local']} is not a folder"
+
+
+def _schema(name: str) -> dict[str, Any]:
+    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
+
+
+def _completed(values: dict[str, Any], schema: dict[str, Any], where: str) -> dict[str, Any]:
+    """A copy of `values` that satisfies the schema, with its defaults filled in."""
+    error = best_match(Draft202012Validator(schema).iter_errors(values))
+    if error:
+        raise InputError(_sentence(error, where))
+    return _with_defaults(values, schema)
+
+
+def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    defaults = {
+        key: part["default"] for key, part in schema.get("properties", {}).items() if "default" in part
+    }
+    other = schema.get("additionalProperties") or {}
+    return {
+        key: _with_defaults(item, schema.get("properties", {}).get(key, other))
+        for key, item in (defaults | value).items()
+    }
+
+
+def _sentence(error: ValidationError, where: str) -> str:
+    path = ".".join(map(str, error.absolute_path))
+    spot = f"{where}: {path}" if path else where
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        wrong = next(key for key in error.instance if key not in known)
+        return f'{spot}: key "{wrong}" is unknown{_hint(str(wrong), known)}'
+    if error.validator == "required":
+        return f"{spot}: {error.message.replace(' is a required property', ' is missing')}; add it"
+    if error.validator == "enum":
+        allowed = ", ".join(str(v) for v in error.validator_value if v is not None)
+        return f'{spot}: "{error.instance}" does not exist; choose one of {allowed}'
+    return f"{spot}: {error.message}"
+
+
+def _hint(wrong: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(wrong, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known) or 'none'}"
