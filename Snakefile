@@ -20,6 +20,10 @@ include: "rules/export.smk"
 include: "rules/report.smk"
 
 
+onstart:
+    hold_this_folder()
+
+
 localrules:
     all,
     embed,

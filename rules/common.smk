@@ -8,8 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from seqloom.encoders.registry import ENGINE_VERSION
+from seqloom import ENGINE_VERSION
 from seqloom.errors import InputError
+from seqloom.files import hold_folder
 from seqloom.settings import DEMO_FOLDER, WHOLE, load_settings
 from snakemake.exceptions import WorkflowError
 
@@ -23,6 +24,15 @@ try:
     SETTINGS = load_settings(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+
+def hold_this_folder():
+    """Let no second run in; unlike Snakemake's lock (off in our profiles) this one ends with kill -9."""
+    global RUN_LOCK
+    try:
+        RUN_LOCK = hold_folder(".snakemake/run.lock")
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def one_of(names):
@@ -55,7 +65,9 @@ def sample_row(wildcards):
 
 def cut_flags(wildcards):
     """How this cut reads this sample."""
-    return flags(SETTINGS["cuts"][wildcards.cut] | {"genetic_code": sample_row(wildcards).genetic_code})
+    return flags(
+        SETTINGS["cuts"][wildcards.cut] | {"genetic_code": sample_row(wildcards).genetic_code}
+    )
 
 
 def experiment_of(wildcards):
@@ -65,7 +77,11 @@ def experiment_of(wildcards):
 def weights_of(wildcards):
     """What names the weights of a backend: a change of it, and nothing else about them, rebuilds."""
     local = SETTINGS["models"].get(wildcards.backend)
-    return local.get("sha256", local["local"]) if local else SETTINGS.backends[wildcards.backend].weights
+    return (
+        local.get("sha256", local["local"])
+        if local
+        else SETTINGS.backends[wildcards.backend].identity
+    )
 
 
 def demo_sequences(wildcards):
@@ -77,7 +93,9 @@ def demo_sequences(wildcards):
 
 def model_flags(wildcards, input):
     """Where fetch_model.py takes the weights from."""
-    return flags(SETTINGS["models"].get(wildcards.backend, {}) | {"demo_sequences": list(input) or None})
+    return flags(
+        SETTINGS["models"].get(wildcards.backend, {}) | {"demo_sequences": list(input) or None}
+    )
 
 
 def plan_flags(wildcards):
@@ -109,7 +127,10 @@ def frame_tables(cut, samples):
 
 def embeddings(backend, cut, samples):
     return shard_files(
-        "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors", cut, samples, backend=backend
+        "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors",
+        cut,
+        samples,
+        backend=backend,
     )
 
 
@@ -198,7 +219,9 @@ def all_embeddings():
 
 
 def classifiers():
-    return expand("results/classifiers/{experiment}/classifier.json", experiment=SETTINGS["experiments"])
+    return expand(
+        "results/classifiers/{experiment}/classifier.json", experiment=SETTINGS["experiments"]
+    )
 
 
 def evaluations():

@@ -16,18 +16,18 @@ rule embed_shard:
         "results/benchmarks/embed/{backend}/{cut}/{sample}/{shard}.tsv"
     conda:
         "../envs/seqloom.yaml"
-    params:
-        weights=weights_of,
-        engine=ENGINE_VERSION,
-        dtype=SETTINGS["embed"]["dtype"],
-        store=SETTINGS["embed"]["store"],
-        prefix=subpath(input.table, strip_suffix=".parquet"),
     threads: SETTINGS["embed"]["threads"]
     resources:
         gpu=1,
         nodes=1,
         mem_mb=lambda wildcards, input, attempt: (6000 + 2 * input.size_mb) * attempt,
         runtime=lambda wildcards, input, attempt: 120 * attempt,
+    params:
+        weights=weights_of,
+        engine=ENGINE_VERSION,
+        dtype=SETTINGS["embed"]["dtype"],
+        store=SETTINGS["embed"]["store"],
+        prefix=subpath(input.table, strip_suffix=".parquet"),
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- embed.py --model models/{wildcards.backend}"
         " --shard {params.prefix} --dtype {params.dtype} --store {params.store}"

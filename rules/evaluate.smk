@@ -13,13 +13,13 @@ rule evaluate_classifier:
         "logs/evaluate/{experiment}.log",
     conda:
         "../envs/seqloom.yaml"
-    params:
-        classifier=subpath(input.card, parent=True),
-        folder=subpath(output.metrics, parent=True),
     threads: SETTINGS["embed"]["threads"]
     resources:
         mem_mb=lambda wildcards, input, attempt: (3000 + 3 * input.size_mb) * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        classifier=subpath(input.card, parent=True),
+        folder=subpath(output.metrics, parent=True),
     shell:
         "evaluate.py --classifier {params.classifier} --split {input.split} --frames {input.frames}"
         " --fused {input.fused} --threads {threads} --out {params.folder} 2> {log}"
@@ -35,11 +35,11 @@ rule baseline:
         "logs/baseline/{experiment}.log",
     conda:
         "../envs/seqloom.yaml"
-    params:
-        seed=SETTINGS["seed"],
     resources:
         mem_mb=lambda wildcards, input, attempt: (3000 + 8 * input.size_mb) * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        seed=SETTINGS["seed"],
     shell:
         "baseline.py --experiment {wildcards.experiment} --split {input.split}"
         " --frames {input.frames} --seed {params.seed} --out {output} 2> {log}"

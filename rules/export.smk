@@ -41,17 +41,17 @@ rule export_virnucpro:
         dna="results/export/virnucpro/{fusion}/{cut}/{sample}_DNABERT_S.pt",
         protein="results/export/virnucpro/{fusion}/{cut}/{sample}_ESM.pt",
         merged="results/export/virnucpro/{fusion}/{cut}/{sample}_merged.pt",
-    wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("dna")),
     log:
         "logs/export/virnucpro/{fusion}/{cut}/{sample}.log",
+    wildcard_constraints:
+        sample=one_of(SETTINGS.of_molecule("dna")),
     conda:
         "../envs/seqloom.yaml"
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (2000 + 20 * input.size_mb) * attempt,
     params:
         label=lambda wildcards: flags({"label": sample_row(wildcards).label}),
         prefix=subpath(output.merged, strip_suffix="_merged.pt"),
-    resources:
-        mem_mb=lambda wildcards, input, attempt: (2000 + 20 * input.size_mb) * attempt,
     shell:
         "export.py virnucpro --frames {input.frames} --dna {input.dna} --protein {input.protein}"
         " --fused {input.fused} {params.label} --out {params.prefix} 2> {log}"

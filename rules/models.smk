@@ -11,11 +11,11 @@ rule fetch_model:
         "logs/fetch_model/{backend}.log",
     conda:
         "../envs/seqloom.yaml"
-    params:
-        source=model_flags,
     resources:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        source=model_flags,
     shell:
         "fetch_model.py --backend {wildcards.backend} {params.source}"
         " --lock models/lock.json --out models/{wildcards.backend} 2> {log}"

@@ -15,23 +15,23 @@ rule predict_sample:
         bed="results/predictions/{experiment}/{sample}/regions.bed",
         fasta="results/predictions/{experiment}/{sample}/viral.fna.gz",
         card="results/predictions/{experiment}/{sample}/summary.json",
-    wildcard_constraints:
-        sample=one_of(SETTINGS.queries()),
     log:
         "logs/predict/{experiment}/{sample}.log",
     benchmark:
         "results/benchmarks/predict/{experiment}/{sample}.tsv"
+    wildcard_constraints:
+        sample=one_of(SETTINGS.queries()),
     conda:
         "../envs/seqloom.yaml"
+    threads: SETTINGS["embed"]["threads"]
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (3000 + 3 * input.size_mb) * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         classifier=subpath(input.card, parent=True),
         folder=subpath(output.card, parent=True),
         threshold=SETTINGS["predict"]["threshold"],
         min_windows=SETTINGS["predict"]["min_windows"],
-    threads: SETTINGS["embed"]["threads"]
-    resources:
-        mem_mb=lambda wildcards, input, attempt: (3000 + 3 * input.size_mb) * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
     shell:
         "predict.py --classifier {params.classifier} --sample {wildcards.sample}"
         " --contigs {input.contigs} --plan {input.plan} --genome {input.genome}"

@@ -37,11 +37,11 @@ rule index:
         "results/benchmarks/index/{sample}.tsv"
     conda:
         "../envs/seqloom.yaml"
-    params:
-        molecule=lambda wildcards: sample_row(wildcards).molecule,
     resources:
         mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
         runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 100) * attempt,
+    params:
+        molecule=lambda wildcards: sample_row(wildcards).molecule,
     shell:
         "index.py --sample {wildcards.sample} --molecule {params.molecule} --fasta {input.fasta:q}"
         " --genome {output.genome} --contigs {output.contigs} 2> {log}"
@@ -62,11 +62,11 @@ rule plan:
         "results/benchmarks/plan/{cut}/{sample}.tsv"
     conda:
         "../envs/seqloom.yaml"
-    params:
-        cut=plan_flags,
     resources:
         mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
         runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 20) * attempt,
+    params:
+        cut=plan_flags,
     shell:
         "plan.py --contigs {input.contigs} --genome {input.genome} {params.cut} --out {output} 2> {log}"
 
@@ -82,21 +82,21 @@ rule frames:
         table="results/shards/{cut}/{sample}/{shard}.parquet",
         dna="results/shards/{cut}/{sample}/{shard}.fna",
         protein="results/shards/{cut}/{sample}/{shard}.faa",
-    wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("dna")),
     log:
         "logs/frames/{cut}/{sample}/{shard}.log",
     benchmark:
         "results/benchmarks/frames/{cut}/{sample}/{shard}.tsv"
+    wildcard_constraints:
+        sample=one_of(SETTINGS.of_molecule("dna")),
     conda:
         "../envs/seqloom.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         cut=cut_flags,
         seed=SETTINGS["seed"],
         prefix=subpath(output.table, strip_suffix=".parquet"),
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
     shell:
         "frames.py --genome {input.genome} --plan {input.plan} --sample {wildcards.sample}"
         " --cut-name {wildcards.cut} {params.cut} --seed {params.seed} --shard {wildcards.shard}"
@@ -113,19 +113,19 @@ rule proteins:
     output:
         table=f"results/shards/{WHOLE}/{{sample}}/{{shard}}.parquet",
         protein=f"results/shards/{WHOLE}/{{sample}}/{{shard}}.faa",
-    wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("protein")),
     log:
         "logs/proteins/{sample}/{shard}.log",
     benchmark:
         "results/benchmarks/proteins/{sample}/{shard}.tsv"
+    wildcard_constraints:
+        sample=one_of(SETTINGS.of_molecule("protein")),
     conda:
         "../envs/seqloom.yaml"
-    params:
-        prefix=subpath(output.table, strip_suffix=".parquet"),
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        prefix=subpath(output.table, strip_suffix=".parquet"),
     shell:
         "proteins.py --genome {input.genome} --plan {input.plan} --sample {wildcards.sample}"
         " --shard {wildcards.shard} --out {params.prefix} 2> {log}"

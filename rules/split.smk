@@ -9,13 +9,13 @@ rule split:
         "logs/split/{experiment}.log",
     conda:
         "../envs/seqloom.yaml"
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (2000 + 4 * input.size_mb) * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         samples=labeled_samples(),
         recipe=lambda wildcards: flags(experiment_of(wildcards)["split"]),
         seed=SETTINGS["seed"],
-    resources:
-        mem_mb=lambda wildcards, input, attempt: (2000 + 4 * input.size_mb) * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
     shell:
         "split.py --experiment {wildcards.experiment} --samples {params.samples:q}"
         " --plans {input.plans} --contigs {input.contigs} --genomes {input.genomes}"

@@ -13,16 +13,16 @@ rule train_classifier:
         "results/benchmarks/train/{experiment}.tsv"
     conda:
         "../envs/seqloom.yaml"
-    params:
-        recipe=lambda wildcards: flags(experiment_of(wildcards)["train"]),
-        seed=SETTINGS["seed"],
-        folder=subpath(output.card, parent=True),
     threads: SETTINGS["embed"]["threads"]
     resources:
         gpu=1,
         nodes=1,
         mem_mb=lambda wildcards, input, attempt: (4000 + 3 * input.size_mb) * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        recipe=lambda wildcards: flags(experiment_of(wildcards)["train"]),
+        seed=SETTINGS["seed"],
+        folder=subpath(output.card, parent=True),
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- train.py --experiment {wildcards.experiment}"
         " --split {input.split} --frames {input.frames} --fused {input.fused} {params.recipe}"

@@ -26,7 +26,9 @@ note("+"); time.sleep(0.3); note("-")
 
 
 def environment(tmp_path, pool, **more):
-    kept = {k: v for k, v in os.environ.items() if k not in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")}
+    kept = {
+        k: v for k, v in os.environ.items() if k not in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")
+    }
     return kept | {"SEQLOOM_GPUS": pool, "SEQLOOM_LEASES": str(tmp_path / "leases")} | more
 
 

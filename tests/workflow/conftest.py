@@ -18,9 +18,9 @@ NOT_COPIED = shutil.ignore_patterns(
 # The demo made smaller: fewer frames, shorter training, and a second cut beside the first.
 SAMPLES = """\
 sample	fasta	label	category	groups	genetic_code	max_frames	bases
-viral	resources/demo/viral.fa.gz	viral		resources/demo/viral.groups.tsv	11	60	67500
-bacteria	resources/demo/bacteria.fa.gz	host	bacteria	resources/demo/bacteria.groups.tsv	11	60	64000
-query	resources/demo/query.fa.gz				11	80	40000
+viral	resources/demo/viral.fa.gz	viral		resources/demo/viral.groups.tsv	11	60	69372
+bacteria	resources/demo/bacteria.fa.gz	host	bacteria	resources/demo/bacteria.groups.tsv	11	60	61310
+query	resources/demo/query.fa.gz				11	40	25624
 """
 RECIPE = {"optimizer": "adamw", "lr": 0.0005, "max_epochs": 3}
 CONFIG = {

@@ -13,11 +13,23 @@ GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
     [
         ({"cutz": {}}, 'config: key "cutz" is unknown; did you mean cuts?'),
         ({"cuts": {"w300": {"windw": 300}}}, 'config: cuts.w300: key "windw" is unknown'),
-        ({"cuts": {"w300": {"window": 3}}}, "config: cuts.w300.window: 3 is less than the minimum of 30"),
-        ({"export": ["csv"]}, 'config: export.0: "csv" does not exist; choose one of npy, hdf5, virnucpro'),
-        ({"fusions": {"both": ["dnabert_t"]}}, 'config: backend "dnabert_t" is unknown; did you mean dnabert'),
-        ({"fusions": {"both": ["prot_t5_xl"]}}, 'config: backend "prot_t5_xl" is not built yet'),
-        ({"predict": {"experiments": ["x"]}}, 'config: predict.experiments: "x" is not an experiment'),
+        (
+            {"cuts": {"w300": {"window": 3}}},
+            "config: cuts.w300.window: 3 is less than the minimum of 30",
+        ),
+        (
+            {"export": ["csv"]},
+            'config: export.0: "csv" does not exist; choose one of npy, hdf5, virnucpro',
+        ),
+        (
+            {"fusions": {"both": ["dnabert_t"]}},
+            'there is no backend "dnabert_t"; there are',
+        ),
+        ({"fusions": {"both": ["prot_t5_xl"]}}, 'backend "prot_t5_xl" is not built yet; ready are'),
+        (
+            {"predict": {"experiments": ["x"]}},
+            'config: predict.experiments: "x" is not an experiment',
+        ),
         ({"samples": "no.tsv"}, "no.tsv: the sample sheet does not exist"),
         (
             {"experiments": {"e": {"cut": "w400", "fusion": "both"}}},
@@ -41,12 +53,21 @@ def test_a_wrong_config_is_one_sentence_before_any_job(fresh, changes, sentence)
 @pytest.mark.parametrize(
     ("sheet", "sentence"),
     [
-        (SAMPLES + SAMPLES.splitlines()[1] + "\n", 'samples.tsv line 5: sample "viral" is listed twice'),
-        (SAMPLES.replace("host", "hots"), 'samples.tsv line 3: label: "hots" does not exist; choose one of'),
+        (
+            SAMPLES + SAMPLES.splitlines()[1] + "\n",
+            'samples.tsv line 5: sample "viral" is listed twice',
+        ),
+        (
+            SAMPLES.replace("host", "hots"),
+            'samples.tsv line 3: label: "hots" does not exist; choose one of',
+        ),
         (SAMPLES.replace("\thost\t", "\t\t"), "none is host; fill the column label"),
         ("sample\tfasta\nx\tmissing.fa\n", "samples.tsv line 2: missing.fa does not exist"),
         ("sample\tfasta\n", "samples.tsv: the sample sheet has no rows"),
-        (SAMPLES.replace("category", "categry"), 'key "categry" is unknown; did you mean category?'),
+        (
+            SAMPLES.replace("category", "categry"),
+            'key "categry" is unknown; did you mean category?',
+        ),
         ("sample\tfasta\nx\n", "samples.tsv line 2: the number of cells differs from the header"),
     ],
 )
@@ -76,7 +97,9 @@ def test_bad_fasta_stops_its_sample_and_no_other(fresh):
     done = fresh.snakemake("--keep-going", *tables)
     assert done.returncode != 0
     assert (fresh.folder / "results/contigs/good.tsv").is_file()
-    written = {path.name.split(".")[0] for path in (fresh.folder / "results").rglob("*") if path.is_file()}
+    written = {
+        path.name.split(".")[0] for path in (fresh.folder / "results").rglob("*") if path.is_file()
+    }
     assert written == {"good"}
     for name in bad:
         [line] = (fresh.folder / f"logs/index/{name}.log").read_text().splitlines()[-1:]
@@ -86,8 +109,12 @@ def test_bad_fasta_stops_its_sample_and_no_other(fresh):
 def test_a_model_folder_without_weights_is_one_sentence(fresh):
     (fresh.folder / "weights").mkdir()
     (fresh.folder / "weights/config.json").write_text("{}")
-    fresh.configure(models={"esm2_8m": {"local": "weights"}}, fusions=CONFIG["fusions"] | {"x": ["esm2_8m"]})
+    fresh.configure(
+        models={"esm2_8m": {"local": "weights"}}, fusions=CONFIG["fusions"] | {"x": ["esm2_8m"]}
+    )
     done = fresh.snakemake("models/esm2_8m/model.safetensors")
     assert done.returncode != 0
     assert "error: weights" in (fresh.folder / "logs/fetch_model/esm2_8m.log").read_text()
-    assert not (fresh.folder / "models").exists() or not list((fresh.folder / "models").rglob("*.json"))
+    assert not (fresh.folder / "models").exists() or not list(
+        (fresh.folder / "models").rglob("*.json")
+    )

@@ -9,7 +9,10 @@ import time
 def test_a_killed_run_goes_on_and_ends_the_same(fresh, finished):
     marker = fresh.folder / "results/embeddings"
     run = subprocess.Popen(
-        fresh.command(), cwd=fresh.folder, start_new_session=True, stdout=subprocess.DEVNULL,
+        fresh.command(),
+        cwd=fresh.folder,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 300

@@ -10,8 +10,11 @@ REPOSITORY = Path(__file__).parents[2]
 def test_the_whole_dag_shows_before_anything_ran(fresh):
     planned = fresh.planned()
     for rule in (REPOSITORY / "rules").glob("*.smk"):
-        names = [line.split()[1].rstrip(":") for line in rule.read_text().splitlines()
-                 if line.strip().startswith("rule ")]
+        names = [
+            line.split()[1].rstrip(":")
+            for line in rule.read_text().splitlines()
+            if line.strip().startswith("rule ")
+        ]
         missing = set(names) - set(planned) - {"proteins", "export_hdf5"}
         assert not missing, f"{rule.name}: {missing} not planned"
     assert planned == fresh.planned(), "the plan changed between two parses"

@@ -48,7 +48,9 @@ def test_another_cut_is_left_alone(copy):
     assert {"index", "fetch_model", "predict_sample"}.isdisjoint(planned)
     jobs = copy.run("-n", "--quiet", "progress")
     assert "results/shards/w150" in jobs
-    assert "results/shards/w300" not in jobs.replace("input:", "\ninput:").split("output:", 1)[1] or (
+    assert "results/shards/w300" not in jobs.replace("input:", "\ninput:").split("output:", 1)[
+        1
+    ] or (
         all("w300" not in line for line in jobs.splitlines() if line.strip().startswith("output:"))
     )
 
@@ -73,7 +75,7 @@ def test_another_model_rebuilds_what_it_made_and_nothing_else(copy):
 
 
 def test_another_sample_leaves_the_embeddings_of_the_others(copy):
-    row = "second	resources/demo/query.fa.gz				11	80	40000\n"
+    row = "second	resources/demo/query.fa.gz				11	40	25624\n"
     (copy.folder / "samples.tsv").write_text(SAMPLES + row)
     planned = copy.planned()
     assert planned["index"] == 1

@@ -13,12 +13,14 @@ import pyarrow.parquet as pq
 from safetensors import safe_open
 
 from seqloom.errors import InputError
+from seqloom.tensors import read_tensor
 
 # What all shards of one matrix have in common; embeddings have some of these, fused ones others.
 IDENTITY = (
     *("backend", "weights_sha256", "revision", "dtype", "pooling", "engine_version", "random"),
     *("fusion", "backends", "sample", "cut", "cut_settings"),
 )
+LABELS = {"host": 0, "viral": 1}
 _DTYPES = {"F16": np.dtype("float16"), "F32": np.dtype("float32")}
 
 
@@ -33,14 +35,15 @@ class Shard:
     dtype: np.dtype
 
     def read(self) -> np.ndarray:
-        with safe_open(self.path, "numpy") as tensors:
-            return tensors.get_tensor("embedding")
+        return read_tensor(self.path, "embedding")
 
 
 def open_shards(frames: Sequence[str], embeddings: Sequence[str]) -> list[Shard]:
     """The matrices (embeddings or fused) of one sample, each checked against its frames."""
     if len(frames) != len(embeddings):
-        raise InputError(f"{len(frames)} frame tables, {len(embeddings)} matrices; give one for one")
+        raise InputError(
+            f"{len(frames)} frame tables, {len(embeddings)} matrices; give one for one"
+        )
     shards = [_open(*pair) for pair in zip(frames, embeddings, strict=True)]
     for shard in shards:
         for key in IDENTITY:
@@ -84,16 +87,14 @@ def write_npy(matrix: Path, ids: Path, shards: Sequence[Shard]) -> None:
 
 
 def write_hdf5(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any]) -> None:
-    """Datasets `ids` and `embedding`; what the shards have in common and the provenance as attributes."""
+    """Datasets `ids` and `embedding`; the provenance and what made the shards as attributes."""
     names = all_ids(shards)
     shape = (len(names), shards[0].width)
     # Times would make two equal runs differ.
-    with h5py.File(path, "w", track_order=False) as out:
+    with h5py.File(path, "w") as out:
         out.create_dataset("ids", data=names, dtype=h5py.string_dtype(), track_times=False)
-        _fill(
-            out.create_dataset("embedding", shape, shards[0].dtype, track_times=False),
-            shards,
-        )
+        matrix = out.create_dataset("embedding", shape, shards[0].dtype, track_times=False)
+        _fill(matrix, shards)
         for key in IDENTITY:
             if key in shards[0].metadata:
                 out.attrs[key] = shards[0].metadata[key]
@@ -106,9 +107,6 @@ def _fill(target: Any, shards: Sequence[Shard]) -> None:
     for shard in shards:
         target[start : start + len(shard.ids)] = shard.read()
         start += len(shard.ids)
-
-
-LABELS = {"host": 0, "viral": 1}
 
 
 def write_virnucpro(

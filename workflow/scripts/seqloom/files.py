@@ -1,12 +1,15 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from seqloom.errors import InputError
 
 
 @contextlib.contextmanager
@@ -54,3 +57,13 @@ def write_json(path: str | Path, value: Any) -> None:
     """Write indented JSON atomically; a NaN is an error, because it is not JSON."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def hold_folder(lock: str | Path) -> TextIO:
+    """Hold a folder's lock as long as the handle is open; the kernel frees it however we end."""
+    handle = open(lock, "w")  # noqa: SIM115
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError("another run is at work in this folder; wait for it, or stop it") from None
+    return handle

@@ -35,7 +35,9 @@ def lease(count: int, environment: Mapping[str, str]) -> dict[str, str]:
         log.info("no GPU here: running on the CPU")
         return {}
     if len(pool) < count:
-        raise InputError(f"{count} GPUs are asked for and {len(pool)} are there; lower `gpu` of the rule")
+        raise InputError(
+            f"{count} GPUs are asked for and {len(pool)} are there; lower `gpu` of the rule"
+        )
     if len(pool) == count and any(job in environment for job in _SCHEDULER_JOBS):
         return {}
     chosen = _wait_for(count, pool, Path(environment.get("SEQLOOM_LEASES", LEASES)))

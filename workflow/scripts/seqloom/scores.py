@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+IDENTITY = {"slope": 1.0, "intercept": 0.0}  # for log-odds that are not calibrated
+
 
 def window_scores(frames: pd.DataFrame, keys: Sequence[str] = ("contig",)) -> pd.DataFrame:
     """One row per window, in order of appearance: keys, `window`, `frames`, mean `logit`."""

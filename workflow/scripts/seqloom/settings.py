@@ -12,7 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from seqloom.encoders.registry import Backend, load_registry
+from seqloom.encoders.registry import Backend, read_backend
 from seqloom.errors import InputError
 
 SCHEMAS = Path(__file__).parents[3] / "config" / "schemas"
@@ -82,10 +82,8 @@ def load_settings(config: dict[str, Any]) -> Settings:
     values = _completed(config, _schema("config"), "config")
     samples = read_sheet(values["samples"])
     used = {name for backends in values["fusions"].values() for name in backends}
-    known = load_registry(REGISTRY)
-    settings = Settings(
-        values, samples, {n: _backend(n, known) for n in sorted(used | set(values["protein_backends"]))}
-    )
+    used |= set(values["protein_backends"])
+    settings = Settings(values, samples, {name: read_backend(REGISTRY, name) for name in sorted(used)})
     for fault in _faults(settings):
         raise InputError(fault)
     return settings
@@ -103,16 +101,22 @@ def read_sheet(path: str) -> dict[str, Sample]:
     for number, row in enumerate(rows, start=2):
         sample = _sample(row, f"{path} line {number}")
         if sample.name in samples:
-            raise InputError(f'{path} line {number}: sample "{sample.name}" is listed twice; rename one')
+            raise InputError(
+                f'{path} line {number}: sample "{sample.name}" is listed twice; rename one'
+            )
         samples[sample.name] = sample
     return samples
 
 
 def _sample(row: dict[str | None, Any], where: str) -> Sample:
     if None in row or None in row.values():
-        raise InputError(f"{where}: the number of cells differs from the header; separate with tabs")
+        raise InputError(
+            f"{where}: the number of cells differs from the header; separate with tabs"
+        )
     schema = _schema("samples")
-    cells = {key: _typed(text.strip(), schema["properties"].get(key, {})) for key, text in row.items()}
+    cells = {
+        key: _typed(text.strip(), schema["properties"].get(key, {})) for key, text in row.items()
+    }
     values = _completed({k: v for k, v in cells.items() if v != ""}, schema, where)
     values["fasta"] = tuple(path.strip() for path in values["fasta"].split(";"))
     for path in filter(None, [*values["fasta"], values["annotation"], values["groups"]]):
@@ -137,14 +141,6 @@ def _estimated_bases(path: str) -> int:
     return max(1, round(Path(path).stat().st_size * ratio))
 
 
-def _backend(name: str, known: dict[str, Backend]) -> Backend:
-    if name not in known:
-        raise InputError(f'config: backend "{name}" is unknown{_hint(name, list(known))}')
-    if not known[name].built:
-        raise InputError(f'config: backend "{name}" is not built yet; choose another of models.yaml')
-    return known[name]
-
-
 def _faults(settings: Settings) -> Iterator[str]:
     """What a schema cannot see: names that point nowhere."""
     for name, experiment in settings["experiments"].items():
@@ -167,6 +163,9 @@ def _faults(settings: Settings) -> Iterator[str]:
     for name in settings["protein_backends"]:
         if settings.backends[name].molecule != "protein":
             yield f'config: protein_backends: "{name}" reads DNA'
+    for name, backend in settings.backends.items():
+        if backend.demo and not settings["simulate"]:
+            yield f'config: backend "{name}" is random; it needs the demo genomes of `simulate`'
     for name, model in settings["models"].items():
         if not Path(model["local"]).is_dir():
             yield f"config: models.{name}.local: {model['local']} is not a folder"
@@ -188,7 +187,9 @@ def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
     if not isinstance(value, dict):
         return value
     defaults = {
-        key: part["default"] for key, part in schema.get("properties", {}).items() if "default" in part
+        key: part["default"]
+        for key, part in schema.get("properties", {}).items()
+        if "default" in part
     }
     other = schema.get("additionalProperties") or {}
     return {

@@ -1,4 +1,4 @@
-"""Safetensors files whose bytes depend on their contents alone, and their metadata. No torch here."""
+"""Safetensors files whose bytes depend on their contents alone, without torch."""
 
 import json
 from collections.abc import Mapping

@@ -1,0 +1,63 @@
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqloom.learn.audit import audit_table
+
+
+def genome(path, records):
+    with gzip.open(path, "wt") as handle:
+        handle.writelines(f">{name} text\n{sequence}\n" for name, sequence in records.items())
+    return path
+
+
+def dna(rng, length):
+    return "".join(rng.choice(list("ACGT"), length))
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """Half of test contig `leak` is the reverse complement of a piece of train contig `a`."""
+    rng = np.random.default_rng(0)
+    sequences = {name: dna(rng, 20_000) for name in ("a", "b", "val", "other")}
+    piece = sequences["a"][5_000:15_000].translate(str.maketrans("ACGT", "TGCA"))[::-1]
+    sequences["leak"] = piece + dna(rng, 10_000)
+    rows = [
+        ("a", "viral", "A", "train"),
+        ("b", "host", "B", "train"),
+        ("val", "viral", "V", "validation"),
+        ("other", "host", "O", "test"),
+        ("leak", "viral", "L", "test"),
+        ("empty", "viral", "A", None),
+    ]
+    split = pd.DataFrame(rows, columns=["contig", "label", "group", "part"])
+    split = split.assign(sample="s", category=split["label"], frames=[4, 2, 1, 3, 5, 0], take=1)
+    return split, genome(tmp_path / "s.fa.gz", sequences)
+
+
+def test_the_audit_finds_a_planted_leak_and_names_it(planted):
+    split, fasta = planted
+    audit = audit_table(split, ["s"], [fasta]).set_index(["part", "category"], drop=False)
+    leak = audit[audit["part"] == "train|test"].iloc[0]
+    assert leak["groups"] == "A|L"
+    assert leak["containment"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_unrelated_parts_have_no_containment(planted):
+    split, fasta = planted
+    audit = audit_table(split, ["s"], [fasta])
+    row = audit[audit["part"] == "train|validation"].iloc[0]
+    assert row["containment"] == 0
+    assert pd.isna(row["groups"])
+
+
+def test_the_audit_counts_contigs_groups_and_frames(planted):
+    split, fasta = planted
+    audit = audit_table(split, ["s"], [fasta])
+    counts = audit[audit["containment"].isna()]
+    assert counts["part"].tolist() == ["train", "train", "validation", "test", "test"]
+    viral = counts[(counts["part"] == "test") & (counts["category"] == "viral")].iloc[0]
+    assert viral[["contigs", "groups", "frames", "take"]].tolist() == [1, 1, 5, 1]
+    assert viral["share"] == pytest.approx(0.5)

@@ -1,0 +1,57 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqloom.learn.calibration import fit_calibration, platt
+from seqloom.scores import calibrated
+
+
+def drawn(count, slope, intercept, seed=0):
+    """Scores, and labels as likely as the slope and the intercept say."""
+    rng = np.random.default_rng(seed)
+    logit = rng.normal(0, 3, count)
+    return rng.random(count) < calibrated(logit, {"slope": slope, "intercept": intercept}), logit
+
+
+def test_a_known_calibration_is_found():
+    fitted = platt(*drawn(100_000, 0.4, 0.0))
+    assert fitted["slope"] == pytest.approx(0.4, abs=0.01)
+    assert fitted["intercept"] == pytest.approx(0.0, abs=0.02)
+
+
+def test_the_share_of_viral_records_does_not_move_the_middle():
+    viral, logit = drawn(100_000, 1.0, 0.0)
+    keep = viral | (np.arange(len(viral)) % 10 == 0)
+    fitted = platt(viral[keep], logit[keep])
+    assert fitted["slope"] == pytest.approx(1.0, abs=0.05)
+    assert fitted["intercept"] == pytest.approx(0.0, abs=0.05)
+
+
+def test_perfectly_divided_scores_give_finite_and_modest_probabilities():
+    viral = np.array([True] * 3 + [False] * 3)
+    fitted = platt(viral, np.array([5.0, 6.0, 7.0, -5.0, -6.0, -7.0]))
+    assert calibrated([6.0, -6.0], fitted) == pytest.approx([0.8, 0.2], abs=0.02)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(-50, 50), min_size=4, max_size=30))
+def test_calibration_never_turns_the_order_round(logit):
+    logit = np.array(logit)
+    fitted = platt(np.arange(len(logit)) % 2 == 0, logit)
+    assert fitted["slope"] >= 0
+    assert np.isfinite(list(fitted.values())).all()
+
+
+def test_contigs_are_calibrated_on_means_over_windows():
+    rows = [
+        (f"c{i}", window, "viral" if i % 2 else "host", (1 if i % 2 else -1) * (window - 2.0))
+        for i in range(8)
+        for window in (1, 4)
+    ]
+    frames = pd.DataFrame(rows, columns=["contig", "window", "label", "logit"]).assign(sample="s")
+    fitted = fit_calibration(frames)
+    means = np.array([0.5, -0.5] * 4)
+    assert fitted["contig"] == platt(means > 0, means)
+    assert fitted["contig"] != fitted["frame"]

@@ -1,0 +1,207 @@
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqloom.calls.contigs import COLUMNS, contig_calls, expected_fdr, window_table, write_calls
+from seqloom.calls.regions import viral_regions
+from seqloom.calls.summary import summary
+
+IDENTITY = {"slope": 1.0, "intercept": 0.0}
+
+
+def frame_rows(*windows):
+    """Shard rows: (contig, window, log-odds of its frames or why there is none)."""
+    rows = []
+    for contig, window, logits in windows:
+        place = {"contig": contig, "window": window, "start": 300 * window - 300}
+        place["end"] = 300 * window
+        if isinstance(logits, str):
+            rows.append(place | {"row": None, "status": logits, "logit": np.nan})
+        for logit in [] if isinstance(logits, str) else logits:
+            rows.append(place | {"row": len(rows), "status": "ok", "logit": logit})
+    columns = ["contig", "window", "start", "end", "row", "status", "logit"]
+    return pd.DataFrame(rows, columns=columns).astype({"row": "Int32"})
+
+
+def records(*rows):
+    """Contigs as the plan sees them: (contig, length, windows, kept windows, status, reason)."""
+    columns = ["contig", "length", "windows", "kept_windows", "status", "reason"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def calls_of(contigs, frames, threshold=0.5, min_windows=1, calibration=IDENTITY):
+    windows = window_table(frames, IDENTITY)
+    calls = contig_calls(contigs, windows, calibration, threshold, min_windows)
+    return calls.set_index("contig", drop=False)
+
+
+METAGENOME = records(
+    ("host", 900, 3, 3, "ok", ""),
+    ("empty", 0, 0, 0, "empty", "no sequence"),
+    ("phage", 600, 2, 2, "ok", ""),
+    ("n_only", 400, 0, 0, "all_ambiguous", "only N"),
+    ("closed", 900, 3, 3, "ok", ""),
+    ("unclear", 600, 2, 2, "ok", ""),
+    ("short", 12, 1, 1, "ok", ""),
+    ("unread", 900, 3, 0, "ok", ""),
+    ("NA", 300, 1, 1, "ok", ""),
+)
+FRAMES = frame_rows(
+    ("host", 1, [-3.0]),
+    ("host", 2, [-1.0]),
+    ("host", 3, [1.0]),
+    ("phage", 1, [2.0, 4.0]),
+    ("phage", 2, [1.0]),
+    ("closed", 1, "no_open_frame"),
+    ("closed", 2, "no_open_frame"),
+    ("closed", 3, "no_open_frame"),
+    ("unclear", 1, "ambiguous"),
+    ("unclear", 2, "no_open_frame"),
+    ("short", 1, "no_open_frame"),
+    ("NA", 1, [3.0]),
+)
+
+
+def test_every_record_has_a_row_in_input_order():
+    calls = calls_of(METAGENOME, FRAMES)
+    assert calls["contig"].tolist() == METAGENOME["contig"].tolist()
+    assert list(calls) == COLUMNS
+
+
+def test_calls_and_counts():
+    calls = calls_of(METAGENOME, FRAMES)
+    expected = {"host": "host", "phage": "viral", "NA": "viral"}
+    assert calls["call"].to_dict() == {c: expected.get(c, "uncalled") for c in calls.index}
+    counts = ["windows", "scored_windows", "viral_windows"]
+    assert calls.loc["host", counts].tolist() == [3, 3, 1]
+    assert calls.loc["phage", counts].tolist() == [2, 2, 2]
+    assert calls.loc["closed", counts].tolist() == [3, 0, 0]
+    # The contig is the mean of its windows, a window the mean of its frames: (3 + 1) / 2.
+    assert calls.loc["phage", "probability"] == pytest.approx(1 / (1 + np.exp(-2)))
+
+
+def test_what_cannot_be_called_says_why():
+    calls = calls_of(METAGENOME, FRAMES)
+    assert calls["reason"].to_dict() == {
+        "host": "1 of 3 scored windows viral",
+        "empty": "no sequence",
+        "phage": "2 of 2 scored windows viral",
+        "n_only": "only N",
+        "closed": "no open frame in 3 windows",
+        "unclear": "too many ambiguous bases in 1 window, no open frame in 1 window",
+        "short": "no open frame in 1 window",
+        "unread": "none of 3 windows was read (max_frames)",
+        "NA": "1 of 1 scored windows viral",
+    }
+    uncalled = calls[calls["call"] == "uncalled"]
+    assert uncalled[["probability", "fdr", "confidence"]].isna().all(axis=None)
+
+
+def test_too_few_scored_windows_stay_uncalled():
+    calls = calls_of(METAGENOME, FRAMES, min_windows=3)
+    assert calls.loc["phage", ["call", "reason"]].tolist() == [
+        "uncalled",
+        "2 scored windows, 3 needed",
+    ]
+    assert np.isnan(calls.loc["phage", "probability"])
+    assert calls.loc["host", "call"] == "host"
+
+
+def test_a_probability_at_the_threshold_is_viral():
+    contigs, frames = records(("a", 300, 1, 1, "ok", "")), frame_rows(("a", 1, [0.0]))
+    assert calls_of(contigs, frames, threshold=0.5).loc["a", "call"] == "viral"
+    assert calls_of(contigs, frames, threshold=0.51).loc["a", "call"] == "host"
+
+
+def test_the_contig_calibration_makes_the_probability():
+    calls = calls_of(METAGENOME, FRAMES, calibration={"slope": 2.0, "intercept": -5.0})
+    assert calls.loc["phage", "probability"] == pytest.approx(1 / (1 + np.exp(1)))
+    assert calls.loc["phage", ["viral_windows", "call"]].tolist() == [2, "host"]
+
+
+def test_fdr_is_the_running_mean_of_doubt_among_the_viral():
+    logits = {"a": 0.5, "b": 3.0, "c": -2.0, "d": 1.0}
+    contigs = records(*((name, 300, 1, 1, "ok", "") for name in logits))
+    calls = calls_of(contigs, frame_rows(*((n, 1, [x]) for n, x in logits.items())))
+    doubt = {name: 1 / (1 + np.exp(x)) for name, x in logits.items()}
+    assert calls["fdr"].to_dict() == pytest.approx(
+        {
+            "b": doubt["b"],
+            "d": (doubt["b"] + doubt["d"]) / 2,
+            "a": (doubt["b"] + doubt["d"] + doubt["a"]) / 3,
+            "c": np.nan,
+        },
+        nan_ok=True,
+    )
+
+
+@given(st.lists(st.sampled_from([0.5, 0.6, 0.75, 0.9, 1.0]), max_size=12))
+def test_fdr_is_the_mean_doubt_of_all_at_least_as_probable(probabilities):
+    p = np.array(probabilities)
+    expected = [np.mean(1 - p[p >= x]) for x in p]
+    np.testing.assert_allclose(expected_fdr(p), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("logit", "windows", "confidence"),
+    [
+        (3, 5, "high"),
+        (3, 4, "medium"),
+        (1.5, 5, "medium"),
+        (1.5, 4, "low"),
+        (0.5, 5, "low"),
+        (0.5, 1, "low"),
+        (-3, 5, "high"),
+        (-1.5, 4, "low"),
+    ],
+)
+def test_confidence_falls_with_doubt_and_with_few_windows(logit, windows, confidence):
+    contigs = records(("a", 3000, windows, windows, "ok", ""))
+    frames = frame_rows(*(("a", i, [logit]) for i in range(1, windows + 1)))
+    assert calls_of(contigs, frames).loc["a", "confidence"] == confidence
+
+
+def test_windows_are_all_there_in_order_with_status():
+    windows = window_table(FRAMES, {"slope": 1.0, "intercept": 1.0})
+    assert len(windows) == 12
+    phage = windows[windows["contig"] == "phage"]
+    assert phage[["window", "start", "end", "frames", "logit"]].to_numpy().tolist() == [
+        [1, 0, 300, 2, 3.0],
+        [2, 300, 600, 1, 1.0],
+    ]
+    np.testing.assert_allclose(phage["probability"], 1 / (1 + np.exp([-4, -2])))
+    closed = windows[windows["contig"] == "closed"]
+    assert closed["frames"].tolist() == [0, 0, 0]
+    assert closed["status"].tolist() == ["no_open_frame"] * 3
+    assert closed[["logit", "probability"]].isna().all(axis=None)
+
+
+def test_a_sample_in_which_nothing_can_be_read():
+    contigs = records(("a", 0, 0, 0, "empty", "no sequence"))
+    calls = calls_of(contigs, frame_rows())
+    assert calls["call"].tolist() == ["uncalled"]
+    assert calls["reason"].tolist() == ["no sequence"]
+
+
+def test_the_table_reads_back(tmp_path):
+    calls = calls_of(METAGENOME, FRAMES)
+    write_calls(tmp_path / "contigs.tsv", calls)
+    with open(tmp_path / "contigs.tsv", newline="") as handle:
+        rows = list(csv.DictReader(handle, delimiter="\t"))
+    assert [row["contig"] for row in rows] == METAGENOME["contig"].tolist()
+    assert rows[2]["probability"] == "0.8808" and rows[2]["scored_windows"] == "2"
+    assert rows[0]["fdr"] == "" and rows[1]["probability"] == "" and rows[1]["confidence"] == ""
+
+
+def test_the_summary_adds_up():
+    calls = calls_of(METAGENOME, FRAMES)
+    numbers = summary(calls, viral_regions(window_table(FRAMES, IDENTITY)))
+    assert numbers["contigs"] == {"viral": 2, "host": 1, "uncalled": 6}
+    assert numbers["bases"] == {"viral": 900, "host": 900, "uncalled": 2812}
+    doubt = (1 / (1 + np.exp(2)) + 1 / (1 + np.exp(3))) / 2
+    assert numbers["fdr"] == pytest.approx(doubt, abs=1e-4)
+    assert numbers["regions"] == 3

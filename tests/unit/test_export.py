@@ -1,0 +1,192 @@
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from seqloom.errors import InputError
+from seqloom.export import open_shards, write_hdf5, write_npy, write_virnucpro
+from seqloom.tensors import write_tensors
+
+SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "export.py"
+# Two shards; the second has a window without a frame between its rows.
+IDS = [["a_chunk_1F1", "a_chunk_1R2"], ["b_chunk_1F3", None, "ü_chunk_9R1"]]
+
+
+def digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def write_frames(folder: Path, ids=IDS) -> list[str]:
+    paths = []
+    for number, names in enumerate(ids, start=1):
+        present = [name is not None for name in names]
+        rows = [sum(present[:i]) if there else None for i, there in enumerate(present)]
+        table = pa.table(
+            {"row": pa.array(rows, pa.int32()), "id": [name or "b_chunk_2" for name in names]}
+        )
+        metadata = {f"{kind}_sha256": digest(f"{kind}{number}") for kind in ("fna", "faa")}
+        paths.append(str(folder / f"{number:04}-of-0002.parquet"))
+        pq.write_table(table.replace_schema_metadata(metadata), paths[-1])
+    return paths
+
+
+def write_matrices(folder: Path, name: str, width: int, dtype="float32", ids=IDS, **metadata):
+    """Shards of random numbers: of a fusion if `backends` is given, else of a backend."""
+    random = np.random.default_rng(len(name))
+    read = "faa_sha256" if "backends" in metadata else "shard_sha256"
+    kind = "fna" if name == "dna" else "faa"
+    paths, blocks = [], []
+    for number, names in enumerate(ids, start=1):
+        rows = sum(n is not None for n in names)
+        blocks.append(random.normal(size=(rows, width)).astype(dtype))
+        paths.append(str(folder / f"{name}{number}.safetensors"))
+        strings = {"backend": name, read: digest(f"{kind}{number}"), **metadata}
+        write_tensors(paths[-1], {"embedding": blocks[-1]}, strings)
+    return paths, np.concatenate(blocks)
+
+
+@pytest.fixture
+def legacy(tmp_path):
+    frames = write_frames(tmp_path)
+    dna, dna_rows = write_matrices(tmp_path, "dna", 3)
+    protein, protein_rows = write_matrices(tmp_path, "protein", 5, "float16")
+    backends = json.dumps([{"backend": "dna"}, {"backend": "protein"}])
+    fused, fused_rows = write_matrices(tmp_path, "fused", 8, backends=backends)
+    return {
+        "paths": [tmp_path / f"x_{name}.pt" for name in ("DNABERT_S", "ESM", "merged")],
+        "shards": [open_shards(frames, paths) for paths in (dna, protein, fused)],
+        "rows": [dna_rows, protein_rows, fused_rows],
+        "files": {"frames": frames, "dna": dna, "protein": protein, "fused": fused},
+    }
+
+
+FLAT = ["a_chunk_1F1", "a_chunk_1R2", "b_chunk_1F3", "ü_chunk_9R1"]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_npy_holds_every_row_of_every_shard_in_order(tmp_path, dtype):
+    paths, rows = write_matrices(tmp_path, "dna", 3, dtype)
+    shards = open_shards(write_frames(tmp_path), paths)
+    write_npy(tmp_path / "s.npy", tmp_path / "s.ids.txt", shards)
+    matrix = np.load(tmp_path / "s.npy")
+    assert matrix.dtype == dtype
+    np.testing.assert_array_equal(matrix, rows)
+    assert (tmp_path / "s.ids.txt").read_text().splitlines() == FLAT
+
+
+def test_a_sample_without_a_frame_gives_an_empty_matrix(tmp_path):
+    paths, _ = write_matrices(tmp_path, "dna", 3, ids=[[None]])
+    shards = open_shards(write_frames(tmp_path, [[None]]), paths)
+    write_npy(tmp_path / "s.npy", tmp_path / "s.ids.txt", shards)
+    write_hdf5(tmp_path / "s.h5", shards, {})
+    assert np.load(tmp_path / "s.npy").shape == (0, 3)
+    assert (tmp_path / "s.ids.txt").read_text() == ""
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert file["embedding"].shape == (0, 3) and file["ids"].shape == (0,)
+
+
+def test_hdf5_holds_ids_rows_and_what_made_them(tmp_path):
+    paths, rows = write_matrices(tmp_path, "dna", 3, weights_sha256="ab")
+    shards = open_shards(write_frames(tmp_path), paths)
+    write_hdf5(tmp_path / "s.h5", shards, {"rule": "export"})
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert file["ids"].asstr()[:].tolist() == FLAT
+        np.testing.assert_array_equal(file["embedding"], rows)
+        assert json.loads(file.attrs["provenance"]) == {"rule": "export"}
+        assert file.attrs["backend"] == "dna" and file.attrs["weights_sha256"] == "ab"
+
+
+def test_virnucpro_payloads_are_the_legacy_ones(legacy):
+    write_virnucpro(legacy["paths"], *legacy["shards"], "viral")
+    dna, protein, merged = (torch.load(p, weights_only=True) for p in legacy["paths"])
+    dna_rows, protein_rows, fused_rows = legacy["rows"]
+
+    assert list(dna) == ["nucleotide", "data"]
+    assert dna["nucleotide"] == [entry["label"] for entry in dna["data"]] == FLAT
+    assert list(dna["data"][0]) == ["label", "mean_representation"]
+    assert all(type(x) is float for x in dna["data"][0]["mean_representation"])
+    vectors = np.float32([entry["mean_representation"] for entry in dna["data"]])
+    np.testing.assert_array_equal(vectors, dna_rows)
+
+    assert list(protein) == ["proteins", "data"] and protein["proteins"] == FLAT
+    assert [(row.dtype, row.shape) for row in protein["data"]] == [(torch.float32, (5,))] * 4
+    np.testing.assert_array_equal(torch.stack(protein["data"]), protein_rows.astype("float32"))
+
+    assert list(merged) == ["ids", "data", "labels"]
+    assert merged["ids"] == FLAT and merged["labels"] == [1]
+    assert merged["data"].dtype == torch.float32
+    np.testing.assert_array_equal(merged["data"], fused_rows)
+
+
+def test_host_is_label_0_and_a_query_has_no_labels(legacy):
+    for label, expected in [("host", [0]), (None, None)]:
+        write_virnucpro(legacy["paths"], *legacy["shards"], label)
+        assert torch.load(legacy["paths"][2], weights_only=True).get("labels") == expected
+
+
+def test_a_fusion_in_another_order_is_refused(legacy):
+    dna, protein, fused = legacy["shards"]
+    with pytest.raises(InputError, match=r"fuses dna \+ protein, not protein \+ dna"):
+        write_virnucpro(legacy["paths"], protein, dna, fused, None)
+
+
+def test_a_row_without_a_partner_is_refused_by_its_id(tmp_path):
+    paths, _ = write_matrices(tmp_path, "dna", 3, ids=[IDS[0], ["b_chunk_1F3"]])
+    with pytest.raises(InputError, match='1 rows for 2 frames, none for "ü_chunk_9R1"'):
+        open_shards(write_frames(tmp_path), paths)
+
+
+def test_shards_paired_wrongly_are_refused(tmp_path):
+    paths, _ = write_matrices(tmp_path, "dna", 3)
+    with pytest.raises(InputError, match=r"dna2.safetensors: was not made from .*0001-of-0002"):
+        open_shards(write_frames(tmp_path), paths[::-1])
+    with pytest.raises(InputError, match="2 frame tables, 1 matrices"):
+        open_shards(write_frames(tmp_path), paths[:1])
+
+
+def test_shards_of_two_models_are_refused(tmp_path):
+    old, _ = write_matrices(tmp_path, "dna", 3, weights_sha256="old")
+    new = tmp_path / "new"
+    new.mkdir()
+    paths, _ = write_matrices(new, "dna", 3, weights_sha256="new")
+    with pytest.raises(InputError, match="its weights_sha256 is not that of"):
+        open_shards(write_frames(tmp_path), [old[0], paths[1]])
+
+
+def test_the_script_writes_the_same_bytes_twice(tmp_path, legacy):
+    files = legacy["files"]
+    pair = ["--frames", *files["frames"], "--embeddings", *files["dna"]]
+    triple = [word for name, paths in files.items() for word in (f"--{name}", *paths)]
+    contents = []
+    for run in ("first", "second"):
+        folder = tmp_path / run
+        for arguments in (
+            ["npy", *pair, "--out", folder / "s.npy"],
+            ["hdf5", *pair, "--out", folder / "s.h5"],
+            ["virnucpro", *triple, "--label", "host", "--out", folder / "s.x"],
+        ):
+            subprocess.run([sys.executable, SCRIPT, *arguments], check=True)
+        contents.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    names = ["s.npy", "s.ids.txt", "s.h5", "s.x_DNABERT_S.pt", "s.x_ESM.pt", "s.x_merged.pt"]
+    assert sorted(contents[0]) == sorted(names)
+    assert contents[0] == contents[1]
+
+
+def test_nothing_is_left_when_the_input_is_bad(tmp_path, legacy):
+    files = legacy["files"]
+    out = tmp_path / "out" / "s.npy"
+    lists = ["--frames", *files["frames"], "--embeddings", *files["dna"][::-1]]
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "npy", *lists, "--out", out], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: ") and "Traceback" not in done.stderr
+    assert not out.parent.exists()

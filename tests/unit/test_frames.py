@@ -1,0 +1,152 @@
+"""Six frames against Biopython and against the published program."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from Bio.Data.CodonTable import unambiguous_dna_by_id
+from Bio.Seq import reverse_complement, translate
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqloom.errors import InputError
+from seqloom.seqs.frames import FRAMES, codon_table, read_frames, window_status
+from seqloom.seqs.windows import Batch, Cut
+
+VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors" / "virnucpro.json"
+OPEN = Cut(300, "even", "open", 0.1)
+LEGACY = Cut(300, "virnucpro", "virnucpro", 0.1)
+
+# Few stops, so that open frames are common; some ambiguous letters.
+windows = st.text(st.sampled_from("AACCCCGGGGTTNR"), min_size=1, max_size=70)
+clear_windows = st.text(st.sampled_from("ACCCGGGT"), min_size=1, max_size=70)
+
+
+def batch_of(bases, starts, ends):
+    starts, ends = np.array(starts), np.array(ends)
+    return Batch(
+        bases.encode(), starts, np.zeros_like(starts), np.arange(len(starts)), starts, ends
+    )
+
+
+def kept(window, cut, genetic_code=11):
+    """{frame: (nucleotides, protein)} of one window."""
+    frames = read_frames(batch_of(window, [0], [len(window)]), cut, genetic_code)
+    return {
+        FRAMES[f]: (frames.nucleotides(0, f), frames.protein(0, f))
+        for f in np.flatnonzero(frames.kept[0])
+    }
+
+
+def status(window, cut=OPEN):
+    return window_status(read_frames(batch_of(window, [0], [len(window)]), cut, 11))[0]
+
+
+def expected(window, max_ambiguous, genetic_code=11):
+    """The rule `open`, codon by codon with Biopython."""
+    found = {}
+    for strand, text in (("F", window), ("R", reverse_complement(window))):
+        for k in range(3):
+            codons = [text[i : i + 3] for i in range(k, len(text) - 2, 3)]
+            protein = "".join(
+                translate(c, table=genetic_code) if set(c) <= set("ACGT") else "X" for c in codons
+            )
+            if not protein or "*" in protein or protein.count("X") / len(protein) > max_ambiguous:
+                continue
+            found[f"{strand}{k + 1}"] = ("".join(codons), protein)
+    return found
+
+
+@pytest.mark.skipif(not VECTORS.exists(), reason="the golden vectors are not beside the repository")
+def test_virnucpro_frames_are_those_of_the_published_program():
+    for case in json.loads(VECTORS.read_text())["frames"]:
+        golden = {
+            frame["frame"]: (frame["nucleotide"], frame["protein"])
+            for frame in case["kept"]
+            if frame["written"]
+        }
+        assert kept(case["seq"].upper(), LEGACY, genetic_code=1) == golden, case["name"]
+
+
+@pytest.mark.filterwarnings("ignore:This table contains")
+@pytest.mark.parametrize("genetic_code", sorted(unambiguous_dna_by_id))
+def test_every_codon_of_every_code_is_translated_as_by_biopython(genetic_code):
+    codons = [a + b + c for a in "ACGTN" for b in "ACGTN" for c in "ACGTN"]
+    table = codon_table(genetic_code)
+    for codon, letter in zip(codons, table.tobytes().decode(), strict=True):
+        want = "X" if "N" in codon else translate(codon, table=genetic_code)
+        assert letter == want, codon
+
+
+@given(windows, st.sampled_from([0.0, 0.1, 0.5, 1.0]), st.sampled_from([1, 4, 11]))
+def test_open_frames_are_those_of_a_plain_loop(window, max_ambiguous, genetic_code):
+    cut = Cut(300, "even", "open", max_ambiguous)
+    assert kept(window, cut, genetic_code) == expected(window, max_ambiguous, genetic_code)
+
+
+@given(windows)
+def test_the_other_strand_gives_the_same_frames_under_the_other_name(window):
+    swap = str.maketrans("FR", "RF")
+    turned = {name.translate(swap): texts for name, texts in kept(window, OPEN).items()}
+    assert kept(reverse_complement(window), OPEN) == turned
+
+
+@given(windows, st.sampled_from([OPEN, LEGACY]), st.data())
+def test_a_window_is_read_alike_whatever_is_around_it(window, cut, data):
+    bases = data.draw(clear_windows) + window + data.draw(clear_windows)
+    first = bases.index(window)
+    others = data.draw(st.lists(st.integers(0, len(bases) - 1), max_size=3))
+    starts, ends = [*others, first], [*[len(bases)] * len(others), first + len(window)]
+    frames = read_frames(batch_of(bases, starts, ends), cut, 11)
+    row = len(others)
+    found = {
+        FRAMES[f]: (frames.nucleotides(row, f), frames.protein(row, f))
+        for f in np.flatnonzero(frames.kept[row])
+    }
+    assert found == kept(window, cut)
+
+
+@given(clear_windows)
+def test_nucleotides_are_three_per_residue_in_open_frames(window):
+    for nucleotides, protein in kept(window, OPEN).values():
+        assert len(nucleotides) == 3 * len(protein)
+
+
+def test_clean_windows_give_the_known_lengths():
+    window = "GCC" * 100
+    assert [len(n) for n, _ in kept(window, LEGACY).values()] == [300, 298, 298] * 2
+    assert [len(p) for _, p in kept(window, LEGACY).values()] == [100, 99, 99] * 2
+    assert [len(n) for n, _ in kept(window, OPEN).values()] == [300, 297, 297] * 2
+
+
+def test_the_highest_share_of_x_is_still_kept():
+    window = "NNN" * 29 + "GCC" * 71
+    assert "F1" in kept(window, Cut(300, "even", "open", 0.29))
+    assert "F1" not in kept(window, Cut(300, "even", "open", 0.28))
+
+
+def test_the_reverse_strand_complements_ambiguous_letters_in_open_frames_only():
+    assert kept("GCCRCCGCC" * 2, Cut(300, "even", "open", 1.0))["R1"][0] == "GGCGGYGGC" * 2
+    assert kept("GCCRCCGCC" * 2, LEGACY)["R1"][0] == "GGCGGRGGCGGCG"
+
+
+@pytest.mark.parametrize(
+    ("window", "cut", "expected_status"),
+    [
+        ("GCC" * 5, OPEN, "ok"),
+        ("TAATTAACTAGTTAGTTAATCAACTAACTAG", OPEN, "no_open_frame"),
+        ("TAATTAACTAGTTAGTTAATCAACTAACTAG", LEGACY, "no_open_frame"),
+        ("N" * 30, OPEN, "ambiguous"),
+        ("N" * 30, LEGACY, "ambiguous"),
+        ("AC", OPEN, "no_open_frame"),
+        ("A", OPEN, "no_open_frame"),
+    ],
+)
+def test_a_window_without_a_frame_says_why(window, cut, expected_status):
+    assert status(window, cut) == expected_status
+
+
+def test_an_unknown_genetic_code_is_one_sentence():
+    with pytest.raises(InputError, match=r"^genetic code 7 does not exist; choose one of 1, 2, 3"):
+        codon_table(7)

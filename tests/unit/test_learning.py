@@ -1,0 +1,177 @@
+"""The scripts from split to compare, one after the other, on a small world."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from learn_data import make_world, write_fused
+
+import baseline
+import compare
+import evaluate
+import split
+import train
+from seqloom.errors import InputError
+from seqloom.learn.classifier import load
+from seqloom.scores import calibrated
+from seqloom.tensors import read_metadata, read_tensor
+
+
+def call(script, **options):
+    """Run a script's main with options as on its command line."""
+    words = []
+    for name, value in options.items():
+        values = value if isinstance(value, list) else [value]
+        words += [f"--{name.replace('_', '-')}", *map(str, values)]
+    script.main(script.arguments().parse_args(words))
+
+
+def run_split(world, folder):
+    call(
+        split,
+        experiment="toy",
+        samples=json.dumps(world.samples),
+        plans=world.plans,
+        contigs=world.contigs,
+        genomes=world.genomes,
+        fractions=[0.5, 0.25, 0.25],
+        out=folder / "split.parquet",
+        audit=folder / "audit.tsv",
+    )
+    return folder / "split.parquet"
+
+
+def run_train(world, table, out):
+    recipe = {"hidden": 8, "lr": 0.05, "batch_size": 8, "max_epochs": 8}
+    files = {"split": table, "frames": world.frames, "fused": world.fused}
+    call(train, experiment="toy", **files, **recipe, out=out)
+
+
+def run_evaluate(world, table, classifier, out):
+    files = {"split": table, "frames": world.frames, "fused": world.fused}
+    call(evaluate, classifier=classifier, **files, out=out)
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("learned")
+    world = make_world(folder)
+    table = run_split(world, folder)
+    run_train(world, table, folder / "classifier")
+    run_evaluate(world, table, folder / "classifier", folder / "evaluation")
+    call(
+        baseline,
+        experiment="toy",
+        split=table,
+        frames=world.frames,
+        out=folder / "evaluation" / "baseline.json",
+    )
+    return world, folder
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_planted_signal_is_found(learned):
+    _, folder = learned
+    metrics = json.loads((folder / "evaluation" / "metrics.json").read_text())
+    assert metrics["levels"]["frame"]["auroc"] > 0.95
+    assert metrics["levels"]["contig"]["accuracy"] == 1.0
+    assert metrics["random"] is True
+    assert set(metrics["categories"]) == {"vir", "bac", "fun"}
+    assert json.loads((folder / "evaluation" / "baseline.json").read_text())["random"] is False
+
+
+def test_predictions_are_the_test_part_and_nothing_else(learned):
+    _, folder = learned
+    predictions = pd.read_parquet(folder / "evaluation" / "predictions.parquet")
+    table = pd.read_parquet(folder / "split.parquet")
+    test = table[table["part"] == "test"]
+    assert set(predictions["contig"]) == set(test["contig"])
+    assert len(predictions) == test["take"].sum()
+    calibration = load(folder / "classifier").description["calibration"]["frame"]
+    np.testing.assert_array_equal(
+        predictions["probability"], calibrated(predictions["logit"], calibration)
+    )
+
+
+def test_everything_repeats_byte_by_byte(learned, tmp_path):
+    world, folder = learned
+    table = run_split(world, tmp_path)
+    assert table.read_bytes() == (folder / "split.parquet").read_bytes()
+    run_train(world, table, tmp_path / "classifier")
+    assert contents(tmp_path / "classifier") == contents(folder / "classifier")
+    run_evaluate(world, table, tmp_path / "classifier", tmp_path / "evaluation")
+    expected = contents(folder / "evaluation")
+    del expected["baseline.json"]
+    assert contents(tmp_path / "evaluation") == expected
+
+
+def poison(world, table, part):
+    """Replace the fused rows of a part by NaN."""
+    contigs = set(table.loc[table["part"] == part, "contig"])
+    for frame_file, fused_file in zip(world.frames, world.fused, strict=True):
+        rows = pd.read_parquet(frame_file).dropna(subset=["row"])
+        matrix = read_tensor(fused_file, "embedding").copy()
+        matrix[rows.loc[rows["contig"].isin(contigs), "row"].astype(int)] = np.nan
+        metadata = read_metadata(fused_file)
+        write_fused(fused_file, metadata["sample"], metadata["shard"], matrix)
+
+
+def test_training_never_reads_the_test_part(learned, tmp_path):
+    _, folder = learned
+    world = make_world(tmp_path)
+    table = run_split(world, tmp_path)
+    poison(world, pd.read_parquet(table), "test")
+    run_train(world, table, tmp_path / "classifier")  # a NaN that is read is an error
+    histories = [f / "classifier" / "history.tsv" for f in (tmp_path, folder)]
+    assert histories[0].read_bytes() == histories[1].read_bytes()
+    networks = [load(f / "classifier").network.state_dict() for f in (tmp_path, folder)]
+    assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
+    with pytest.raises(InputError, match="not finite"):
+        run_evaluate(world, table, tmp_path / "classifier", tmp_path / "evaluation")
+    assert not (tmp_path / "evaluation" / "metrics.json").exists()
+
+
+def test_evaluation_reads_the_test_part_alone(learned, tmp_path):
+    _, folder = learned
+    world = make_world(tmp_path)
+    for part in ("train", "validation"):
+        poison(world, pd.read_parquet(folder / "split.parquet"), part)
+    run_evaluate(world, folder / "split.parquet", folder / "classifier", tmp_path / "evaluation")
+    predictions = [f / "evaluation" / "predictions.parquet" for f in (tmp_path, folder)]
+    first, second = map(pd.read_parquet, predictions)
+    assert first.equals(second)
+
+
+def test_evaluation_refuses_another_split(learned, tmp_path):
+    world, folder = learned
+    table = pd.read_parquet(folder / "split.parquet")
+    table.to_parquet(tmp_path / "other.parquet")
+    with pytest.raises(InputError, match="not the split that"):
+        run_evaluate(world, tmp_path / "other.parquet", folder / "classifier", tmp_path)
+
+
+def test_compare_has_a_row_per_model_and_level(learned, tmp_path):
+    _, folder = learned
+    call(
+        compare,
+        evaluations=[folder / "evaluation"],
+        out=tmp_path / "comparison.tsv",
+        figure=tmp_path / "comparison.svg",
+    )
+    table = pd.read_csv(tmp_path / "comparison.tsv", sep="\t")
+    assert table["model"].tolist() == ["classifier"] * 3 + ["4-mer baseline"] * 3
+    assert table["columns"].tolist() == [8] * 3 + [136] * 3
+    assert table["level"].tolist() == ["frame", "window", "contig"] * 2
+    assert "4-mer baseline" in (tmp_path / "comparison.svg").read_text()
+
+
+def test_the_model_card_says_that_models_are_random(learned):
+    _, folder = learned
+    card = (folder / "classifier" / "model_card.md").read_text()
+    assert "not biology" in card
+    assert "| toy | 8 | mean | float32 | r1 |" in card

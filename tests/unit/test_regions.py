@@ -1,0 +1,121 @@
+import gzip
+
+import pandas as pd
+import pytest
+from Bio.bgzf import BgzfWriter
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqloom.calls.regions import viral_regions, write_bed, write_contigs, write_gff3
+
+
+def window_rows(probabilities, contig="c", step=200, numbers=None):
+    """Windows of 300 bp with these probabilities; None is a window without a frame."""
+    numbers = numbers or range(1, len(probabilities) + 1)
+    return pd.DataFrame(
+        {
+            "contig": contig,
+            "window": numbers,
+            "start": [step * (n - 1) for n in numbers],
+            "end": [step * (n - 1) + 300 for n in numbers],
+            "frames": [0 if p is None else 1 for p in probabilities],
+            "probability": pd.Series(probabilities, dtype="float64"),
+        }
+    )
+
+
+def spans(windows):
+    return viral_regions(windows)[["contig", "start", "end", "windows"]].to_numpy().tolist()
+
+
+def test_neighboring_viral_windows_are_one_region():
+    assert spans(window_rows([0.9, 0.8, 0.1, 0.2, 0.7])) == [["c", 0, 500, 2], ["c", 800, 1100, 1]]
+    assert viral_regions(window_rows([0.9, 0.8]))["probability"].tolist() == [pytest.approx(0.85)]
+
+
+def test_one_half_is_not_viral():
+    assert spans(window_rows([0.5, 0.5])) == []
+
+
+def test_a_window_without_a_frame_joins_but_does_not_extend():
+    assert spans(window_rows([None, 0.9, None, 0.9, None])) == [["c", 200, 900, 2]]
+    assert spans(window_rows([0.9, None, 0.1, None, 0.9])) == [
+        ["c", 0, 300, 1],
+        ["c", 800, 1100, 1],
+    ]
+
+
+def test_a_stretch_that_was_not_read_ends_a_region():
+    windows = window_rows([0.9, 0.9, 0.9], numbers=[1, 2, 9])
+    assert spans(windows) == [["c", 0, 500, 2], ["c", 1600, 1900, 1]]
+
+
+def test_a_region_does_not_run_into_the_next_contig():
+    windows = pd.concat([window_rows([0.1, 0.9], "a"), window_rows([0.9, 0.9], "b")])
+    assert spans(windows) == [["a", 200, 500, 1], ["b", 0, 500, 2]]
+    # The numbers go on as if it were one contig: 1, 2 | 3.
+    windows = pd.concat([window_rows([0.9, 0.9], "a"), window_rows([0.9], "b", numbers=[3])])
+    assert spans(windows) == [["a", 0, 500, 2], ["b", 400, 700, 1]]
+
+
+@given(st.lists(st.sampled_from([0.1, 0.9, None])))
+def test_every_viral_window_is_in_exactly_one_region_and_no_host_window_is(probabilities):
+    regions = viral_regions(window_rows(probabilities, step=300))
+    covered = [
+        sum(r.start <= 300 * i < r.end for r in regions.itertuples())
+        for i in range(len(probabilities))
+    ]
+    for p, count in zip(probabilities, covered, strict=True):
+        assert p is None or count == (p == 0.9)
+    assert regions["windows"].sum() == probabilities.count(0.9)
+
+
+REGIONS = pd.DataFrame(
+    {
+        "contig": ["a;b", "a;b", "k99_1|x"],
+        "start": [0, 800, 10],
+        "end": [500, 1100, 310],
+        "windows": [2, 1, 1],
+        "probability": [0.85, 0.7, 1.0],
+    }
+)
+
+
+def test_gff3_is_one_based_closed_and_escaped(tmp_path):
+    write_gff3(tmp_path / "r.gff3", REGIONS, {"a;b": 1100, "k99_1|x": 400, "other": 5})
+    assert (tmp_path / "r.gff3").read_text().splitlines() == [
+        "##gff-version 3",
+        "##sequence-region a%3Bb 1 1100",
+        "##sequence-region k99_1|x 1 400",
+        "a%3Bb\tseqloom\tviral_sequence\t1\t500\t0.8500\t.\t.\tID=region_1;windows=2",
+        "a%3Bb\tseqloom\tviral_sequence\t801\t1100\t0.7000\t.\t.\tID=region_2;windows=1",
+        "k99_1|x\tseqloom\tviral_sequence\t11\t310\t1.0000\t.\t.\tID=region_3;windows=1",
+    ]
+
+
+def test_bed_is_zero_based_and_half_open(tmp_path):
+    write_bed(tmp_path / "r.bed", REGIONS)
+    assert (tmp_path / "r.bed").read_text().splitlines() == [
+        "a;b\t0\t500\tregion_1\t850\t.",
+        "a;b\t800\t1100\tregion_2\t700\t.",
+        "k99_1|x\t10\t310\tregion_3\t1000\t.",
+    ]
+
+
+def test_no_region_gives_valid_files(tmp_path):
+    nothing = viral_regions(window_rows([]))
+    write_gff3(tmp_path / "r.gff3", nothing, {})
+    write_bed(tmp_path / "r.bed", nothing)
+    assert (tmp_path / "r.gff3").read_text() == "##gff-version 3\n"
+    assert (tmp_path / "r.bed").read_text() == ""
+
+
+def test_viral_contigs_keep_header_and_bases_and_the_bytes_are_the_same(tmp_path):
+    with BgzfWriter(tmp_path / "genome.fa.gz") as out:
+        out.write(f">a\n{'ACGT' * 20}\n{'ACGT' * 5}\n>host\nTTTT\n>empty\n>b\nGGCC\n")
+    headers = {"b": "b Küste, µ", "a": "a first"}
+    for name in ("1.fna.gz", "2.fna.gz"):
+        write_contigs(tmp_path / name, tmp_path / "genome.fa.gz", headers)
+    text = gzip.decompress((tmp_path / "1.fna.gz").read_bytes()).decode()
+    assert text == f">a first\n{'ACGT' * 20}\n{'ACGT' * 5}\n>b Küste, µ\nGGCC\n"
+    assert (tmp_path / "1.fna.gz").read_bytes() == (tmp_path / "2.fna.gz").read_bytes()

@@ -1,0 +1,244 @@
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "report.py"
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>a figure</text></svg>'
+NASTY = "<script>alert(1)</script>&k99"
+METRICS = {
+    "n": 1200,
+    "positives": 600,
+    **dict.fromkeys(["accuracy", "precision", "recall", "f1", "brier", "ece"], 0.75),
+    **dict.fromkeys(["mcc", "auroc", "average_precision"]),
+}
+
+
+def made(**versions):
+    return {"provenance": {"versions": {"seqloom": "0.1.0"} | versions}}
+
+
+def write_json(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+def write_tsv(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join("\t".join(line.split(" ")) + "\n" for line in text.splitlines()))
+
+
+def write_experiment(folder: Path, name: str, random: bool):
+    evaluation, classifier = folder / "evaluation" / name, folder / "classifiers" / name
+    metrics = {"random": random, "levels": dict.fromkeys(["frame", "window", "contig"], METRICS)}
+    categories = {"viral": {"n": 3, "accuracy": 0.625}, "fungi": {"n": 0, "accuracy": None}}
+    write_json(evaluation / "metrics.json", metrics | {"categories": categories} | made())
+    for figure in ("roc.svg", "calibration.svg"):
+        (evaluation / figure).write_text(SVG)
+    backend = {"backend": "esm", "width": 8, "weights_sha256": "ab" * 32, "revision": None}
+    backend |= {"dtype": "float32", "pooling": "mean", "random": random}
+    card = {"cut": "w300", "fusion": "both", "architecture": {"columns": 8}, "best_epoch": 2}
+    write_json(
+        classifier / "classifier.json", card | {"backends": [backend]} | made(torch="2.13.0")
+    )
+    history = "epoch lr train_loss validation_loss\n1 1 0.7 0.6\n2 1 0.5 0.3\n3 1 0.3 0.4\n"
+    write_tsv(classifier / "history.tsv", history)
+    write_tsv(
+        folder / "splits" / f"{name}.audit.tsv",
+        "part category contigs groups frames take share containment\n"
+        "train viral 12 4 2400 1200 0.7500 \n"
+        "train|test   vir-7|bac-3    0.0312\n",
+    )
+
+
+def write_prediction(folder: Path, calls: str, random: bool):
+    out = folder / "predictions" / "first" / "lake"
+    columns = "contig length windows scored_windows viral_windows probability fdr call"
+    write_tsv(out / "contigs.tsv", f"{columns} confidence reason\n{calls}")
+    counts = {"viral": 1, "host": 1, "uncalled": 1}
+    summary = {"contigs": counts, "bases": counts, "fdr": 0.125, "threshold": 0.5}
+    write_json(out / "summary.json", summary | {"random": random} | made())
+
+
+CALLS = (
+    f"{NASTY} 900 3 3 3 0.8750 0.1250 viral medium all\n"
+    "dark 40 1 0 0   uncalled  why\n"
+    "host 900 3 3 0 0.1000  host high none\n"
+)
+
+
+@pytest.fixture
+def results(tmp_path):
+    write_json(
+        tmp_path / "contigs" / "lake.json",
+        {"sample": "lake", "molecule": "dna", "contigs": 3, "bases": 12_345_678} | made(),
+    )
+    return tmp_path
+
+
+def report(folder: Path, *arguments) -> tuple[str, str]:
+    """The page and its headline."""
+    command = [sys.executable, SCRIPT, "--title", "A & B", "--contigs", "contigs/lake.json"]
+    command += [*arguments, "--out", "report.html", "--summary", "summary.txt"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    return (folder / "report.html").read_text(), (folder / "summary.txt").read_text()
+
+
+def full_report(folder: Path, random=False) -> tuple[str, str]:
+    for name in ("first", "second"):
+        write_experiment(folder, name, random)
+    write_prediction(folder, CALLS, random)
+    row = "both w300 8 contig 40 0.9375 0.9 0.8 0.7 0.85 0.1 0.05"
+    write_tsv(
+        folder / "comparison" / "comparison.tsv",
+        "experiment model fusion cut columns level n auroc average_precision f1 mcc accuracy brier"
+        f" ece\nfirst classifier {row}\nfirst baseline {row.replace('0.9375', '')}\n",
+    )
+    (folder / "comparison" / "comparison.svg").write_text(SVG)
+    return report(
+        folder,
+        *("--evaluations", "evaluation/first", "evaluation/second"),
+        *("--classifiers", "classifiers/second", "classifiers/first"),
+        *("--audits", "splits/second.audit.tsv", "splits/first.audit.tsv"),
+        *("--comparison", "comparison/comparison.tsv", "--figure", "comparison/comparison.svg"),
+        *("--predictions", "predictions/first/lake"),
+        *("--settings", json.dumps({"cuts": {"w300": {"window": 300}}, "samples": "s.tsv"})),
+    )
+
+
+class Page(HTMLParser):
+    """Text, tags and attributes of a page; fails on tags that do not nest."""
+
+    VOID = ("meta", "img", "line", "rect", "circle", "polyline", "link")
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open, self.tags, self.attributes, self.texts = [], set(), [], []
+        self.feed(html)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+def test_nothing_is_fetched(results):
+    html, _ = full_report(results)
+    page = Page(html)
+    assert not page.tags & {"script", "link", "iframe", "object", "embed", "base"}
+    for name, value in page.attributes:
+        if name in ("src", "href", "xlink:href", "srcset", "data", "action"):
+            assert value.startswith(("data:", "#")), (name, value)
+    assert not re.search(r"https?://|@import|url\(", html)
+    # The comparison, and two figures for each of two experiments.
+    assert html.count('src="data:image/svg+xml;base64,') == 5
+
+
+def test_links_lead_somewhere(results):
+    page = Page(full_report(results)[0])
+    ids = {value for name, value in page.attributes if name == "id"}
+    links = {value[1:] for name, value in page.attributes if name == "href"}
+    assert links == {"samples", "comparison", "experiments", "calls", "made"} and links <= ids
+
+
+@pytest.mark.parametrize("random", [True, False])
+def test_the_banner_is_there_if_and_only_if_weights_are_random(results, random):
+    html, headline = full_report(results, random)
+    assert ('class="banner"' in html) == random
+    assert ("plumbing, not biology" in html) == random
+    assert ("RANDOM WEIGHTS" in headline) == random
+
+
+def test_a_prediction_alone_can_raise_the_banner(results):
+    write_prediction(results, CALLS, random=True)
+    assert 'class="banner"' in report(results, "--predictions", "predictions/first/lake")[0]
+
+
+def test_names_are_escaped(results):
+    html, _ = full_report(results)
+    assert "<script" not in html and "<title>A &amp; B</title>" in html
+    assert NASTY in Page(html).text
+
+
+def test_what_is_shown(results):
+    html, headline = full_report(results)
+    text = Page(html).text
+    for part in (
+        "12,345,678",
+        "first classifier both w300 40 0.938",
+        "first baseline both w300 40 -",
+        "best epoch 2 of 3",
+        "viral 3 62.5 %",
+        "fungi 0 -",
+        "no group of test shares more than 3.1 % of its 21-mers with a group of train",
+        "(closest: vir-7 and bac-3)",
+        "train viral 12 4 2,400 1,200 75.0 %",
+        "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong.",
+        "viral 0.875 12.5 % medium 900 all",
+        "dark uncalled - - 40 why",
+        "torch 2.13.0",
+        "window: 300",
+    ):
+        assert part in text, part
+    # Viral first, then host; what could not be read comes last.
+    assert text.index(NASTY) < text.index("host host") < text.index("dark uncalled")
+    assert headline.splitlines() == [
+        "A & B",
+        "samples: 1, bases or residues: 12,345,678",
+        "first (classifier): AUROC 0.938 by contig",
+        "first (baseline): AUROC - by contig",
+        "contigs of lake by first: 1 viral, 1 host, 1 uncalled",
+    ]
+
+
+def test_a_run_that_only_embeds_has_a_page_too(results):
+    html, headline = report(results)
+    page = Page(html)
+    assert "lake" in page.text and headline.startswith("A & B\n")
+    links = {value for name, value in page.attributes if name == "href"}
+    assert links == {"#samples", "#made"}
+
+
+def test_of_many_contigs_the_most_viral_are_shown(results):
+    rows = [f"c{i} 300 1 1 1 0.{5000 + i} 0.1 viral low yes\n" for i in range(60)]
+    write_prediction(results, "".join(rows), random=False)
+    text = Page(report(results, "--predictions", "predictions/first/lake")[0]).text
+    assert "first 50 of 60 contigs" in text
+    assert "c59 viral" in text and "c10 viral" in text and "c9 viral" not in text
+
+
+def test_an_experiment_without_its_audit_is_an_error(results):
+    write_experiment(results, "first", random=False)
+    command = [sys.executable, SCRIPT, "--title", "t", "--contigs", "contigs/lake.json"]
+    command += ["--evaluations", "evaluation/first", "--classifiers", "classifiers/first"]
+    command += ["--out", "report.html", "--summary", "summary.txt"]
+    done = subprocess.run(command, cwd=results, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == 'error: --audits: nothing for experiment "first"; add it\n'
+    assert not (results / "report.html").exists()
+
+
+def test_the_same_run_gives_the_same_bytes(results):
+    assert full_report(results) == full_report(results)

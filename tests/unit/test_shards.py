@@ -1,0 +1,177 @@
+"""Shards as files: made by the programs, read back, held against the genome."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from Bio.Seq import reverse_complement, translate
+
+from seqloom.files import sha256
+from seqloom.seqs.plans import SCHEMA as PLAN_SCHEMA
+from seqloom.seqs.shards import SCHEMA, read_records, read_table, write_shard
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+CUT = ["--window", "90", "--genetic-code", "11"]
+
+
+def run(folder, script, *arguments):
+    command = [sys.executable, SCRIPTS / script, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def frames(folder, shard, out="shards"):
+    names = ["--sample", "s", "--cut-name", "w90"]
+    files = ["--genome", "g.fa.gz", "--plan", "plan.parquet", "--out", f"{out}/{shard}"]
+    run(folder, "frames.py", *files, *names, *CUT, "--shard", shard)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A DNA sample with its plan, as one shard and as two; a protein sample likewise."""
+    folder = tmp_path_factory.mktemp("run")
+    generator = np.random.default_rng(2)
+    contigs = {"a|1": "".join(generator.choice(list("ACGGCT"), 3000)), "empty": ""}
+    contigs |= {"stops": "TTAATTAACTAGTTAGTTAATCAACTAACTAG" * 3, "unclear": "A" + "N" * 120}
+    (folder / "s.fa").write_text("".join(f">{n} x\n{t}\n" for n, t in contigs.items()))
+    (folder / "p.faa").write_text(">p1\nMKV*\n>p2\n\n>p3\nMXXU\n>p4\nMA\n")
+    for name, molecule, fasta in (("g", "dna", "s.fa"), ("p", "protein", "p.faa")):
+        out = ["--genome", f"{name}.fa.gz", "--contigs", f"{name}.tsv"]
+        run(folder, "index.py", "--sample", name, "--molecule", molecule, "--fasta", fasta, *out)
+    run(
+        folder,
+        "plan.py",
+        "--contigs",
+        "g.tsv",
+        "--genome",
+        "g.fa.gz",
+        *CUT,
+        "--out",
+        "plan.parquet",
+    )
+    for shard in ("0001-of-0001", "0001-of-0002", "0002-of-0002"):
+        frames(folder, shard)
+    run(
+        *(folder, "plan.py", "--whole", "--contigs", "p.tsv", "--genome", "p.fa.gz"),
+        *("--out", "whole.parquet"),
+    )
+    for shard in ("0001-of-0002", "0002-of-0002"):
+        files = ["--genome", "p.fa.gz", "--plan", "whole.parquet", "--out", f"proteins/{shard}"]
+        run(folder, "proteins.py", *files, "--sample", "p", "--shard", shard)
+    return folder
+
+
+def test_files_have_the_columns_of_the_contract(folder):
+    for file in ("plan.parquet", "whole.parquet"):
+        assert pq.read_schema(folder / file).remove_metadata() == PLAN_SCHEMA
+    for file in ("shards/0001-of-0001.parquet", "proteins/0001-of-0002.parquet"):
+        assert pq.read_schema(folder / file).remove_metadata() == SCHEMA
+
+
+def test_every_window_has_a_row_and_every_frame_a_record(folder):
+    table = read_table(folder / "shards/0001-of-0001.parquet")
+    plan = pq.read_table(folder / "plan.parquet").to_pandas()
+    windows = table.groupby("contig")["window"].nunique().reindex(plan["contig"], fill_value=0)
+    assert windows.tolist() == plan["windows"].tolist()
+    assert (table["row"].notna() == (table["status"] == "ok")).all()
+    assert (table["status"] != "ok").groupby(table["contig"]).any().to_dict()["stops"]
+    assert set(table["status"]) == {"ok", "no_open_frame", "ambiguous"}
+    found = table[table["row"].notna()]
+    assert found["row"].tolist() == list(range(plan["kept_frames"].sum()))
+    for suffix in (".fna", ".faa"):
+        ids, _ = read_records(folder / f"shards/0001-of-0001{suffix}")
+        assert ids == found["id"].tolist()
+
+
+def test_a_row_says_where_its_frame_lies(folder):
+    genome = dict(zip(*read_records(folder / "g.fa.gz"), strict=True))
+    table = read_table(folder / "shards/0001-of-0001.parquet")
+    _, dna = read_records(folder / "shards/0001-of-0001.fna")
+    _, proteins = read_records(folder / "shards/0001-of-0001.faa")
+    found = table[table["row"].notna()]
+    assert set(found["strand"]) == {"+", "-"}
+    assert set(found["frame"]) == {1, 2, 3}
+    for row, nucleotides, protein in zip(found.itertuples(), dna, proteins, strict=True):
+        text = genome[row.contig][row.frame_start : row.frame_end]
+        assert nucleotides == (text if row.strand == "+" else reverse_complement(text))
+        assert protein == translate(nucleotides, table=11)
+        assert (row.length, row.ambiguous) == (len(protein), protein.count("X"))
+        assert row.start <= row.frame_start < row.frame_end <= row.end
+        letter = "F" if row.strand == "+" else "R"
+        assert row.id == f"{row.contig}_chunk_{row.window}{letter}{row.frame}"
+    without = table[table["row"].isna()]
+    assert without[["strand", "frame", "frame_start", "frame_end"]].isna().all(axis=None)
+    assert (without["id"] == without["contig"] + "_chunk_" + without["window"].astype(str)).all()
+    assert (without[["length", "ambiguous"]] == 0).all(axis=None)
+
+
+def test_two_shards_are_one_cut_in_two(folder):
+    whole, *halves = (
+        pq.read_table(folder / f"shards/{name}.parquet").drop_columns("row").to_pylist()
+        for name in ("0001-of-0001", "0001-of-0002", "0002-of-0002")
+    )
+    assert whole == halves[0] + halves[1]
+    assert min(map(len, halves)) > 5
+    for suffix in (".fna", ".faa"):
+        whole, *halves = (
+            (folder / f"shards/{name}{suffix}").read_text()
+            for name in ("0001-of-0001", "0001-of-0002", "0002-of-0002")
+        )
+        assert whole == halves[0] + halves[1]
+
+
+def test_metadata_says_what_the_shard_is(folder):
+    file = folder / "shards/0002-of-0002.parquet"
+    metadata = {k.decode(): v.decode() for k, v in pq.read_schema(file).metadata.items()}
+    assert list(metadata) == [
+        *("sample", "cut", "cut_settings", "molecule", "shard", "provenance", "rows"),
+        *("fna_sha256", "faa_sha256"),
+    ]
+    assert json.loads(metadata["cut_settings"]) == {
+        **{"window": 90, "scheme": "even", "frames": "open", "max_ambiguous": 0.1}
+    }
+    assert int(metadata["rows"]) == len(read_records(file.with_suffix(".faa"))[0])
+    for suffix in ("fna", "faa"):
+        assert metadata[f"{suffix}_sha256"] == sha256(file.with_suffix(f".{suffix}"))
+    provenance = json.loads(metadata["provenance"])
+    assert set(provenance["inputs"]) == {"genome", "plan"}
+    assert provenance["settings"]["genetic_code"] == 11
+
+
+def test_the_same_again_is_the_same_bytes(folder):
+    frames(folder, "0001-of-0002", "again")
+    for file in (folder / "again").iterdir():
+        assert file.read_bytes() == (folder / "shards" / file.name).read_bytes()
+
+
+def test_proteins_are_taken_whole(folder):
+    tables = [read_table(folder / f"proteins/000{i}-of-0002.parquet") for i in (1, 2)]
+    texts = [read_records(folder / f"proteins/000{i}-of-0002.faa") for i in (1, 2)]
+    assert texts == [(["p1"], ["MKV"]), (["p3", "p4"], ["MXXU", "MA"])]
+    assert not list((folder / "proteins").glob("*.fna"))
+    assert tables[1]["row"].tolist() == [0, 1]
+    assert tables[1].drop(columns="row").iloc[0].dropna().to_dict() == {
+        **{"id": "p3", "contig": "p3", "window": 1, "start": 0, "end": 4},
+        **{"frame_start": 0, "frame_end": 4, "length": 4, "ambiguous": 2, "status": "ok"},
+    }
+
+
+def test_a_shard_without_windows_has_files_without_rows(tmp_path):
+    assert write_shard(str(tmp_path / "x"), (".fna", ".faa"), [], {"sample": "s"}) == 0
+    assert pq.read_schema(tmp_path / "x.parquet").remove_metadata() == SCHEMA
+    assert read_table(tmp_path / "x.parquet").empty
+    assert read_records(tmp_path / "x.faa") == ([], [])
+
+
+def test_a_shard_that_fails_leaves_nothing(tmp_path):
+    def parts():
+        yield SCHEMA.remove(0).empty_table(), {".faa": ">a\nM\n"}
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        write_shard(str(tmp_path / "x"), (".faa",), parts(), {})
+    assert list(tmp_path.iterdir()) == []

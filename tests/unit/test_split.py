@@ -1,0 +1,194 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from learn_data import make_world
+
+from seqloom.errors import InputError
+from seqloom.learn.split import (
+    PARTS,
+    TOLERANCE,
+    assign_parts,
+    balanced_take,
+    labeled_contigs,
+    split_table,
+    water_filled,
+)
+
+FRACTIONS = [0.7, 0.15, 0.15]
+
+
+def contigs(groups):
+    """A table from rows (label, category, group, frames)."""
+    table = pd.DataFrame(groups, columns=["label", "category", "group", "frames"])
+    return table.assign(sample="s", contig=[f"c{i}" for i in range(len(table))])
+
+
+def three_groups(label, category):
+    return [(label, category, f"{category}{i}", 10) for i in range(3)]
+
+
+sizes = st.lists(st.integers(1, 1000), min_size=4, max_size=12)
+
+
+@settings(max_examples=10, deadline=None)
+@given(viral=sizes, host=sizes, shared=st.lists(st.integers(1, 100), max_size=2))
+def test_groups_stay_whole_and_fractions_are_met_within_a_group(viral, host, shared):
+    table = contigs(
+        [("viral", "viral", f"v{i // 2}", n) for i, n in enumerate(viral * 2)]
+        + [("host", "plant", f"h{i}", n) for i, n in enumerate(host)]
+        + [("host", "plant", f"v{i}", n) for i, n in enumerate(shared)]
+    )
+    split = split_table(table, FRACTIONS, "category", seed=1)
+    assert split.groupby("group")["part"].nunique().eq(1).all()
+    assert split["part"].notna().all()
+    for _, rows in split.groupby("label"):
+        assert set(rows["part"]) == set(PARTS)
+    if shared:
+        return  # such a group is moved for two categories at once: no simple bound
+    for _, rows in split.groupby("category"):
+        total = rows["frames"].sum()
+        largest = rows.groupby("group")["frames"].sum().max()
+        for part, fraction in zip(PARTS, FRACTIONS, strict=True):
+            got = rows.loc[rows["part"] == part, "frames"].sum()
+            assert abs(got - fraction * total) <= 2 * largest + 4 * TOLERANCE * total
+
+
+def test_many_small_groups_meet_the_fractions_closely():
+    rng = np.random.default_rng(0)
+    rows = [("viral", "viral", f"v{i}", n) for i, n in enumerate(rng.integers(1, 100, 300))]
+    rows += [("host", "plant", f"p{i}", n) for i, n in enumerate(rng.integers(1, 100, 60))]
+    rows += [("host", "fungi", f"f{i}", n) for i, n in enumerate(rng.integers(1, 100, 60))]
+    split = split_table(contigs(rows), FRACTIONS, "none", seed=1)
+    shares = split.groupby(["category", "part"])["frames"].sum()
+    shares = (shares / shares.groupby("category").transform("sum")).unstack()[list(PARTS)]
+    np.testing.assert_allclose(shares, [FRACTIONS] * 3, atol=4 * TOLERANCE)
+
+
+def test_a_category_of_three_groups_is_in_every_part_and_one_of_one_group_in_train():
+    rows = three_groups("viral", "viral") + three_groups("host", "plant")
+    parts = assign_parts(contigs([*rows, ("host", "fungi", "f", 30)]), FRACTIONS, seed=1)
+    assert sorted(parts[f"plant{i}"] for i in range(3)) == sorted(PARTS)
+    assert parts["f"] == "train"
+
+
+def test_a_category_that_is_not_in_every_part_is_told(caplog):
+    rows = three_groups("viral", "viral") + three_groups("host", "plant")
+    split_table(contigs([*rows, ("host", "fungi", "f", 30)]), FRACTIONS, "category", seed=1)
+    assert caplog.messages == [
+        "host category fungi has 1 groups, too few: none is in test and validation"
+    ]
+
+
+def test_single_groups_of_three_host_categories_reach_every_part():
+    hosts = [("host", name, name, 10) for name in ("plant", "fungi", "archaea")]
+    parts = assign_parts(contigs(three_groups("viral", "viral") + hosts), FRACTIONS, seed=1)
+    assert {parts[name] for _, name, _, _ in hosts} == set(PARTS)
+
+
+def test_the_split_does_not_depend_on_the_order_of_the_rows():
+    rows = [("viral", "viral", f"v{i}", 10) for i in range(20)]
+    rows += [("host", "plant", f"p{i}", 10) for i in range(20)]
+    table = contigs(rows)
+    parts = assign_parts(table, FRACTIONS, seed=3)
+    assert parts == assign_parts(table.iloc[::-1], FRACTIONS, seed=3)
+    assert any(parts != assign_parts(table, FRACTIONS, seed=seed) for seed in range(4, 8))
+
+
+@pytest.mark.parametrize("label", ["viral", "host"])
+def test_too_few_groups_of_a_label_are_an_error_that_says_what_to_add(label):
+    other = {"viral": "host", "host": "viral"}[label]
+    rows = three_groups(other, other) + three_groups(label, label)[:2]
+    rows += [(label, label, "empty", 0)]
+    with pytest.raises(InputError, match=f"the {label} samples have 2 groups.*add unrelated"):
+        assign_parts(contigs(rows), FRACTIONS, seed=1)
+    with pytest.raises(InputError, match=f"the {label} samples have 0 groups"):
+        assign_parts(contigs(three_groups(other, other)), FRACTIONS, seed=1)
+
+
+def test_contigs_without_frames_have_no_part():
+    rows = three_groups("viral", "viral") + three_groups("host", "host")
+    split = split_table(contigs([*rows, ("viral", "viral", "viral0", 0)]), FRACTIONS, "category", 1)
+    assert len(split) == 7
+    assert pd.isna(split["part"].iloc[-1])
+    assert split["take"].iloc[-1] == 0
+
+
+@given(st.lists(st.integers(0, 50), max_size=12), st.integers(0, 400))
+def test_water_filling_takes_all_it_can_and_is_even(available, total):
+    available = np.array(available, np.int64)
+    taken = water_filled(available, total)
+    assert taken.sum() == min(total, available.sum())
+    assert np.all((taken >= 0) & (taken <= available))
+    # Whoever gets less than another by more than the remainder has given all it has.
+    level = taken.max(initial=0)
+    assert np.all((taken == available) | (taken >= level - 1))
+
+
+def test_balance_is_equal_labels_and_even_categories_in_every_part():
+    rows = [("viral", "viral", f"v{i}", 100) for i in range(9)]
+    rows += [("host", "plant", f"p{i}", 1000) for i in range(9)]
+    rows += [("host", "fungi", f"f{i}", 20) for i in range(9)]
+    split = split_table(contigs(rows), FRACTIONS, "category", seed=1)
+    for _, part in split.groupby("part"):
+        viral, host = (part[part["label"] == label] for label in ("viral", "host"))
+        assert viral["take"].sum() == host["take"].sum() == viral["frames"].sum()
+        fungi, plant = (host[host["category"] == c] for c in ("fungi", "plant"))
+        # Fungi have fewer than their half: they give all, plants fill up, evenly over groups.
+        assert fungi["take"].sum() == min(fungi["frames"].sum(), viral["frames"].sum() // 2)
+        assert plant["take"].max() - plant["take"].min() <= 1
+
+
+def test_balance_works_for_more_viral_than_host_frames():
+    rows = [("viral", "viral", "a", 30), ("viral", "viral", "b", 3), ("host", "plant", "c", 7)]
+    table = contigs(rows).assign(part="train")
+    assert balanced_take(table).tolist() == [4, 3, 7]
+
+
+def test_no_balance_takes_everything():
+    rows = three_groups("viral", "viral") + three_groups("host", "host")
+    split = split_table(contigs(rows), FRACTIONS, "none", 1)
+    assert split["take"].tolist() == split["frames"].tolist()
+
+
+def test_groups_come_from_files_else_contigs_are_their_own(tmp_path):
+    world = make_world(tmp_path)
+    world.samples[1]["groups"] = None
+    table = labeled_contigs(world.samples, world.plans, world.contigs)
+    assert table["group"][:3].tolist() == ["vir-group0", "vir-group0", "vir-group1"]
+    assert table.loc[table["contig"] == "bac1", "group"].tolist() == ["bac:bac1"]
+    assert len(table) == 21
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("contig,group\nvir0,a\n", "line 1: needs the columns contig and group"),
+        ("contig\tgroup\nvir0\ta\nvir0\tb\n", 'line 3: contig "vir0" is listed twice'),
+        ("contig\tgroup\nvir0\ta\n", 'no group for contig "vir1" of sample vir .8 contigs'),
+    ],
+)
+def test_a_bad_groups_file_is_named(tmp_path, text, message):
+    world = make_world(tmp_path)
+    (tmp_path / "vir.groups.tsv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        labeled_contigs(world.samples, world.plans, world.contigs)
+
+
+def test_a_plan_of_other_contigs_is_an_error(tmp_path):
+    world = make_world(tmp_path)
+    with pytest.raises(InputError, match="not the contigs of"):
+        labeled_contigs(world.samples, world.plans, world.contigs[::-1])
+
+
+def test_a_contig_named_na_keeps_its_name(tmp_path):
+    world = make_world(tmp_path)
+    for file in (world.contigs[0], tmp_path / "vir.groups.tsv"):
+        file.write_text(file.read_text().replace("vir0", "NA"))
+    plan = pd.read_parquet(world.plans[0]).replace("vir0", "NA")
+    plan.to_parquet(world.plans[0])
+    table = labeled_contigs(world.samples, world.plans, world.contigs)
+    assert json.loads(table.iloc[0].to_json())["contig"] == "NA"

@@ -1,0 +1,69 @@
+"""Tokens of both molecules: the real DNABERT file, ESM's alphabet, and the demo's own."""
+
+from pathlib import Path
+
+import pytest
+
+from seqloom.encoders.tokenizers import (
+    DNA_SPECIALS,
+    ESM_TOKENS,
+    esm_tokenizer,
+    load_tokenizer,
+    token_ids,
+    train_dna_tokenizer,
+)
+from seqloom.errors import InputError
+
+REAL = Path(__file__).parents[2].parent / "shared/models/dnabert_s/tokenizer.json"
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the published DNABERT-S tokenizer is not here")
+def test_real_dnabert_tokenizer_neither_cuts_nor_pads():
+    tokenizer = load_tokenizer(REAL)
+    short, long = token_ids(tokenizer, ["ACGT", "ACGTTGCATTGACC" * 2000])
+    assert 3 <= len(short) <= 6 and len(long) > 2000
+    assert (short[0], short[-1], long[-1]) == (1, 2, 2)
+    assert 3 not in long
+    assert token_ids(tokenizer, ["N", "a"]) == [[1, 0, 2], [1, 0, 2]]
+
+
+def test_esm_alphabet():
+    [ids] = token_ids(esm_tokenizer(), ["LAGVMXJ*"])
+    assert ids == [0, 4, 5, 6, 7, 20, 24, 3, 3, 2]
+    assert len(ESM_TOKENS) == 33 and (ESM_TOKENS[1], ESM_TOKENS[32]) == ("<pad>", "<mask>")
+    assert token_ids(esm_tokenizer(), [""]) == [[0, 2]]
+
+
+def test_esm_equals_transformers(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    (tmp_path / "vocab.txt").write_text("\n".join(ESM_TOKENS))
+    theirs = transformers.EsmTokenizer(str(tmp_path / "vocab.txt"))
+    sequence = "MKLVWACDEFGHIKLNPQRSTVWYXBUZO"
+    assert token_ids(esm_tokenizer(), [sequence]) == [theirs(sequence)["input_ids"]]
+
+
+def test_trained_tokenizer(tmp_path):
+    genome = "".join("ACGT"[(i * i // 7 + i // 3) % 4] for i in range(20_000))
+    tokenizer = train_dna_tokenizer([genome[:9000] + "NNNNRY" + genome[9000:].lower()])
+    vocabulary = tokenizer.get_vocab()
+    first = sorted(vocabulary, key=vocabulary.get)[:9]
+    assert first == [*DNA_SPECIALS, "A", "C", "G", "T"]
+    assert 9 < len(vocabulary) <= 4096
+    assert not any("N" in token for token in set(vocabulary) - set(DNA_SPECIALS))
+    [ids] = token_ids(tokenizer, [genome[:300]])
+    letters = {index: token for token, index in vocabulary.items()}
+    assert "".join(letters[i] for i in ids[1:-1]) == genome[:300]
+    assert len(ids) < 200
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    assert token_ids(load_tokenizer(tmp_path / "tokenizer.json"), [genome[:300]]) == [ids]
+
+
+def test_same_training_same_tokenizer():
+    genome = "ACGGTTTACCAGAT" * 500
+    assert train_dna_tokenizer([genome]).to_str() == train_dna_tokenizer([genome]).to_str()
+
+
+def test_damaged_file(tmp_path):
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(InputError, match=r"tokenizer\.json: not a tokenizer"):
+        load_tokenizer(tmp_path / "tokenizer.json")

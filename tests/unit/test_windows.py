@@ -1,0 +1,116 @@
+"""Window starts against the published program, and what every scheme promises."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqloom.seqs import windows
+from seqloom.seqs.contigs import open_genome, write_sample
+from seqloom.seqs.reading import Record
+from seqloom.seqs.windows import Cut, count_windows, read_windows, window_bounds
+
+VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors" / "virnucpro.json"
+
+lengths = st.one_of(st.integers(1, 3000), st.integers(1, 10**10))
+sizes = st.integers(30, 2000)
+schemes = st.sampled_from(["even", "virnucpro"])
+
+
+def all_bounds(length, size, scheme):
+    return window_bounds(length, np.arange(count_windows(length, size)), size, scheme)
+
+
+@pytest.mark.skipif(not VECTORS.exists(), reason="the golden vectors are not beside the repository")
+def test_virnucpro_windows_are_those_of_the_published_program():
+    for size, cases in json.loads(VECTORS.read_text())["chunk"].items():
+        for length, golden in cases.items():
+            starts, ends = all_bounds(int(length), int(size), "virnucpro")
+            assert len(starts) == golden["n"]
+            assert (starts[-1], ends[-1] - starts[-1]) == (golden["last_start"], golden["last_len"])
+            assert (ends - starts == int(size)).all() == golden["all_full"]
+            assert starts.tolist() == golden.get("starts", starts.tolist())
+            text = ",".join(map(str, starts.tolist()))
+            assert hashlib.sha256(text.encode()).hexdigest() == golden["sha256_starts"]
+
+
+@pytest.mark.parametrize(
+    ("length", "starts", "last"),
+    [(450, [0, 224], 226), (601, [0, 200, 400], 201), (1000, [0, 249, 498, 747], 253)],
+)
+def test_virnucpro_windows_as_published(length, starts, last):
+    found, ends = all_bounds(length, 300, "virnucpro")
+    assert found.tolist() == starts
+    assert ends[-1] - found[-1] == last
+
+
+@pytest.mark.parametrize(
+    ("length", "starts"), [(1, [0]), (300, [0]), (301, [0, 1]), (1000, [0, 233, 466, 700])]
+)
+def test_even_windows(length, starts):
+    assert all_bounds(length, 300, "even")[0].tolist() == starts
+
+
+@given(st.integers(1, 60_000), sizes, schemes)
+def test_windows_cover_every_base_in_order(length, size, scheme):
+    starts, ends = all_bounds(length, size, scheme)
+    assert starts[0] == 0
+    assert ends[-1] == length
+    assert (np.diff(starts) > 0).all()
+    assert (starts[1:] <= ends[:-1]).all()
+
+
+@given(st.integers(0, 60_000), sizes)
+def test_even_windows_are_full_and_evenly_spaced(more, size):
+    starts, ends = all_bounds(size + more, size, "even")
+    assert (ends - starts == size).all()
+    assert np.ptp(np.diff(starts)) <= 1 if len(starts) > 1 else more == 0
+
+
+@given(lengths, sizes, schemes, st.data())
+def test_a_window_does_not_depend_on_which_others_are_asked_for(length, size, scheme, data):
+    count = count_windows(length, size)
+    first = data.draw(st.integers(0, count - 1))
+    numbers = np.arange(first, min(first + 3, count))
+    together = window_bounds(length, numbers, size, scheme)
+    alone = [window_bounds(length, numbers[i : i + 1], size, scheme) for i in range(len(numbers))]
+    assert np.array_equal(together, np.concatenate(alone, axis=1))
+    assert (together[0] >= 0).all()
+    assert (together[1] <= length).all()
+
+
+@pytest.mark.parametrize("batch_bases", [1, 400, 3000, 10**6])
+@pytest.mark.parametrize("scheme", ["even", "virnucpro"])
+def test_batches_hold_the_wanted_windows_whatever_their_size(
+    tmp_path, monkeypatch, batch_bases, scheme
+):
+    monkeypatch.setattr(windows, "_BATCH_BASES", batch_bases)
+    generator = np.random.default_rng(1)
+    contigs = [
+        (f"c{i}", bytes(generator.choice(list(b"ACGT"), length).tolist()))
+        for i, length in enumerate([5, 300, 20_000, 1, 777])
+    ]
+    paths = [tmp_path / name for name in ("g.fa.gz", "g.fa.gz.fai", "g.fa.gz.gzi", "g.tsv")]
+    write_sample((Record(name, name, text, "x.fa", 1) for name, text in contigs), "dna", *paths)
+    wanted = [
+        (0, np.arange(1)),
+        (2, np.array([0, 1, 40, 66])),
+        (3, np.arange(1)),
+        (4, np.arange(3)),
+    ]
+    cut = Cut(300, scheme, "open", 0.1)
+    found = []
+    sizes = [(name, len(text)) for name, text in contigs]
+    for batch in read_windows(open_genome(paths[0]), sizes, wanted, cut):
+        rows = zip(batch.contig, batch.number, batch.offset, batch.start, batch.end, strict=True)
+        for contig, number, offset, start, end in rows:
+            text = contigs[contig][1]
+            assert batch.bases[offset : offset + end - start] == text[start:end]
+            [[first], [last]] = window_bounds(len(text), np.array([number]), 300, scheme)
+            assert (start, end) == (first, last)
+            found.append((contig, number))
+    assert found == [(contig, number) for contig, numbers in wanted for number in numbers]

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Train and evaluate a 4-mer logistic regression on the frames and the split of an experiment."""
+
+import argparse
+from pathlib import Path
+
+from seqloom.cli import parser, run
+from seqloom.files import write_json
+from seqloom.learn.baseline import COLUMNS, fit_baseline, kmer_matrix
+from seqloom.learn.calibration import fit_calibration
+from seqloom.learn.features import chosen_frames, shard_inputs
+from seqloom.learn.metrics import all_metrics, level_tables
+from seqloom.provenance import provenance
+from seqloom.tables import read_table_metadata
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--experiment", required=True)
+    options.add_argument("--split", type=Path, required=True)
+    options.add_argument(
+        "--frames", type=Path, nargs="+", required=True, help="parquet files with .fna beside them"
+    )
+    options.add_argument("--seed", type=int, default=42)
+    options.add_argument("--out", type=Path, required=True, help="JSON like metrics.json")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    train, validation, test = (
+        chosen_frames(args.split, args.frames, part) for part in ("train", "validation", "test")
+    )
+    viral = (train["label"] == "viral").to_numpy()
+    model = fit_baseline(kmer_matrix(train, args.frames), viral, args.seed)
+    for frames in (validation, test):
+        frames["logit"] = model.decision_function(kmer_matrix(frames, args.frames))
+    calibration = fit_calibration(validation)
+    inputs = {"split": args.split, **shard_inputs(args.frames, [])}
+    metrics = {
+        "experiment": args.experiment,
+        "model": "4-mer baseline",
+        "fusion": None,
+        "cut": read_table_metadata(args.frames[0])["cut"],
+        "columns": COLUMNS,
+        "random": False,
+        **all_metrics(level_tables(test, calibration)),
+        "provenance": provenance("baseline", inputs, {"seed": args.seed}, ("scikit-learn",)),
+    }
+    write_json(args.out, metrics)
+
+
+if __name__ == "__main__":
+    run(main, arguments())

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Read the test part of a split once: metrics and figures for frames, windows and contigs."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from seqloom.cli import parser, run
+from seqloom.errors import InputError
+from seqloom.files import atomic_all, sha256, write_json
+from seqloom.learn.classifier import load, log_odds
+from seqloom.learn.features import check_shards, chosen_frames, feature_matrix, shard_inputs
+from seqloom.learn.figures import write_calibration, write_roc
+from seqloom.learn.metrics import all_metrics, level_tables
+from seqloom.provenance import as_strings, provenance
+from seqloom.tables import write_table
+
+FILES = ("metrics.json", "predictions.parquet", "roc.svg", "calibration.svg")
+COLUMNS = ["sample", "contig", "id", "window", "label", "category", "group", "logit", "probability"]
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--classifier", type=Path, required=True, help="folder")
+    options.add_argument("--split", type=Path, required=True)
+    options.add_argument("--frames", type=Path, nargs="+", required=True)
+    options.add_argument("--fused", type=Path, nargs="+", required=True, help="as --frames")
+    options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--out", type=Path, required=True, help="folder of the evaluation")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    torch.set_num_threads(args.threads)
+    classifier = load(args.classifier)
+    description = classifier.description
+    if sha256(args.split) != description["provenance"]["inputs"]["split"]["sha256"]:
+        raise InputError(
+            f"{args.split}: not the split that {args.classifier} was trained on, so its test part "
+            "may have been seen; train again"
+        )
+    check_shards(description, args.frames, args.fused)
+    test = chosen_frames(args.split, args.frames, "test")
+    test["logit"] = log_odds(classifier, feature_matrix(test, args.fused))
+    tables = level_tables(test, description["calibration"])
+    inputs = {
+        "weights": args.classifier / "classifier.safetensors",
+        "classifier": args.classifier / "classifier.json",
+        "split": args.split,
+        **shard_inputs(args.frames, args.fused),
+    }
+    made = provenance("evaluate", inputs, {}, ("torch", "scikit-learn"))
+    metrics = {
+        "experiment": description["experiment"],
+        "model": "classifier",
+        "fusion": description["fusion"],
+        "cut": description["cut"],
+        "columns": description["architecture"]["columns"],
+        "random": any(backend["random"] for backend in description["backends"]),
+        **all_metrics(tables),
+        "provenance": made,
+    }
+    with atomic_all([args.out / name for name in FILES]) as (json, predictions, roc, calibration):
+        write_json(json, metrics)
+        write_table(predictions, tables["frame"][COLUMNS], as_strings({"provenance": made}))
+        write_roc(roc, tables)
+        write_calibration(calibration, tables)
+
+
+if __name__ == "__main__":
+    run(main, arguments())

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Make a model folder: weights checked and as safetensors, or random ones for a demo backend."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from seqloom.cli import parser, run
+from seqloom.encoders.fetch import demo_source, local_source, write_model
+from seqloom.encoders.registry import read_backend
+from seqloom.errors import InputError
+from seqloom.seqs.reading import read_fasta
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--backend", required=True, help="a key of the registry")
+    options.add_argument("--registry", type=Path, default=Path("resources/models.yaml"))
+    options.add_argument("--local", type=Path, help="folder with config.json, weights, tokenizer")
+    options.add_argument(
+        "--sha256", help="of the weights file, instead of the registry's; of shards: with commas"
+    )
+    options.add_argument("--lock", type=Path, default=Path("models/lock.json"))
+    options.add_argument("--out", type=Path, required=True, help="model folder to write")
+    options.add_argument(
+        "--demo-sequences", type=Path, nargs="*", default=[], help="FASTA for a demo DNA tokenizer"
+    )
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    backend = read_backend(args.registry, args.backend)
+    if backend.demo is not None:
+        source = demo_source(backend, bases(args.demo_sequences))
+    elif args.local is not None:
+        source = local_source(backend, args.local, args.sha256 or backend.sha256)
+    else:
+        raise InputError(
+            f"{backend.name}: downloading comes with a later version; get {backend.repository} "
+            f"yourself and give `models: {{{backend.name}: {{local: FOLDER}}}}` in the config"
+        )
+    write_model(backend, source, args.out, args.lock, replace_lock=args.sha256 is not None)
+
+
+def bases(paths: list[Path]) -> Iterator[str]:
+    """The sequences of several samples, each file on its own: names may come twice."""
+    for path in paths:
+        for record in read_fasta([str(path)], "dna"):
+            yield record.sequence.decode()
+
+
+if __name__ == "__main__":
+    run(main, arguments())

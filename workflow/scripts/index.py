@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Check a sample record by record; store it as indexed bgzip with a table of its contigs."""
+
+import argparse
+import json
+import logging
+
+from seqloom.cli import parser, run
+from seqloom.files import atomic_all
+from seqloom.provenance import provenance
+from seqloom.seqs.contigs import write_sample
+from seqloom.seqs.reading import read_fasta
+
+log = logging.getLogger(__name__)
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--sample", required=True)
+    options.add_argument("--molecule", choices=("dna", "protein"), required=True)
+    options.add_argument("--fasta", nargs="+", required=True, help="plain, gz, bz2, xz or zst")
+    options.add_argument("--genome", required=True, help=".fa.gz; .fai and .gzi appear beside it")
+    options.add_argument("--contigs", required=True, help=".tsv; a .json appears beside it")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    card = args.contigs.removesuffix(".tsv") + ".json"
+    outputs = [args.genome, f"{args.genome}.fai", f"{args.genome}.gzi", args.contigs, card]
+    with atomic_all(outputs) as [*files, card_file]:
+        records = read_fasta(args.fasta, args.molecule)
+        contigs, bases = write_sample(records, args.molecule, *files)
+        description = {
+            "sample": args.sample,
+            "molecule": args.molecule,
+            "contigs": contigs,
+            "bases": bases,
+            "provenance": provenance(
+                "index",
+                inputs={f"fasta {i}": path for i, path in enumerate(args.fasta, start=1)},
+                settings={"molecule": args.molecule},
+                packages=("xopen", "biopython"),
+            ),
+        }
+        card_file.write_text(json.dumps(description, indent=2) + "\n")
+    log.info("%s: %d contigs, %d letters", args.sample, contigs, bases)
+
+
+if __name__ == "__main__":
+    run(main, arguments())

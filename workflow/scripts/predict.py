@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Call the contigs of a sample with a trained classifier: tables, regions, viral sequences."""
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from seqloom.calls.contigs import (
+    VIRAL,
+    check_complete,
+    contig_calls,
+    read_records,
+    window_table,
+    write_calls,
+)
+from seqloom.calls.regions import viral_regions, write_bed, write_contigs, write_gff3
+from seqloom.calls.summary import summary
+from seqloom.cli import parser, run
+from seqloom.files import atomic_all, write_json
+from seqloom.learn.classifier import Classifier, load, log_odds
+from seqloom.learn.features import check_shards, feature_matrix, shard_inputs
+from seqloom.provenance import as_strings, provenance
+from seqloom.tables import write_table
+
+log = logging.getLogger(__name__)
+
+FILES = (
+    *("contigs.tsv", "windows.parquet", "regions.gff3", "regions.bed"),
+    *("viral.fna.gz", "summary.json"),
+)
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--classifier", type=Path, required=True, help="folder")
+    options.add_argument("--sample", required=True, help="its name")
+    options.add_argument("--contigs", type=Path, required=True, help="TSV of index.py")
+    options.add_argument("--plan", type=Path, required=True, help="parquet of plan.py")
+    options.add_argument("--genome", type=Path, required=True, help="bgzip of index.py")
+    options.add_argument("--frames", type=Path, nargs="+", required=True, help="shard tables")
+    options.add_argument("--fused", type=Path, nargs="+", required=True, help="as --frames")
+    options.add_argument("--threshold", type=float, default=0.5, help="viral from here on")
+    options.add_argument("--min-windows", type=int, default=1, help="with fewer: uncalled")
+    options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--out", type=Path, required=True, help="folder of the prediction")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    torch.set_num_threads(args.threads)
+    classifier = load(args.classifier)
+    description = classifier.description
+    check_shards(description, args.frames, args.fused)
+    shards = zip(args.frames, args.fused, strict=True)
+    frames = pd.concat([scored(classifier, *shard) for shard in shards], ignore_index=True)
+    records = read_records(args.contigs, args.plan)
+    check_complete(records, frames, args.plan)
+
+    calibration = description["calibration"]
+    settings = {"threshold": args.threshold, "min_windows": args.min_windows}
+    windows = window_table(frames, calibration["frame"])
+    calls = contig_calls(records, windows, calibration["contig"], **settings)
+    regions = viral_regions(windows)
+    inputs = {
+        "weights": args.classifier / "classifier.safetensors",
+        "classifier": args.classifier / "classifier.json",
+        "contigs": args.contigs,
+        "plan": args.plan,
+        "genome": args.genome,
+        **shard_inputs(args.frames, args.fused),
+    }
+    facts = {"experiment": description["experiment"], "sample": args.sample}
+    made = {"provenance": provenance("predict", inputs, settings, ("torch", "pandas"))}
+    card = {
+        **facts,
+        **summary(calls, regions),
+        **settings,
+        "random": any(backend["random"] for backend in description["backends"]),
+        **made,
+    }
+    viral = dict(records.loc[calls["call"] == VIRAL, ["contig", "header"]].to_numpy())
+    with atomic_all([args.out / name for name in FILES]) as (tsv, parquet, gff3, bed, fna, json):
+        write_calls(tsv, calls)
+        write_table(parquet, windows, as_strings(facts | made))
+        write_gff3(gff3, regions, dict(zip(records["contig"], records["length"], strict=True)))
+        write_bed(bed, regions)
+        write_contigs(fna, args.genome, viral)
+        write_json(json, card)
+    log.info("%s by %s: %s", args.sample, facts["experiment"], card["contigs"])
+
+
+def scored(classifier: Classifier, frame_file: Path, fused_file: Path) -> pd.DataFrame:
+    """The rows of a shard with the log-odds of each frame; one shard in memory at a time."""
+    columns = ["row", "id", "contig", "window", "start", "end", "status"]
+    frames = pd.read_parquet(frame_file, columns=columns).assign(logit=np.nan)
+    present = frames["row"].notna()
+    rows = frames[present].astype({"row": "int64"}).assign(file=0).reset_index(drop=True)
+    if len(rows):
+        frames.loc[present, "logit"] = log_odds(classifier, feature_matrix(rows, [fused_file]))
+    return frames.drop(columns="id")
+
+
+if __name__ == "__main__":
+    run(main, arguments())

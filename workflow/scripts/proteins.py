@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Take the proteins of one shard, whole."""
+
+import argparse
+import logging
+
+import pandas as pd
+
+from seqloom.cli import parser, run
+from seqloom.provenance import provenance
+from seqloom.seqs.contigs import open_genome
+from seqloom.seqs.plans import shard_windows
+from seqloom.seqs.shards import protein_part, write_shard
+
+log = logging.getLogger(__name__)
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--genome", required=True, help="indexed .fa.gz of the sample")
+    options.add_argument("--plan", required=True, help="made with --whole")
+    options.add_argument("--sample", required=True)
+    options.add_argument("--shard", required=True, help="such as 0001-of-0002")
+    options.add_argument("--out", required=True, help="prefix of .parquet and .faa")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    plan = pd.read_parquet(args.plan)
+    contigs = list(zip(plan["contig"], plan["length"], strict=True))
+    proteins = [contigs[i] for i, _ in shard_windows(plan, args.shard)]
+    metadata = {
+        "sample": args.sample,
+        "cut": "whole",
+        "cut_settings": {},
+        "molecule": "protein",
+        "shard": args.shard,
+        "provenance": provenance("proteins", {"genome": args.genome, "plan": args.plan}, {}),
+    }
+    rows = write_shard(
+        args.out, (".faa",), [protein_part(open_genome(args.genome), proteins)], metadata
+    )
+    log.info("%s %s: %d proteins", args.sample, args.shard, rows)
+
+
+if __name__ == "__main__":
+    run(main, arguments())

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Put samples, experiments, comparison and calls on one HTML page that needs no network."""
+
+import argparse
+import json
+from pathlib import Path
+
+from seqloom.cli import parser, run
+from seqloom.files import atomic_all, read_json
+from seqloom.report.data import Report, read_experiments, read_predictions, read_rows
+from seqloom.report.page import headline, page
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--title", required=True)
+    options.add_argument("--contigs", type=Path, nargs="+", required=True, help="JSON per sample")
+    options.add_argument("--evaluations", type=Path, nargs="+", default=[], help="folders")
+    options.add_argument("--classifiers", type=Path, nargs="+", default=[], help="folders")
+    options.add_argument("--audits", type=Path, nargs="+", default=[], help="EXPERIMENT.audit.tsv")
+    options.add_argument("--comparison", type=Path, help="comparison.tsv")
+    options.add_argument("--figure", type=Path, help="comparison.svg")
+    options.add_argument(
+        "--predictions", type=Path, nargs="+", default=[], help="folders EXPERIMENT/SAMPLE"
+    )
+    options.add_argument("--settings", type=json.loads, default={}, help="the configuration, JSON")
+    options.add_argument("--out", type=Path, required=True, help="HTML to write")
+    options.add_argument("--summary", type=Path, required=True, help="its headline as plain text")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    report = Report(
+        title=args.title,
+        samples=[read_json(path) for path in args.contigs],
+        experiments=read_experiments(args.evaluations, args.classifiers, args.audits),
+        comparison=read_rows(args.comparison) if args.comparison else [],
+        figure=args.figure.read_bytes() if args.figure else None,
+        predictions=read_predictions(args.predictions),
+        settings=args.settings,
+    )
+    with atomic_all([args.out, args.summary]) as [html, text]:
+        html.write_text(page(report), encoding="utf-8")
+        text.write_text(headline(report), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main, arguments())

@@ -1,0 +1,82 @@
+"""Runs of viral windows as regions on the contig, and the files that show them."""
+
+import gzip
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+from Bio.bgzf import BgzfWriter
+
+from seqloom.calls.contigs import VIRAL_WINDOW
+
+# What GFF3 allows unescaped in a sequence id, besides letters, digits and `_.-~`.
+_GFF3_SAFE = ":^*$@!+?|"
+
+
+def viral_regions(windows: pd.DataFrame) -> pd.DataFrame:
+    """Merged runs of viral windows: contig, start, end, windows (scored), mean probability.
+
+    A host window ends a run, and so does a stretch that was not read; a window without a frame,
+    which says nothing, does not.
+    """
+    follows = (windows["contig"] == windows["contig"].shift()) & (
+        windows["window"] == windows["window"].shift() + 1
+    )
+    stretch = (~follows).cumsum()
+    scored = windows[windows["frames"] > 0].assign(stretch=stretch)
+    is_viral = scored["probability"] > VIRAL_WINDOW
+    scored["run"] = (
+        (is_viral != is_viral.shift()) | (scored["stretch"] != scored["stretch"].shift())
+    ).cumsum()
+    return (
+        scored[is_viral]
+        .groupby("run")
+        .agg(
+            contig=("contig", "first"),
+            start=("start", "min"),
+            end=("end", "max"),
+            windows=("window", "size"),
+            probability=("probability", "mean"),
+        )
+        .reset_index(drop=True)
+    )
+
+
+def write_gff3(path: Path, regions: pd.DataFrame, lengths: Mapping[str, int]) -> None:
+    """Regions as SO:0001041 viral_sequence, 1-based and closed."""
+    with open(path, "w") as out:
+        out.write("##gff-version 3\n")
+        for contig in regions["contig"].unique():
+            out.write(f"##sequence-region {_gff3(contig)} 1 {lengths[contig]}\n")
+        for number, region in enumerate(regions.itertuples(), start=1):
+            out.write(
+                f"{_gff3(region.contig)}\tseqloom\tviral_sequence\t{region.start + 1}\t"
+                f"{region.end}\t{region.probability:.4f}\t.\t.\tID=region_{number};windows={region.windows}\n"
+            )
+
+
+def write_bed(path: Path, regions: pd.DataFrame) -> None:
+    """Regions as BED6, 0-based and half-open; the score is 1000 times the probability."""
+    with open(path, "w") as out:
+        for number, region in enumerate(regions.itertuples(), start=1):
+            score = round(1000 * region.probability)
+            out.write(
+                f"{region.contig}\t{region.start}\t{region.end}\tregion_{number}\t{score}\t.\n"
+            )
+
+
+def write_contigs(path: Path, genome: str | Path, headers: Mapping[str, str]) -> None:
+    """The contigs named by `headers`, under these headers, as bgzip (which carries no clock)."""
+    with gzip.open(genome) as lines, BgzfWriter(path) as out:
+        for line in lines:
+            if line.startswith(b">"):
+                header = headers.get(line[1:-1].decode())
+                if header is not None:
+                    out.write(f">{header}\n".encode())
+            elif header is not None:
+                out.write(line)
+
+
+def _gff3(name: str) -> str:
+    return quote(name, safe=_GFF3_SAFE)

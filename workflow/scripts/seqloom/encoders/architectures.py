@@ -1,0 +1,26 @@
+"""The encoders by name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqloom.encoders.dnabert import Dnabert
+from seqloom.encoders.esm import Esm
+from seqloom.errors import InputError
+
+ARCHITECTURES = {"dnabert": Dnabert, "esm": Esm}
+
+
+def build_encoder(architecture: str, config: Mapping[str, Any], where: str | Path) -> nn.Module:
+    """An encoder of the shape that `config` (of the file `where`) gives, without weights yet."""
+    try:
+        # On the meta device nothing is allocated and no random weights are drawn.
+        with torch.device("meta"):
+            return ARCHITECTURES[architecture](config).eval()
+    except KeyError as error:
+        raise InputError(f"{where}: {error} is missing, which {architecture} needs") from error
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error

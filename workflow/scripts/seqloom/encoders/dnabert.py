@@ -1,0 +1,96 @@
+"""The MosaicBERT encoder of DNABERT-2 and DNABERT-S: post-LN, ALiBi, gated GELU, no positions.
+
+Modules are named as in the published checkpoints, so that weights load strictly by name.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqloom.encoders.layers import Linear, join_heads, split_heads, without_heads
+
+PREFIX = "bert."
+HEADS = ("cls.", "pooler.", "embeddings.position_ids")
+
+
+def alibi_slopes(heads: int) -> list[float]:
+    """Geometric slopes; heads beyond a power of two take every second slope of the next power."""
+    power = 2 ** int(math.log2(heads))
+    regular = [2 ** (-8 * (i + 1) / power) for i in range(power)]
+    return regular + [2 ** (-4 * (2 * i + 1) / power) for i in range(heads - power)]
+
+
+def alibi_bias(heads: int, x: Tensor) -> Tensor:
+    """[1, heads, length, length] for states x: minus the slope of the head times the distance."""
+    position = torch.arange(x.shape[1], device=x.device)
+    distance = (position[:, None] - position).abs()
+    return -x.new_tensor(alibi_slopes(heads)).view(1, -1, 1, 1) * distance
+
+
+class Layer(nn.Module):
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__()
+        width, inner = config["hidden_size"], config["intermediate_size"]
+        eps = config["layer_norm_eps"]
+        self.heads = config["num_attention_heads"]
+        self.attention = nn.ModuleDict(
+            {
+                "self": nn.ModuleDict({"Wqkv": Linear(width, 3 * width)}),
+                "output": nn.ModuleDict(
+                    {"dense": Linear(width, width), "LayerNorm": nn.LayerNorm(width, eps)}
+                ),
+            }
+        )
+        self.mlp = nn.ModuleDict(
+            {
+                "gated_layers": Linear(width, 2 * inner, bias=False),
+                "wo": Linear(inner, width),
+                "layernorm": nn.LayerNorm(width, eps),
+            }
+        )
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        query, key, value = (
+            split_heads(part, self.heads) for part in self.attention.self.Wqkv(x).chunk(3, dim=-1)
+        )
+        mixed = F.scaled_dot_product_attention(query, key, value, bias.to(query.dtype))
+        output = self.attention.output
+        x = output.LayerNorm(x + output.dense(join_heads(mixed)))
+        gate, up = self.mlp.gated_layers(x).chunk(2, dim=-1)
+        return self.mlp.layernorm(x + self.mlp.wo(F.gelu(gate) * up))
+
+
+class Dnabert(nn.Module):
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__()
+        width = config["hidden_size"]
+        self.heads = config["num_attention_heads"]
+        self.embeddings = nn.ModuleDict(
+            {
+                "word_embeddings": nn.Embedding(config["vocab_size"], width),
+                "token_type_embeddings": nn.Embedding(config["type_vocab_size"], width),
+                "LayerNorm": nn.LayerNorm(width, config["layer_norm_eps"]),
+            }
+        )
+        layers = [Layer(config) for _ in range(config["num_hidden_layers"])]
+        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
+
+    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Token ids [batch, length] -> states [batch, length, width]; mask: False at padding."""
+        words = self.embeddings.word_embeddings(ids)
+        x = self.embeddings.LayerNorm(words + self.embeddings.token_type_embeddings.weight[0])
+        bias = alibi_bias(self.heads, x)
+        if mask is not None:
+            bias = bias.masked_fill(~mask[:, None, None, :], -torch.inf)
+        for layer in self.encoder.layer:
+            x = layer(x, bias)
+        return x
+
+    @staticmethod
+    def own_tensors(checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of a published checkpoint under the names of this module."""
+        return without_heads(checkpoint, PREFIX, HEADS)

@@ -1,0 +1,177 @@
+"""Model folders: weights checked against a checksum, converted to safetensors, held to a lock."""
+
+import fcntl
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.demo import CONFIGS, random_tensors
+from seqloom.encoders.registry import Backend
+from seqloom.encoders.tokenizers import (
+    ESM_TOKENS,
+    esm_tokenizer,
+    load_tokenizer,
+    train_dna_tokenizer,
+)
+from seqloom.encoders.weights import encoder_tensors, read_tensors, weight_files, write_weights
+from seqloom.errors import InputError
+from seqloom.files import atomic_all, read_json, sha256, write_json
+from seqloom.provenance import provenance
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model as it was found or made, ready to be written."""
+
+    config: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+    tokenizer: Tokenizer
+    sha256: str | None = None
+    repository: str | None = None
+    revision: str | None = None
+    inputs: tuple[Path, ...] = ()
+
+
+def demo_source(backend: Backend, sequences: Iterable[str]) -> Source:
+    """Random weights from the seed of the backend; a DNA tokenizer is learned from `sequences`."""
+    shape = dict(backend.demo or {})
+    seed = shape.pop("seed")
+    config = CONFIGS[backend.architecture] | shape
+    encoder = build_encoder(backend.architecture, config, "models.yaml")
+    is_protein = backend.architecture == "esm"
+    tokenizer = esm_tokenizer() if is_protein else train_dna_tokenizer(sequences)
+    return Source(config, random_tensors(encoder, seed), tokenizer)
+
+
+def local_source(backend: Backend, folder: Path, expected: str | None) -> Source:
+    """A model folder as published or fine-tuned; its weights must have the checksum `expected`."""
+    config = _read_config(folder / "config.json")
+    files = weight_files(folder)
+    found = ",".join(sha256(file) for file in files)
+    if expected not in (None, found):
+        raise InputError(
+            f"{folder}: the weights of {backend.name} have sha256 {found}, but {expected} is "
+            "expected; fetch them again, or if they are meant, put their own sha256 into the config"
+        )
+    encoder = build_encoder(backend.architecture, config, folder / "config.json")
+    tensors = encoder_tensors(read_tensors(files), encoder, folder)
+    tokenizer = _local_tokenizer(backend, folder)
+    _check_fit(backend, config, tokenizer, folder)
+    # Other weights than the pinned ones are not that repository's.
+    published = found == backend.sha256
+    return Source(
+        config=config,
+        tensors=tensors,
+        tokenizer=tokenizer,
+        sha256=found,
+        repository=backend.repository if published else None,
+        revision=backend.revision if published else None,
+        inputs=(folder / "config.json",),
+    )
+
+
+def write_model(
+    backend: Backend, source: Source, out: Path, lock: Path, replace_lock: bool
+) -> None:
+    """Write config.json, model.safetensors, tokenizer.json, model.json, all or none of them."""
+    names = ("config.json", "model.safetensors", "tokenizer.json", "model.json")
+    with atomic_all([out / name for name in names]) as [config, weights, tokenizer, model]:
+        config.write_text(json.dumps(source.config, indent=2) + "\n")
+        source.tokenizer.save(str(tokenizer))
+        write_weights(weights, source.tensors)
+        origin = {
+            "source_sha256": source.sha256,
+            "weights_sha256": sha256(weights),
+            "repository": source.repository,
+            "revision": source.revision,
+        }
+        # A demo model follows from models.yaml; there is nothing to hold it to.
+        if backend.demo is None:
+            hold_to_lock(lock, backend.name, origin, replace_lock)
+        description = {
+            "backend": backend.name,
+            "architecture": backend.architecture,
+            "molecule": backend.molecule,
+            "width": backend.width,
+            "pooling": backend.pooling,
+            "max_length": backend.max_length,
+            "dtype": backend.dtype,
+            **origin,
+            "random": backend.demo is not None,
+            "provenance": provenance(
+                "fetch_model",
+                inputs={file.name: file for file in source.inputs},
+                settings={"demo": backend.demo},
+                packages=("torch", "safetensors", "tokenizers"),
+            ),
+        }
+        model.write_text(json.dumps(description, indent=2) + "\n")
+    log.info("%s: %d tensors, sha256 %s", out, len(source.tensors), origin["weights_sha256"])
+
+
+def hold_to_lock(
+    path: Path, name: str, origin: Mapping[str, str | None], replace: bool = False
+) -> None:
+    """Record where a model came from; a later, different one is an error unless `replace`."""
+    with _one_at_a_time(path):
+        lock = read_json(path) if path.exists() else {}
+        first = lock.get(name)
+        if first not in (None, origin) and not replace:
+            raise InputError(
+                f"{path}: {name} was first fetched with source sha256 {first['source_sha256']}, "
+                f"now it is {origin['source_sha256']}; give the changed weights their own sha256 "
+                f"in the config (models: {name}: sha256), so that all that depends on them is made "
+                "again, or add them to models.yaml under a new name"
+            )
+        write_json(path, dict(sorted({**lock, name: origin}.items())))
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Two models may be fetched at once, and the lock file is read and written as a whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(f".{path.name}.flock"), "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        return read_json(path)
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: cannot read the model's config: {error}") from error
+
+
+def _local_tokenizer(backend: Backend, folder: Path) -> Tokenizer:
+    """tokenizer.json for DNA; ESM publishes vocab.txt alone, which must be the known alphabet."""
+    if backend.architecture != "esm":
+        return load_tokenizer(folder / "tokenizer.json")
+    vocabulary = folder / "vocab.txt"
+    if vocabulary.exists() and vocabulary.read_text().split() != ESM_TOKENS:
+        raise InputError(f"{vocabulary}: not the 33 tokens of ESM-2, in their order")
+    return esm_tokenizer()
+
+
+def _check_fit(
+    backend: Backend, config: Mapping[str, Any], tokenizer: Tokenizer, folder: Path
+) -> None:
+    if config["hidden_size"] != backend.width:
+        raise InputError(
+            f"{folder}/config.json: hidden_size is {config['hidden_size']}, but models.yaml gives "
+            f"{backend.name} the width {backend.width}; is it another model?"
+        )
+    if tokenizer.get_vocab_size() > config["vocab_size"]:
+        raise InputError(
+            f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} tokens, the model only "
+            f"{config['vocab_size']}; they do not belong together"
+        )

@@ -1,0 +1,40 @@
+"""What both encoders are built from."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Linear(nn.Linear):
+    """A matmul in the precision of its weight; what surrounds it may stay in float32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+
+
+def set_precision(encoder: nn.Module, dtype: torch.dtype) -> None:
+    """Matmuls in `dtype`; embeddings, norms and the residual stream stay in float32."""
+    encoder.float()
+    for module in encoder.modules():
+        if isinstance(module, Linear):
+            module.to(dtype)
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """[batch, length, heads * size] -> [batch, heads, length, size]."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def join_heads(x: Tensor) -> Tensor:
+    """[batch, heads, length, size] -> [batch, length, heads * size]."""
+    return x.transpose(1, 2).flatten(-2)
+
+
+def without_heads(
+    tensors: Mapping[str, Tensor], prefix: str, heads: tuple[str, ...]
+) -> dict[str, Tensor]:
+    """A checkpoint without the `prefix` its names may have, and without the named `heads`."""
+    named = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    return {name: tensor for name, tensor in named.items() if not name.startswith(heads)}

@@ -1,0 +1,86 @@
+"""Checkpoints, read strictly: every tensor by name and shape, none left random, no code run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from seqloom.errors import InputError
+
+SHOWN = 3
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The checkpoint of a model folder: one file or its numbered shards, safetensors preferred."""
+    files = sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    if not files:
+        raise InputError(
+            f"{folder}: no weights here; expected model.safetensors, pytorch_model.bin or their "
+            "numbered shards"
+        )
+    return files
+
+
+def read_tensors(files: Sequence[Path]) -> dict[str, Tensor]:
+    """All tensors of a checkpoint, on the CPU."""
+    tensors: dict[str, Tensor] = {}
+    for file in files:
+        try:
+            tensors |= (
+                load_file(file)
+                if file.suffix == ".safetensors"
+                else torch.load(file, map_location="cpu", weights_only=True)
+            )
+        except Exception as error:  # the readers raise whatever damaged bytes lead them to
+            raise InputError(
+                f"{file}: cannot be read as plain tensors ({type(error).__name__}): it is damaged, "
+                "or holds code, which is never run; fetch it again, or convert it to safetensors"
+            ) from error
+    return tensors
+
+
+def encoder_tensors(
+    tensors: Mapping[str, Tensor], encoder: nn.Module, where: str | Path
+) -> dict[str, Tensor]:
+    """The tensors of `encoder` by its own names; any missing, unknown or misshapen is an error.
+
+    `encoder` may be on the meta device; it knows its prefix and the heads to leave out.
+    """
+    named = encoder.own_tensors(tensors)
+    wanted = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
+    _refuse(where, "lacks", wanted.keys() - named.keys())
+    _refuse(where, "has unknown", named.keys() - wanted.keys())
+    misshapen = {
+        f"{name} {list(named[name].shape)} instead of {list(shape)}"
+        for name, shape in wanted.items()
+        if named[name].shape != shape
+    }
+    _refuse(where, "does not fit config.json, in", misshapen)
+    return {name: named[name] for name in wanted}
+
+
+def _refuse(where: str | Path, problem: str, names: set[str]) -> None:
+    if names:
+        shown = ", ".join(sorted(names)[:SHOWN])
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        raise InputError(
+            f"{where}: the checkpoint {problem} {shown}{more}; "
+            "these are not the weights of this architecture"
+        )
+
+
+def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write model.safetensors; the same tensors give the same bytes."""
+    arrays = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(arrays, path, metadata={"format": "pt"})
+    path.chmod(mode)  # the library keeps its files from the group
+
+
+def load_weights(encoder: nn.Module, file: Path) -> None:
+    """Fill `encoder` (on the meta device) from a model.safetensors of ours."""
+    tensors = encoder_tensors(load_file(file), encoder, file)
+    encoder.load_state_dict(tensors, strict=True, assign=True)

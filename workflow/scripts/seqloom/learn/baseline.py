@@ -1,0 +1,64 @@
+"""What a language model must beat: logistic regression on 4-mer frequencies of the same frames."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from seqloom.errors import InputError
+from seqloom.seqs.shards import read_records
+
+KMER = 4
+LETTERS = "ACGTN"
+_CODES = np.full(256, LETTERS.index("N"))
+_CODES[np.frombuffer(LETTERS.encode(), np.uint8)] = range(len(LETTERS))
+
+
+def _canonical_columns() -> tuple[np.ndarray, int]:
+    """The column of each word over ACGTN, one for both strands, and their number.
+
+    Words with N share one column more.
+    """
+    complement = str.maketrans("ACGT", "TGCA")
+    words = ["".join(word) for word in itertools.product(LETTERS, repeat=KMER)]
+    canonical = [min(word, word.translate(complement)[::-1]) for word in words]
+    columns = {word: i for i, word in enumerate(sorted({w for w in canonical if "N" not in w}))}
+    return np.array([columns.get(word, len(columns)) for word in canonical]), len(columns)
+
+
+_COLUMN, COLUMNS = _canonical_columns()
+
+
+def kmer_frequencies(sequence: str) -> np.ndarray:
+    """Share of each 4-mer, both strands counted as one; words with N are left out."""
+    codes = _CODES[np.frombuffer(sequence.upper().encode(), np.uint8)]
+    words = sum(
+        codes[i : max(i, len(codes) - KMER + 1 + i)] * len(LETTERS) ** (KMER - 1 - i)
+        for i in range(KMER)
+    )
+    counts = np.bincount(_COLUMN[words], minlength=COLUMNS + 1)[:COLUMNS]
+    return counts / max(counts.sum(), 1)
+
+
+def kmer_matrix(frames: pd.DataFrame, frame_files: Sequence[Path]) -> np.ndarray:
+    """The 4-mer frequencies of the frames of `chosen_frames`, from the .fna beside each table."""
+    matrix = np.empty((len(frames), COLUMNS), np.float32)
+    for number, rows in frames.groupby("file"):
+        file = frame_files[number].with_suffix(".fna")
+        ids, sequences = read_records(file)
+        for place, row, name in zip(rows.index, rows["row"], rows["id"], strict=True):
+            if ids[row : row + 1] != [name]:
+                raise InputError(f'{file}: record {row + 1} is not "{name}"; cut the sample again')
+            matrix[place] = kmer_frequencies(sequences[row])
+    return matrix
+
+
+def fit_baseline(matrix: np.ndarray, viral: np.ndarray, seed: int) -> Pipeline:
+    """Standardized logistic regression; `decision_function` gives log-odds."""
+    model = LogisticRegression(max_iter=1000, random_state=seed)
+    return make_pipeline(StandardScaler(), model).fit(matrix, viral)

@@ -1,0 +1,110 @@
+"""The classifier: its network, its description, and the check that it is used on what it knows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from seqloom.errors import InputError
+from seqloom.files import read_json
+from seqloom.tensors import read_tensor, write_tensors
+
+LABELS = ("host", "viral")  # the columns of the network's output
+# Rows that are scored together; always as many, so that a score does not depend on its neighbors.
+BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained network and classifier.json."""
+
+    network: nn.Module
+    description: Mapping[str, Any]
+
+
+def new_network(columns: int, hidden: int, dropout: float) -> nn.Sequential:
+    """The network of VirNucPro with Xavier-uniform weights."""
+    network = nn.Sequential(
+        nn.Linear(columns, hidden),
+        nn.BatchNorm1d(hidden),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, len(LABELS)),
+    )
+    for layer in (network[0], network[-1]):
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    return network
+
+
+def load(folder: Path) -> Classifier:
+    """A classifier from its folder, ready to score on the CPU."""
+    description = read_json(folder / "classifier.json")
+    network = new_network(**description["architecture"])
+    weights = folder / "classifier.safetensors"
+    network.load_state_dict(
+        {name: torch.from_numpy(read_tensor(weights, name)) for name in network.state_dict()}
+    )
+    return Classifier(network.eval(), description)
+
+
+def write_weights(path: Path, network: nn.Module, metadata: Mapping[str, str]) -> None:
+    """The weights as safetensors."""
+    write_tensors(path, {k: v.numpy() for k, v in network.state_dict().items()}, metadata)
+
+
+def inputs_described(fused_metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What a classifier remembers of the matrices it is trained on."""
+    return {
+        "cut": fused_metadata["cut"],
+        "cut_settings": json.loads(fused_metadata["cut_settings"]),
+        "fusion": fused_metadata["fusion"],
+        "backends": json.loads(fused_metadata["backends"]),
+    }
+
+
+def check_matches(description: Mapping[str, Any], fused_metadata: Mapping[str, str]) -> None:
+    """An error that names the first difference between the matrices and what was trained on."""
+    trained, given = _facts(description), _facts(inputs_described(fused_metadata))
+    for fact in trained | given:
+        if trained.get(fact) != given.get(fact):
+            raise InputError(
+                f"fused matrix of sample {fused_metadata['sample']}, shard "
+                f"{fused_metadata['shard']}: {fact} is {given.get(fact)}, but the classifier "
+                f"{description['experiment']} was trained on {trained.get(fact)}; make the matrix "
+                "with the settings of the classifier, or train another one"
+            )
+
+
+def _facts(description: Mapping[str, Any]) -> dict[str, Any]:
+    """All that must be equal, as flat names and values; the names of cut and fusion need not be."""
+    facts = {f"cut setting {key}": value for key, value in description["cut_settings"].items()}
+    facts["list of backends"] = [backend["backend"] for backend in description["backends"]]
+    for backend in description["backends"]:
+        facts |= {f"{key} of {backend['backend']}": value for key, value in backend.items()}
+    return facts
+
+
+def log_odds(classifier: Classifier, matrix: np.ndarray) -> np.ndarray:
+    """The log-odds of viral against host of each row."""
+    return network_log_odds(classifier.network, matrix)
+
+
+@torch.inference_mode()
+def network_log_odds(network: nn.Module, matrix: np.ndarray) -> np.ndarray:
+    """Like `log_odds`; leaves the network in evaluation mode."""
+    network.eval()
+    device = next(network.parameters()).device
+    scores = np.empty(len(matrix))
+    for start in range(0, len(matrix), BATCH):
+        rows = matrix[start : start + BATCH]
+        batch = torch.zeros(BATCH, matrix.shape[1])
+        batch[: len(rows)] = torch.from_numpy(rows)
+        host, viral = network(batch.to(device))[: len(rows)].T
+        scores[start : start + BATCH] = (viral - host).cpu().numpy()
+    return scores

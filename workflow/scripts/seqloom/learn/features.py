@@ -1,0 +1,110 @@
+"""The frames of a part of a split and their fused rows; every row is accounted for."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seqloom.errors import InputError
+from seqloom.learn.classifier import check_matches
+from seqloom.tables import read_table_metadata
+from seqloom.tensors import read_metadata, read_tensor
+
+# What a fused matrix and the table of its shard must agree on.
+SAME = ("sample", "cut", "shard", "rows", "faa_sha256")
+CONTIG = ["sample", "contig"]
+
+
+def chosen_frames(split_file: Path, frame_files: Sequence[Path], part: str) -> pd.DataFrame:
+    """The frames of a part that are used, in the order of the files.
+
+    Columns: sample, contig, id, window, label, category, group; `file` and `row` say where it lies.
+    Of each contig the `take` frames with the lowest hashes of (seed of the split, id) are used.
+    """
+    split = pd.read_parquet(split_file)
+    seed = json.loads(read_table_metadata(split_file)["seed"])
+    frames = _all_frames(frame_files)
+    _check_counts(frames, split, split_file)
+    frames = frames.merge(split[split["part"] == part], on=CONTIG, validate="many_to_one")
+    order = pd.util.hash_array(frames["id"].to_numpy(object), hash_key=f"{seed:016}")
+    rank = pd.Series(order, frames.index).groupby([frames[c] for c in CONTIG]).rank("first")
+    columns = [*CONTIG, "id", "window", "label", "category", "group", "file", "row"]
+    return frames.loc[rank <= frames["take"], columns].reset_index(drop=True)
+
+
+def _all_frames(files: Sequence[Path]) -> pd.DataFrame:
+    """The rows of frame tables that have a frame, with the number of the `file`."""
+    tables = []
+    for number, file in enumerate(files):
+        metadata = read_table_metadata(file)
+        table = pd.read_parquet(file, columns=["row", "id", "contig", "window"])
+        table = table[table["row"].notna()].astype({"row": "int64"})
+        if table["row"].tolist() != list(range(int(metadata["rows"]))):
+            raise InputError(f"{file}: its rows are not 0 to {metadata['rows']} - 1; cut it again")
+        tables.append(table.assign(sample=metadata["sample"], file=number))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _check_counts(frames: pd.DataFrame, split: pd.DataFrame, split_file: Path) -> None:
+    """The shards must hold what the plans, and so the split, count of every contig."""
+    planned = split[split["frames"] > 0].set_index(CONTIG)["frames"]
+    found = frames.groupby(CONTIG).size()
+    counts = pd.DataFrame({"planned": planned, "found": found}).fillna(0).astype(int)
+    wrong = counts[counts["planned"] != counts["found"]]
+    if len(wrong):
+        (sample, contig), first = wrong.index[0], wrong.iloc[0]
+        raise InputError(
+            f'{split_file}: contig "{contig}" of sample {sample} has {first["planned"]} frames in '
+            f"the plan and {first['found']} in the shards; give all shards of all labeled samples, "
+            "made with the plan of the split"
+        )
+
+
+def check_shards(
+    description: Mapping[str, Any], frame_files: Sequence[Path], fused_files: Sequence[Path]
+) -> None:
+    """An error unless every fused matrix belongs to its frame table and to the classifier."""
+    if len(frame_files) != len(fused_files):
+        raise InputError(
+            f"{len(frame_files)} frame tables, but {len(fused_files)} fused matrices; give one each"
+        )
+    for frame_file, fused_file in zip(frame_files, fused_files, strict=True):
+        _check_same_shard(frame_file, fused_file)
+        check_matches(description, read_metadata(fused_file))
+
+
+def _check_same_shard(frame_file: Path, fused_file: Path) -> None:
+    """An error that names the first difference between a fused matrix and its frame table."""
+    table, fused = read_table_metadata(frame_file), read_metadata(fused_file)
+    for key in SAME:
+        if table[key] != fused[key]:
+            raise InputError(
+                f"{fused_file}: {key} is {fused[key]}, but {table[key]} in {frame_file}; "
+                "give both lists in the same order, or fuse the shard again"
+            )
+
+
+def feature_matrix(frames: pd.DataFrame, fused_files: Sequence[Path]) -> np.ndarray:
+    """The fused row of each chosen frame, as stored; files without one are not read."""
+    matrix = None
+    for number, rows in frames.groupby("file"):
+        stored = read_tensor(fused_files[number], "embedding")
+        if matrix is None:
+            matrix = np.empty((len(frames), stored.shape[1]), stored.dtype)
+        matrix[rows.index] = stored[rows["row"]]
+        bad = ~np.isfinite(matrix[rows.index]).all(axis=1)
+        if bad.any():
+            raise InputError(
+                f'{fused_files[number]}: record "{rows["id"][bad].iloc[0]}" has values that are '
+                "not finite; embed its shard again"
+            )
+    return matrix
+
+
+def shard_inputs(frame_files: Sequence[Path], fused_files: Sequence[Path]) -> dict[str, Path]:
+    """The files under names for the provenance."""
+    named = {f"frames {i}": file for i, file in enumerate(frame_files, 1)}
+    return named | {f"fused {i}": file for i, file in enumerate(fused_files, 1)}

@@ -1,0 +1,67 @@
+"""The classifier in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+
+def model_card(description: Mapping[str, Any], history: pd.DataFrame) -> str:
+    """model_card.md, from classifier.json and the history."""
+    architecture, recipe = description["architecture"], description["recipe"]
+    best = history.set_index("epoch").loc[description["best_epoch"]]
+    backends = "\n".join(
+        f"| {b['backend']} | {b['width']} | {b['pooling']} | {b['dtype']} | {b['revision'] or ''} "
+        f"| `{b['weights_sha256'][:16]}` |"
+        for b in description["backends"]
+    )
+    settings = ", ".join(f"{key} {value}" for key, value in description["cut_settings"].items())
+    parts = "\n".join(
+        f"| {part} | {c['viral_frames']:,} | {c['host_frames']:,} | {c['viral_contigs']:,} "
+        f"| {c['host_contigs']:,} |"
+        for part, c in description["train"].items()
+    )
+    layers = (
+        f"Linear({architecture['columns']}, {architecture['hidden']}), BatchNorm, ReLU, "
+        f"Dropout({architecture['dropout']}), Linear({architecture['hidden']}, 2)"
+    )
+    frame, contig = description["calibration"]["frame"], description["calibration"]["contig"]
+    return f"""# Classifier {description["experiment"]}
+{_RANDOM if any(b["random"] for b in description["backends"]) else ""}
+Tells viral from host sequences by {architecture["columns"]} numbers per frame, then by the mean
+over the frames of a window and over the windows of a contig. It fits nothing but embeddings made
+as below: prediction on others stops with an error.
+
+## Input
+Cut `{description["cut"]}` ({settings}), fusion `{description["fusion"]}`:
+
+| backend | columns | pooling | dtype | revision | weights, sha256 |
+|---|---|---|---|---|---|
+{backends}
+
+## Training
+{layers}; {recipe["optimizer"]}, learning rate {recipe["lr"]}, batches of {recipe["batch_size"]},
+seed {recipe["seed"]}. Of {len(history)} epochs number {description["best_epoch"]} had the lowest
+validation loss, {best["validation_loss"]:.4f} (AUROC of frames {best["auroc"]:.4f}); its weights
+are saved.
+
+| part | viral frames | host frames | viral contigs | host contigs |
+|---|---|---|---|---|
+{parts}
+
+## Probabilities
+Platt scaling on the validation part, viral and host weighing the same: 0.5 means that nothing is
+known. Slope {frame["slope"]:.4g} and intercept {frame["intercept"]:.4g} for frames and windows,
+{contig["slope"]:.4g} and {contig["intercept"]:.4g} for contigs. Contigs are viral from
+{description["threshold"]} on.
+
+## Limits
+No frame of the test part was read in training. How well the classifier does there is in the
+evaluation; how related the parts are is in the audit of the split. The calls of contigs much
+shorter than those of the validation part are less certain than their probabilities say.
+"""
+
+
+_RANDOM = """
+**The backends are random demo models: this classifier shows the plumbing, not biology.**
+"""

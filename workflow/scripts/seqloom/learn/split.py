@@ -1,0 +1,180 @@
+"""Contigs into train, validation and test: groups stay whole, categories get their shares."""
+
+import csv
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pulp
+
+from seqloom.errors import InputError
+
+log = logging.getLogger(__name__)
+
+PARTS = ("train", "validation", "test")
+LABELS = ("host", "viral")
+STRATUM = ["label", "category"]
+# The solver stops when the deviations, summed over the parts, are this close to the least possible,
+# on average over categories: a proof of the last frame could take days.
+TOLERANCE = 0.01
+
+
+def split_table(
+    contigs: pd.DataFrame, fractions: Sequence[float], balance: str, seed: int
+) -> pd.DataFrame:
+    """The contigs of `labeled_contigs` with their `part` and `take`."""
+    parts = assign_parts(contigs, fractions, seed)
+    table = contigs.assign(part=contigs["group"].map(parts).where(contigs["frames"] > 0))
+    _tell_absent(table)
+    table["take"] = balanced_take(table) if balance == "category" else table["frames"]
+    return table[["sample", "contig", *STRATUM, "group", "part", "frames", "take"]]
+
+
+def _tell_absent(table: pd.DataFrame) -> None:
+    for (label, category), rows in table.dropna(subset="part").groupby(STRATUM):
+        absent = sorted(set(PARTS) - set(rows["part"]))
+        if absent:
+            log.warning(
+                "%s category %s has %d groups, too few: none is in %s",
+                *(label, category, rows["group"].nunique(), " and ".join(absent)),
+            )
+
+
+def labeled_contigs(
+    samples: Sequence[Mapping[str, str | None]], plans: Sequence[Path], contigs: Sequence[Path]
+) -> pd.DataFrame:
+    """One row per contig of the labeled samples: sample, contig, label, category, group, frames."""
+    tables = []
+    for sample, plan_file, contig_file in zip(samples, plans, contigs, strict=True):
+        plan = pd.read_parquet(plan_file, columns=["contig", "kept_frames"])
+        if plan["contig"].tolist() != _read_tsv(contig_file)["contig"].tolist():
+            raise InputError(
+                f"{plan_file}: not the contigs of {contig_file}; plan the sample again"
+            )
+        tables.append(
+            pd.DataFrame(
+                {
+                    "sample": sample["sample"],
+                    "contig": plan["contig"],
+                    "label": sample["label"],
+                    "category": sample["category"],
+                    "group": _groups(sample, plan["contig"]),
+                    "frames": plan["kept_frames"],
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _groups(sample: Mapping[str, str | None], contigs: pd.Series) -> pd.Series:
+    """The group of each contig: from the sample's file, else each contig is its own."""
+    file = sample["groups"]
+    if file is None:
+        return sample["sample"] + ":" + contigs
+    table = _read_tsv(file)
+    if not {"contig", "group"} <= set(table):
+        raise InputError(f"{file} line 1: needs the columns contig and group, divided by a tab")
+    repeated = table["contig"].duplicated()
+    if repeated.any():
+        row = int(repeated.argmax())
+        raise InputError(
+            f'{file} line {row + 2}: contig "{table["contig"][row]}" is listed twice; keep one row'
+        )
+    groups = contigs.map(table.set_index("contig")["group"])
+    missing = contigs[groups.isna() | (groups == "")]
+    if len(missing):
+        raise InputError(
+            f'{file}: no group for contig "{missing.iloc[0]}" of sample {sample["sample"]} '
+            f"({len(missing)} contigs in all); add a row for each"
+        )
+    return groups
+
+
+def _read_tsv(path: str | Path) -> pd.DataFrame:
+    # A contig may be called NA, or have a quote in its header.
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
+
+
+def assign_parts(contigs: pd.DataFrame, fractions: Sequence[float], seed: int) -> dict[str, str]:
+    """The part of each group with frames, by an integer program.
+
+    It minimizes, summed over categories and parts, how far the share of frames is from the fraction
+    wanted, plus 1 where a category is absent; every part has groups of both labels.
+    """
+    frames = contigs[contigs["frames"] > 0].pivot_table(
+        index="group", columns=STRATUM, values="frames", aggfunc="sum", fill_value=0
+    )
+    for label in LABELS:
+        _check_groups(label, frames)
+    # Equally good splits are many; which one the solver meets first depends on the order.
+    frames = frames.sort_index().sample(frac=1, random_state=seed)
+    shares = (frames / frames.sum()).to_numpy()
+    groups, strata = range(len(frames)), range(shares.shape[1])
+
+    problem = pulp.LpProblem("split", pulp.LpMinimize)
+    chosen = problem.add_variable_dicts("chosen", (groups, PARTS), cat="Binary")
+    deviation = problem.add_variable_dicts("deviation", (strata, PARTS), lowBound=0)
+    absent = problem.add_variable_dicts("absent", (strata, PARTS), lowBound=0)
+    problem += pulp.lpSum([deviation, absent])
+    for group in groups:
+        problem += pulp.lpSum(chosen[group]) == 1
+    for part, fraction in zip(PARTS, fractions, strict=True):
+        for stratum in strata:
+            members = np.flatnonzero(shares[:, stratum])
+            share = pulp.lpSum(shares[g, stratum] * chosen[g][part] for g in members)
+            problem += share - fraction <= deviation[stratum][part]
+            problem += fraction - share <= deviation[stratum][part]
+            problem += pulp.lpSum(chosen[g][part] for g in members) >= 1 - absent[stratum][part]
+        for label in LABELS:
+            members = np.flatnonzero(frames[label].sum(axis=1))
+            problem += pulp.lpSum(chosen[g][part] for g in members) >= 1
+    problem.solve(pulp.PULP_CBC_CMD(msg=False, threads=1, gapAbs=TOLERANCE * len(strata)))
+    if problem.status != pulp.LpStatusOptimal:
+        raise RuntimeError(f"the split was not solved: {pulp.LpStatus[problem.status]}")
+    return {
+        name: max(PARTS, key=lambda part: chosen[group][part].value())
+        for group, name in enumerate(frames.index)
+    }
+
+
+def _check_groups(label: str, frames: pd.DataFrame) -> None:
+    count = int(frames[label].any(axis=1).sum()) if label in frames else 0
+    if count < len(PARTS):
+        raise InputError(
+            f"the {label} samples have {count} groups with frames, but train, validation and test "
+            "need one each; add unrelated genomes, or correct the groups files of the sample sheet"
+        )
+
+
+def balanced_take(table: pd.DataFrame) -> pd.Series:
+    """Frames used of each contig: in every part as many viral as host ones, evenly spread."""
+    take = pd.Series(0, index=table.index)
+    for _, part in table.groupby("part"):
+        labels = [rows for _, rows in part.groupby("label")]
+        total = min(int(rows["frames"].sum()) for rows in labels)
+        for rows in labels:
+            take.update(_spread(rows, total, ["category", "group"]))
+    return take
+
+
+def _spread(rows: pd.DataFrame, total: int, levels: Sequence[str]) -> pd.Series:
+    """`total` frames, evenly over the members of the first level, in each over the next."""
+    if not levels:
+        return pd.Series(water_filled(rows["frames"].to_numpy(), total), rows.index)
+    members = [member for _, member in rows.groupby(levels[0])]
+    totals = water_filled(np.array([member["frames"].sum() for member in members]), total)
+    return pd.concat(
+        _spread(member, share, levels[1:]) for member, share in zip(members, totals, strict=True)
+    )
+
+
+def water_filled(available: np.ndarray, total: int) -> np.ndarray:
+    """`total` divided as evenly as what is available allows; all of it if there is not enough."""
+    taken = np.zeros(len(available), np.int64)
+    left = int(total)
+    for done, i in enumerate(np.argsort(available, kind="stable")):
+        taken[i] = min(int(available[i]), left // (len(available) - done))
+        left -= taken[i]
+    return taken

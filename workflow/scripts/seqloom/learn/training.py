@@ -1,0 +1,113 @@
+"""The training loop: the recipe of VirNucPro, with the weights of the epoch that validates best."""
+
+import copy
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from seqloom.learn.classifier import network_log_odds, new_network
+from seqloom.learn.metrics import binary_metrics
+from seqloom.scores import IDENTITY, calibrated
+
+log = logging.getLogger(__name__)
+
+MOMENTUM = 0.9
+DECAY, DECAY_EPOCHS = 0.85, 10
+HISTORY_METRICS = ("accuracy", "precision", "recall", "f1", "auroc")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the weights, beside the data."""
+
+    hidden: int
+    dropout: float
+    optimizer: str
+    lr: float
+    batch_size: int
+    max_epochs: int
+    patience: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows of a fused matrix, and whether they are viral."""
+
+    matrix: np.ndarray
+    viral: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The network at its best epoch, and the story."""
+
+    network: nn.Module
+    best_epoch: int
+    history: pd.DataFrame
+
+
+def train(training: Examples, validation: Examples, recipe: Recipe) -> Trained:
+    """Train until the validation loss has not improved for `patience` epochs."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(recipe.seed)
+    network = new_network(training.matrix.shape[1], recipe.hidden, recipe.dropout).to(device)
+    optimizer = _optimizer(network, recipe)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, DECAY_EPOCHS, DECAY)
+    rows: list[dict[str, float]] = []
+    best_epoch, best_loss, best_weights = 0, np.inf, network.state_dict()
+    for epoch in range(1, recipe.max_epochs + 1):
+        lr = schedule.get_last_lr()[0]
+        train_loss = _train_epoch(network, optimizer, training, recipe.batch_size)
+        schedule.step()
+        scores = network_log_odds(network, validation.matrix)
+        loss = log_loss(validation.viral, scores)
+        metrics = binary_metrics(validation.viral, calibrated(scores, IDENTITY))
+        rows.append(
+            {"epoch": epoch, "lr": lr, "train_loss": train_loss, "validation_loss": loss}
+            | {name: metrics[name] for name in HISTORY_METRICS}
+        )
+        log.info("epoch %d: loss %.4f, validation %.4f", epoch, train_loss, loss)
+        if loss < best_loss:
+            # state_dict() refers to the weights that training goes on changing.
+            best_epoch, best_loss = epoch, loss
+            best_weights = copy.deepcopy(network.state_dict())
+        elif epoch - best_epoch >= recipe.patience:
+            break
+    network.load_state_dict(best_weights)
+    return Trained(network.cpu().eval(), best_epoch, pd.DataFrame(rows))
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(network.parameters(), lr=recipe.lr)
+    return torch.optim.SGD(network.parameters(), lr=recipe.lr, momentum=MOMENTUM)
+
+
+def _train_epoch(
+    network: nn.Module, optimizer: torch.optim.Optimizer, examples: Examples, batch_size: int
+) -> float:
+    """One pass over the examples in random order; the mean loss."""
+    network.train()
+    device = next(network.parameters()).device
+    count = len(examples.viral)
+    total = torch.zeros((), device=device)
+    # Batches of almost equal size: a last one of a single row has no variance to normalize by.
+    for rows in torch.randperm(count).tensor_split(max(1, count // batch_size)):
+        batch = torch.from_numpy(examples.matrix[rows.numpy()]).to(device).float()
+        target = torch.from_numpy(examples.viral[rows.numpy()]).to(device).long()
+        loss = nn.functional.cross_entropy(network(batch), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.detach() * len(rows)
+    return total.item() / count
+
+
+def log_loss(viral: np.ndarray, scores: np.ndarray) -> float:
+    """Mean cross-entropy of log-odds."""
+    return float(np.logaddexp(0, np.where(viral, -scores, scores)).mean())

@@ -1,0 +1,133 @@
+"""What the report shows, read from the files of the other stages and put together by name."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqloom.errors import InputError
+from seqloom.files import read_json
+
+Row = dict[str, str]
+FIGURES = {"roc.svg": "ROC curve", "calibration.svg": "Calibration"}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A classifier: how it was trained, on what split, and how it did on the test part."""
+
+    name: str
+    card: dict[str, Any]
+    history: list[Row]
+    metrics: dict[str, Any]
+    figures: dict[str, bytes]
+    parts: list[Row]
+    leaks: list[Row]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The calls of one sample by one experiment."""
+
+    experiment: str
+    sample: str
+    summary: dict[str, Any]
+    calls: list[Row]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything on the page."""
+
+    title: str
+    samples: list[dict[str, Any]]
+    experiments: list[Experiment]
+    comparison: list[Row]
+    figure: bytes | None
+    predictions: list[Prediction]
+    settings: dict[str, Any]
+
+    @property
+    def random(self) -> bool:
+        """Whether any number on the page comes from a model with random weights."""
+        return any(e.metrics["random"] for e in self.experiments) or any(
+            p.summary["random"] for p in self.predictions
+        )
+
+    @property
+    def backends(self) -> list[dict[str, Any]]:
+        """Each backend once, in the order of the experiments."""
+        found = {b["backend"]: b for e in self.experiments for b in e.card["backends"]}
+        return list(found.values())
+
+    @property
+    def versions(self) -> dict[str, list[str]]:
+        """Of each program, the versions that made the results: more than one is worth seeing."""
+        cards = [*self.samples]
+        cards += [card for e in self.experiments for card in (e.card, e.metrics)]
+        cards += [p.summary for p in self.predictions]
+        versions: dict[str, list[str]] = {}
+        for card in cards:
+            for program, version in card["provenance"]["versions"].items():
+                known = versions.setdefault(program, [])
+                if version not in known:
+                    known.append(version)
+        return versions
+
+
+def read_experiments(
+    evaluations: Sequence[Path], classifiers: Sequence[Path], audits: Sequence[Path]
+) -> list[Experiment]:
+    """Experiments in the order of `evaluations`; the lists are joined by name, not by order."""
+    trained = {folder.name: folder for folder in classifiers}
+    audited = {path.name.removesuffix(".audit.tsv"): path for path in audits}
+    for names, option in ((trained, "--classifiers"), (audited, "--audits")):
+        for folder in evaluations:
+            if folder.name not in names:
+                raise InputError(f'{option}: nothing for experiment "{folder.name}"; add it')
+    return [
+        _experiment(folder, trained[folder.name], audited[folder.name]) for folder in evaluations
+    ]
+
+
+def _experiment(evaluation: Path, classifier: Path, audit: Path) -> Experiment:
+    rows = read_rows(audit)
+    return Experiment(
+        name=evaluation.name,
+        card=read_json(classifier / "classifier.json"),
+        history=read_rows(classifier / "history.tsv"),
+        metrics=read_json(evaluation / "metrics.json"),
+        figures={title: (evaluation / file).read_bytes() for file, title in FIGURES.items()},
+        parts=[row for row in rows if "|" not in row["part"]],
+        leaks=[row for row in rows if "|" in row["part"]],
+    )
+
+
+def read_predictions(folders: Iterable[Path]) -> list[Prediction]:
+    """Predictions sample by sample; a folder is EXPERIMENT/SAMPLE."""
+    predictions = [
+        Prediction(
+            experiment=folder.parent.name,
+            sample=folder.name,
+            summary=read_json(folder / "summary.json"),
+            calls=read_rows(folder / "contigs.tsv"),
+        )
+        for folder in folders
+    ]
+    samples = list(dict.fromkeys(p.sample for p in predictions))
+    return sorted(predictions, key=lambda p: samples.index(p.sample))
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a TSV, all cells as text."""
+    with open(path, newline="") as handle:
+        return list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def by_level(comparison: Iterable[Mapping[str, str]]) -> dict[str, list[Mapping[str, str]]]:
+    """Rows of the comparison, those of whole contigs first: they are what a user sees."""
+    levels: dict[str, list[Mapping[str, str]]] = {"contig": [], "window": [], "frame": []}
+    for row in comparison:
+        levels[row["level"]].append(row)
+    return {level: rows for level, rows in levels.items() if rows}

@@ -1,0 +1,113 @@
+"""The report as one HTML page that needs nothing but a browser, and its headline as plain text."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from seqloom.report.data import Experiment, Prediction, Report, Row, by_level
+
+SHOWN_CALLS = 50
+MISSING = "-"
+CALLS = ("viral", "host", "uncalled")
+# Size of the plot inside the training chart, in SVG units.
+CHART = (300.0, 260.0)
+
+
+def page(report: Report) -> str:
+    """The HTML; every figure is in it, and nothing on it is fetched."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {f.__name__: f for f in (count, short, score, percent, image)}
+    return environment.get_template("template.html").render(
+        report=report,
+        levels=by_level(report.comparison),
+        charts={e.name: training_chart(e) for e in report.experiments},
+        shown={(p.experiment, p.sample): shown_calls(p) for p in report.predictions},
+        settings=yaml.safe_dump(report.settings, sort_keys=False, allow_unicode=True),
+        calls=CALLS,
+    )
+
+
+def headline(report: Report) -> str:
+    """The few lines worth reading in a terminal."""
+    lines = [report.title]
+    if report.random:
+        lines.append("RANDOM WEIGHTS: these numbers show the plumbing, not biology")
+    bases = sum(sample["bases"] for sample in report.samples)
+    lines.append(f"samples: {len(report.samples)}, bases or residues: {bases:,}")
+    for row in by_level(report.comparison).get("contig", []):
+        lines.append(f"{row['experiment']} ({row['model']}): AUROC {score(row['auroc'])} by contig")
+    for p in report.predictions:
+        counts = ", ".join(f"{p.summary['contigs'][call]:,} {call}" for call in CALLS)
+        lines.append(f"contigs of {p.sample} by {p.experiment}: {counts}")
+    return "\n".join(lines) + "\n"
+
+
+def shown_calls(prediction: Prediction) -> list[Row]:
+    """The first calls of a table that may have a million: viral first, the most probable first."""
+    order = sorted(
+        prediction.calls,
+        key=lambda row: (CALLS.index(row["call"]), -float(row["probability"] or 0)),
+    )
+    return order[:SHOWN_CALLS]
+
+
+def training_chart(experiment: Experiment) -> dict[str, Any]:
+    """Polylines of the two losses and the place of the best epoch, in the units of CHART."""
+    epochs = [int(row["epoch"]) for row in experiment.history]
+    losses = {
+        name: [float(row[name]) for row in experiment.history]
+        for name in ("train_loss", "validation_loss")
+    }
+    low, high = min(map(min, losses.values())), max(map(max, losses.values()))
+    width, height = CHART
+
+    def place(epoch: int, loss: float) -> tuple[float, float]:
+        x = (epoch - epochs[0]) / max(epochs[-1] - epochs[0], 1)
+        y = (high - loss) / ((high - low) or 1.0)
+        return round(x * width, 1), round(y * height, 1)
+
+    best = experiment.card["best_epoch"]
+    return {
+        "lines": {
+            name: " ".join(f"{x},{y}" for x, y in map(place, epochs, values))
+            for name, values in losses.items()
+        },
+        "best": place(best, losses["validation_loss"][epochs.index(best)]),
+        "epochs": epochs,
+        "low": low,
+        "high": high,
+    }
+
+
+def image(svg: bytes) -> str:
+    """A figure as a data URI: an image cannot run scripts, and its ids meet no others."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+
+
+def count(value: Any) -> str:
+    return f"{int(value):,}" if value not in ("", None) else MISSING
+
+
+def short(value: int) -> str:
+    """`365.1 M`; numbers below ten thousand in full."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= max(size, 1e4):
+            return f"{value / size:.1f} {letter}"
+    return count(value)
+
+
+def score(value: Any) -> str:
+    return f"{float(value):.3f}" if value not in ("", None) else MISSING
+
+
+def percent(value: Any) -> str:
+    return f"{100 * float(value):.1f} %" if value not in ("", None) else MISSING

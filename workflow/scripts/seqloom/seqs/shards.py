@@ -1,0 +1,169 @@
+"""Shards: the frames of a run of windows as a table and FASTA. Written here, read by everyone."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import dnaio
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyfaidx import Faidx
+
+from seqloom.files import atomic_all, sha256
+from seqloom.provenance import as_strings
+from seqloom.seqs.frames import FRAMES, Frames, read_frames, window_status
+from seqloom.seqs.windows import Batch, Cut, Wanted, read_windows
+
+SCHEMA = pa.schema(
+    {
+        "row": pa.int32(),
+        "id": pa.string(),
+        "contig": pa.string(),
+        "window": pa.int32(),
+        "start": pa.int64(),
+        "end": pa.int64(),
+        "strand": pa.string(),
+        "frame": pa.int8(),
+        "frame_start": pa.int64(),
+        "frame_end": pa.int64(),
+        "length": pa.int32(),
+        "ambiguous": pa.int32(),
+        "status": pa.string(),
+    }
+)
+_WITHOUT_ROW = SCHEMA.remove(0)
+_NULLABLE = {pa.int8(): pd.Int8Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
+
+# Rows of a shard, but for the column `row`, and what they add to its FASTA files, by suffix.
+Part = tuple[pa.Table, dict[str, str]]
+
+
+def frame_parts(
+    genome: Faidx, contigs: Sequence[tuple[str, int]], wanted: Wanted, cut: Cut, genetic_code: int
+) -> Iterator[Part]:
+    """The frames of the wanted windows, in order of contig, window and frame."""
+    names = np.array([name for name, _ in contigs], object)
+    for batch in read_windows(genome, contigs, wanted, cut):
+        yield _frame_part(batch, read_frames(batch, cut, genetic_code), names)
+
+
+def _frame_part(batch: Batch, frames: Frames, names: np.ndarray) -> Part:
+    window, frame = _window_and_frame(frames.kept)
+    found = frame >= 0
+    contig, number = names[batch.contig[window]], batch.number[window] + 1
+    labels = (*FRAMES, "")
+    ids = [
+        f"{c}_chunk_{n}{labels[f]}"
+        for c, n, f in zip(contig, number.tolist(), frame.tolist(), strict=True)
+    ]
+
+    begin, end, size = frames.begin[window, frame], frames.end[window, frame], len(batch.bases)
+    reverse = frame >= 3
+    shift = batch.start[window] - batch.offset[window]
+    columns = {
+        "id": ids,
+        "contig": contig,
+        "window": number,
+        "start": batch.start[window],
+        "end": batch.end[window],
+        "strand": pa.array(np.where(reverse, "-", "+"), mask=~found),
+        "frame": pa.array(frame % 3 + 1, mask=~found),
+        "frame_start": pa.array(np.where(reverse, size - end, begin) + shift, mask=~found),
+        "frame_end": pa.array(np.where(reverse, size - begin, end) + shift, mask=~found),
+        "length": np.where(found, frames.length[window, frame], 0),
+        "ambiguous": np.where(found, frames.ambiguous[window, frame], 0),
+        "status": window_status(frames)[window],
+    }
+    where = list(zip(window[found].tolist(), frame[found].tolist(), strict=True))
+    ids = [name for name, has_frame in zip(ids, found, strict=True) if has_frame]
+    fasta = {
+        ".fna": _fasta(ids, (frames.nucleotides(*w) for w in where)),
+        ".faa": _fasta(ids, (frames.protein(*w) for w in where)),
+    }
+    return _table(columns), fasta
+
+
+def _window_and_frame(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Row by row the window and its frame, in order; a window without a frame has one row, -1."""
+    window, frame = np.nonzero(kept)
+    without = np.flatnonzero(~kept.any(axis=1))
+    window = np.concatenate([window, without])
+    frame = np.concatenate([frame, np.full(len(without), -1)])
+    order = np.argsort(window, kind="stable")
+    return window[order], frame[order]
+
+
+def protein_part(genome: Faidx, contigs: Sequence[tuple[str, int]]) -> Part:
+    """Proteins as they are: one window and one frame each."""
+    names = [name for name, _ in contigs]
+    sequences = [genome.fetch(name, 1, length) for name, length in contigs]
+    lengths = [length for _, length in contigs]
+    count = len(names)
+    columns = {
+        "id": names,
+        "contig": names,
+        "window": [1] * count,
+        "start": [0] * count,
+        "end": lengths,
+        "strand": [None] * count,
+        "frame": [None] * count,
+        "frame_start": [0] * count,
+        "frame_end": lengths,
+        "length": lengths,
+        "ambiguous": [sequence.count("X") for sequence in sequences],
+        "status": ["ok"] * count,
+    }
+    return _table(columns), {".faa": _fasta(names, sequences)}
+
+
+def _table(columns: Mapping[str, Any]) -> pa.Table:
+    return pa.table(columns).cast(_WITHOUT_ROW)
+
+
+def _fasta(ids: Iterable[str], sequences: Iterable[str]) -> str:
+    return "".join(f">{name}\n{text}\n" for name, text in zip(ids, sequences, strict=True))
+
+
+def write_shard(
+    prefix: str, suffixes: Sequence[str], parts: Iterable[Part], metadata: Mapping[str, Any]
+) -> int:
+    """Write the table and the FASTA files of a shard together; return the number of records."""
+    with atomic_all(prefix + suffix for suffix in (".parquet", *suffixes)) as [table_file, *files]:
+        tables = [_WITHOUT_ROW.empty_table()]
+        with ExitStack() as stack:
+            handles = [stack.enter_context(open(file, "w")) for file in files]
+            for table, fasta in parts:
+                tables.append(table)
+                for handle, suffix in zip(handles, suffixes, strict=True):
+                    handle.write(fasta[suffix])
+        table = _with_rows(pa.concat_tables(tables))
+        rows = len(table) - table["row"].null_count
+        checksums = {
+            f"{suffix[1:]}_sha256": sha256(file)
+            for suffix, file in zip(suffixes, files, strict=True)
+        }
+        everything = as_strings({**metadata, "rows": rows, **checksums})
+        pq.write_table(table.replace_schema_metadata(everything), table_file)
+    return rows
+
+
+def _with_rows(table: pa.Table) -> pa.Table:
+    """Number what has a frame."""
+    found = table["status"].to_numpy() == "ok"
+    rows = pa.array(np.cumsum(found) - 1, pa.int32(), mask=~found)
+    return table.add_column(0, SCHEMA.field("row"), rows)
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """The table of a shard, integers kept as such where some are missing."""
+    return pq.read_table(path).to_pandas(types_mapper=_NULLABLE.get)
+
+
+def read_records(path: str | Path) -> tuple[list[str], list[str]]:
+    """Ids and sequences of a `.fna` or `.faa`, row by row."""
+    with dnaio.open(path, fileformat="fasta") as records:
+        pairs = [(record.name, record.sequence) for record in records]
+    return [name for name, _ in pairs], [sequence for _, sequence in pairs]

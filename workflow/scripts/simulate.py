@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""Write the demo: training genomes with annotation, a metagenome with its truth, and proteins."""
+
+import argparse
+import gzip
+import logging
+from pathlib import Path
+
+from seqloom.cli import parser, run
+from seqloom.files import atomic_all
+from seqloom.seqs.annotation_files import demo_files
+from seqloom.seqs.simulate import simulate
+
+log = logging.getLogger(__name__)
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--seed", type=int, default=1, help="the same seed gives the same bytes")
+    options.add_argument("--out", type=Path, required=True, help="folder to write to")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    files = demo_files(simulate(args.seed))
+    with atomic_all([args.out / name for name in files]) as temporaries:
+        for temporary, (name, text) in zip(temporaries, files.items(), strict=True):
+            data = text.encode()
+            # mtime=0: gzip would store the clock, and the bytes would differ between runs.
+            temporary.write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
+    log.info("wrote %d files to %s", len(files), args.out)
+
+
+if __name__ == "__main__":
+    run(main, arguments())

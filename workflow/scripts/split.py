@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Divide the labeled contigs by groups into train, validation and test, and audit for leaks."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from seqloom.cli import parser, run
+from seqloom.files import atomic_all
+from seqloom.learn.audit import audit_table
+from seqloom.learn.split import labeled_contigs, split_table
+from seqloom.provenance import as_strings, provenance
+from seqloom.tables import write_table
+
+log = logging.getLogger(__name__)
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--experiment", required=True)
+    options.add_argument(
+        "--samples",
+        type=json.loads,
+        required=True,
+        help="JSON list of {sample, label, category, groups}; groups is a TSV or null",
+    )
+    for name in ("plans", "contigs", "genomes"):
+        options.add_argument(
+            f"--{name}", type=Path, nargs="+", required=True, help="in the order of --samples"
+        )
+    options.add_argument("--fractions", type=float, nargs=3, default=[0.7, 0.15, 0.15])
+    options.add_argument("--balance", choices=["category", "none"], default="category")
+    options.add_argument("--seed", type=int, default=42)
+    options.add_argument("--out", type=Path, required=True, help="parquet, a row per contig")
+    options.add_argument("--audit", type=Path, required=True, help="TSV of counts and containment")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    names = [sample["sample"] for sample in args.samples]
+    contigs = labeled_contigs(args.samples, args.plans, args.contigs)
+    split = split_table(contigs, args.fractions, args.balance, args.seed)
+    audit = audit_table(split, names, args.genomes)
+    inputs = {f"plan of {name}": plan for name, plan in zip(names, args.plans, strict=True)}
+    inputs |= {f"groups of {s['sample']}": s["groups"] for s in args.samples if s["groups"]}
+    settings = {"fractions": args.fractions, "balance": args.balance, "seed": args.seed}
+    metadata = {
+        "experiment": args.experiment,
+        "seed": args.seed,
+        "provenance": provenance("split", inputs, settings, ("pulp", "sourmash")),
+    }
+    with atomic_all([args.out, args.audit]) as (table, tsv):
+        write_table(table, split, as_strings(metadata))
+        audit.to_csv(tsv, sep="\t", index=False, float_format="%.4f", lineterminator="\n")
+    log.info("%s", audit.to_string(index=False, na_rep=""))
+
+
+if __name__ == "__main__":
+    run(main, arguments())

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Train one experiment's classifier; validation chooses the epoch and the calibration."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from seqloom.cli import parser, run
+from seqloom.files import atomic_all, write_json
+from seqloom.learn.calibration import fit_calibration
+from seqloom.learn.classifier import LABELS, inputs_described, network_log_odds, write_weights
+from seqloom.learn.features import check_shards, chosen_frames, feature_matrix, shard_inputs
+from seqloom.learn.metrics import THRESHOLD
+from seqloom.learn.model_card import model_card
+from seqloom.learn.training import Examples, Recipe, train
+from seqloom.provenance import as_strings, provenance
+from seqloom.tensors import read_metadata
+
+FILES = ("classifier.safetensors", "classifier.json", "history.tsv", "model_card.md")
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--experiment", required=True)
+    options.add_argument("--split", type=Path, required=True)
+    options.add_argument("--frames", type=Path, nargs="+", required=True)
+    options.add_argument("--fused", type=Path, nargs="+", required=True, help="as --frames")
+    options.add_argument("--hidden", type=int, default=512)
+    options.add_argument("--dropout", type=float, default=0.5)
+    options.add_argument("--optimizer", choices=["sgd", "adamw"], default="sgd")
+    options.add_argument("--lr", type=float, default=2e-4)
+    options.add_argument("--batch-size", type=int, default=32)
+    options.add_argument("--max-epochs", type=int, default=200)
+    options.add_argument("--patience", type=int, default=5)
+    options.add_argument("--seed", type=int, default=42)
+    options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--out", type=Path, required=True, help="folder of the classifier")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    torch.set_num_threads(args.threads)
+    inputs = {"experiment": args.experiment} | inputs_described(read_metadata(args.fused[0]))
+    check_shards(inputs, args.frames, args.fused)
+    parts = {p: chosen_frames(args.split, args.frames, p) for p in ("train", "validation")}
+    examples = {
+        part: Examples(feature_matrix(rows, args.fused), (rows["label"] == "viral").to_numpy())
+        for part, rows in parts.items()
+    }
+    recipe = Recipe(**{f.name: getattr(args, f.name) for f in dataclasses.fields(Recipe)})
+    trained = train(examples["train"], examples["validation"], recipe)
+    scores = network_log_odds(trained.network, examples["validation"].matrix)
+    description = {
+        "experiment": args.experiment,
+        "labels": list(LABELS),
+        "architecture": {
+            "columns": examples["train"].matrix.shape[1],
+            "hidden": recipe.hidden,
+            "dropout": recipe.dropout,
+        },
+        **inputs,
+        "calibration": fit_calibration(parts["validation"].assign(logit=scores)),
+        "threshold": THRESHOLD,
+        "recipe": dataclasses.asdict(recipe),
+        "best_epoch": trained.best_epoch,
+        "train": {part: counts(rows) for part, rows in parts.items()},
+        "provenance": provenance(
+            "train",
+            {"split": args.split, **shard_inputs(args.frames, args.fused)},
+            dataclasses.asdict(recipe),
+            ("torch", "scikit-learn"),
+        ),
+    }
+    with atomic_all([args.out / name for name in FILES]) as (weights, card, history, text):
+        provenance_only = {"provenance": description["provenance"]}
+        write_weights(weights, trained.network, as_strings(provenance_only))
+        write_json(card, description)
+        trained.history.to_csv(
+            history, sep="\t", index=False, float_format="%.6g", lineterminator="\n"
+        )
+        text.write_text(model_card(description, trained.history))
+
+
+def counts(frames: pd.DataFrame) -> dict[str, int]:
+    contigs = frames.drop_duplicates(["sample", "contig"])
+    return {
+        f"{label}_{unit}": int((rows["label"] == label).sum())
+        for unit, rows in (("frames", frames), ("contigs", contigs))
+        for label in LABELS
+    }
+
+
+if __name__ == "__main__":
+    run(main, arguments())
