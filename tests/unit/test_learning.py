@@ -85,6 +85,13 @@ def test_the_planted_signal_is_found(learned):
     assert json.loads((folder / "evaluation" / "baseline.json").read_text())["random"] is False
 
 
+def test_counts_of_the_audit_are_integers(learned):
+    _, folder = learned
+    lines = (folder / "audit.tsv").read_text().splitlines()
+    assert lines[1].split("\t")[:3] == ["train", "bac", "2"]
+    assert [line.split("\t")[0] for line in lines[-2:]] == ["train|test", "train|validation"]
+
+
 def test_predictions_are_the_test_part_and_nothing_else(learned):
     _, folder = learned
     predictions = pd.read_parquet(folder / "evaluation" / "predictions.parquet")

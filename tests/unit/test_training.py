@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqloom.errors import InputError
 from seqloom.learn.classifier import network_log_odds
 from seqloom.learn.training import Examples, Recipe, log_loss, train
 
@@ -68,6 +69,11 @@ def test_the_history_is_complete_and_the_rate_decays():
 @pytest.mark.parametrize("count", [3, 17, 33])
 def test_no_number_of_rows_leaves_a_batch_of_one(count):
     train(examples(0, count, 1.0), examples(1, 8, 1.0), replace(RECIPE, batch_size=2, max_epochs=1))
+
+
+def test_training_that_diverges_says_so():
+    with pytest.raises(InputError, match="training diverged"):
+        train(examples(0, 64, 1.0), examples(1, 20, 1.0), replace(RECIPE, lr=1e38))
 
 
 def test_log_loss_is_the_cross_entropy():

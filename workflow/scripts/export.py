@@ -22,48 +22,49 @@ log = logging.getLogger(__name__)
 
 def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
-    formats = options.add_subparsers(dest="format", required=True)
-    npy = formats.add_parser("npy", help="a matrix OUT.npy and OUT.ids.txt beside it")
-    hdf5 = formats.add_parser("hdf5", help="datasets `ids` and `embedding`")
-    legacy = formats.add_parser("virnucpro", help="OUT_DNABERT_S.pt, OUT_ESM.pt, OUT_merged.pt")
-    for part, lists in [
-        (npy, ["embeddings"]),
-        (hdf5, ["embeddings"]),
-        (legacy, ["dna", "protein", "fused"]),
-    ]:
-        part.add_argument("--frames", nargs="+", required=True, help="frame tables, shard by shard")
-        for name in lists:
-            part.add_argument(
-                f"--{name}", nargs="+", required=True, help="matrices, in the order of --frames"
-            )
+    formats = options.add_subparsers(required=True)
+    for name, export, lists, text in (
+        ("npy", export_npy, ["embeddings"], "a matrix, and its ids beside it as OUT.ids.txt"),
+        ("hdf5", export_hdf5, ["embeddings"], "datasets `ids` and `embedding`"),
+        ("virnucpro", export_virnucpro, ["dna", "protein", "fused"], "OUT_merged.pt and its parts"),
+    ):
+        part = formats.add_parser(name, help=text)
+        part.set_defaults(export=export)
+        part.add_argument("--frames", nargs="+", required=True, help="tables, shard by shard")
+        for matrices in lists:
+            part.add_argument(f"--{matrices}", nargs="+", required=True, help="as --frames")
         part.add_argument("--out", type=Path, required=True)
-    legacy.add_argument("--label", choices=LABELS, help="label of the sample; none to predict")
+    part.add_argument("--label", choices=LABELS, help="of the sample; none if it is a query")
     return options
 
 
 def main(args: argparse.Namespace) -> None:
-    if args.format == "virnucpro":
-        shards = export_virnucpro(args)
-    else:
-        shards = open_shards(args.frames, args.embeddings)
-        if args.format == "npy":
-            with atomic_all([args.out, args.out.with_suffix(".ids.txt")]) as files:
-                write_npy(*files, shards)
-        else:
-            inputs = {Path(path).stem: path for path in args.embeddings}
-            with atomic(args.out) as file:
-                write_hdf5(file, shards, provenance("export", inputs, {}, ("h5py",)))
-    log.info("wrote %d rows to %s", len(all_ids(shards)), args.out)
+    rows = args.export(args)
+    log.info("wrote %d rows to %s", rows, args.out)
 
 
-def export_virnucpro(args: argparse.Namespace) -> list:
-    fused, dna, protein = (
-        open_shards(args.frames, paths) for paths in (args.fused, args.dna, args.protein)
-    )
+def export_npy(args: argparse.Namespace) -> int:
+    shards = open_shards(args.frames, args.embeddings)
+    with atomic_all([args.out, args.out.with_suffix(".ids.txt")]) as (matrix, ids):
+        write_npy(matrix, ids, shards)
+    return len(all_ids(shards))
+
+
+def export_hdf5(args: argparse.Namespace) -> int:
+    shards = open_shards(args.frames, args.embeddings)
+    inputs = {f"embeddings {i}": path for i, path in enumerate(args.embeddings, 1)}
+    with atomic(args.out) as file:
+        write_hdf5(file, shards, provenance("export", inputs, {}, ("h5py",)))
+    return len(all_ids(shards))
+
+
+def export_virnucpro(args: argparse.Namespace) -> int:
+    lists = (args.dna, args.protein, args.fused)
+    dna, protein, fused = (open_shards(args.frames, paths) for paths in lists)
     names = [f"{args.out.name}_{part}.pt" for part in ("DNABERT_S", "ESM", "merged")]
     with atomic_all([args.out.with_name(name) for name in names]) as files:
         write_virnucpro(files, dna, protein, fused, args.label)
-    return fused
+    return len(all_ids(fused))
 
 
 if __name__ == "__main__":

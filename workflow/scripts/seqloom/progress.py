@@ -13,14 +13,16 @@ class Progress:
     def __init__(self, title: str, total: int, unit: str, stream: TextIO = sys.stderr) -> None:
         self.title, self.total, self.unit, self.stream = title, total, unit, stream
         self.interval = 0.2 if stream.isatty() else 5.0
-        self.done = 0
+        self.done, self.told = 0, -1
 
     def __enter__(self) -> Self:
         self.started = self.shown = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._show(time.monotonic(), end="\n")
+        # A log may have the last line already; a bar still wants its line end.
+        if self.stream.isatty() or self.told < self.done:
+            self._show(time.monotonic(), end="\n")
 
     def advance(self, units: int = 1) -> None:
         self.done += units
@@ -29,7 +31,7 @@ class Progress:
             self._show(now, end="" if self.stream.isatty() else "\n")
 
     def _show(self, now: float, end: str) -> None:
-        self.shown = now
+        self.shown, self.told = now, self.done
         line = progress_line(self.title, self.done, self.total, self.unit, now - self.started)
         if self.stream.isatty():
             filled = _WIDTH * self.done // max(self.total, 1)

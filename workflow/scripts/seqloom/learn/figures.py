@@ -53,7 +53,7 @@ def write_comparison(path: Path, table: pd.DataFrame) -> None:
     axes.invert_yaxis()
     axes.set(xlabel="AUROC on the test part", xlim=(0, 1))
     axes.axvline(0.5, **DIAGONAL)
-    axes.legend(loc="lower left", frameon=False)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
     _save(figure, path)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from seqloom.errors import InputError
 from seqloom.learn.classifier import network_log_odds, new_network
 from seqloom.learn.metrics import binary_metrics
 from seqloom.scores import IDENTITY, calibrated
@@ -59,13 +60,15 @@ def train(training: Examples, validation: Examples, recipe: Recipe) -> Trained:
     optimizer = _optimizer(network, recipe)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, DECAY_EPOCHS, DECAY)
     rows: list[dict[str, float]] = []
-    best_epoch, best_loss, best_weights = 0, np.inf, network.state_dict()
+    best_epoch, best_loss, best_weights = 0, np.inf, {}
     for epoch in range(1, recipe.max_epochs + 1):
         lr = schedule.get_last_lr()[0]
         train_loss = _train_epoch(network, optimizer, training, recipe.batch_size)
         schedule.step()
         scores = network_log_odds(network, validation.matrix)
         loss = log_loss(validation.viral, scores)
+        if not np.isfinite(loss):
+            raise InputError(f"training diverged in epoch {epoch}; lower the learning rate `lr`")
         metrics = binary_metrics(validation.viral, calibrated(scores, IDENTITY))
         rows.append(
             {"epoch": epoch, "lr": lr, "train_loss": train_loss, "validation_loss": loss}

@@ -117,18 +117,17 @@ def fair_thresholds(
 
 
 def shard_windows(plan: pd.DataFrame, shard: str, seed: int = 0) -> Wanted:
-    """The kept windows of a shard such as `0003-of-0016`: an even run of all, kept or not."""
+    """The windows of a shard such as `0003-of-0016`: its even share of the kept ones, in order."""
     index, count = parse_shard(shard)
-    names, threshold = plan["contig"].tolist(), plan["threshold"].to_numpy()
-    windows = plan["windows"].to_numpy()
-    ends, total = windows.cumsum(), windows.sum()
-    begins = ends - windows
+    names, windows, threshold = (plan[c].to_numpy() for c in ("contig", "windows", "threshold"))
+    size = plan["kept_windows"].to_numpy()
+    ends = np.cumsum(size)
+    begins, total = ends - size, size.sum()
     first, last = (index - 1) * total // count, index * total // count
-    for i in np.flatnonzero((begins < last) & (ends > first)):
-        numbers = np.arange(max(first, begins[i]), min(last, ends[i])) - begins[i]
+    for i in np.flatnonzero(np.maximum(begins, first) < np.minimum(ends, last)):
+        numbers = np.arange(windows[i])
         kept = numbers[window_hashes(seed, names[i], numbers) <= threshold[i]]
-        if len(kept):
-            yield int(i), kept
+        yield int(i), kept[max(first - begins[i], 0) : last - begins[i]]
 
 
 def parse_shard(name: str) -> tuple[int, int]:

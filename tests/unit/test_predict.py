@@ -1,0 +1,184 @@
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from Bio.bgzf import BgzfWriter
+
+import predict as script
+from seqloom.errors import InputError
+from seqloom.files import write_json
+from seqloom.learn.classifier import new_network, write_weights
+from seqloom.provenance import as_strings
+from seqloom.tables import read_table_metadata, write_table
+from seqloom.tensors import write_tensors
+
+CUT = {"window": 30, "scheme": "even"}
+BACKEND = {"backend": "toy", "width": 4, "weights_sha256": "ab", "random": True}
+# Contig, window, and the first column of its frames: right of 0 is viral. One list a shard.
+SHARDS = [
+    [("vir", 1, [2.0, 3.0]), ("vir", 2, []), ("vir", 3, [2.0]), ("bac", 1, [-2.0])],
+    [("bac", 2, [-1.0, -3.0]), ("dark", 1, [])],
+]
+RECORDS = {"vir": ("vir a phage", 90), "n": ("n", 0), "bac": ("bac", 60), "dark": ("dark", 30)}
+PLAN = {"vir": (3, 3), "n": (0, 0), "bac": (2, 3), "dark": (1, 0)}
+FILES = ["contigs.tsv", "regions.bed", "regions.gff3", "summary.json", "viral.fna.gz"]
+
+
+def write_classifier(folder):
+    torch.manual_seed(0)
+    network = new_network(4, 8, 0.5).eval()
+    with torch.no_grad():  # log-odds of 2 * relu(x) - 2 * relu(-x), x the first column
+        network[0].weight.zero_()
+        network[0].weight[0, 0], network[0].weight[1, 0] = 1.0, -1.0
+        network[-1].weight.zero_()
+        network[-1].weight[1, 0], network[-1].weight[0, 1] = 2.0, 2.0
+    folder.mkdir()
+    write_weights(folder / "classifier.safetensors", network, {})
+    identity = {"slope": 1.0, "intercept": 0.0}
+    write_json(
+        folder / "classifier.json",
+        {
+            "experiment": "toy",
+            "architecture": {"columns": 4, "hidden": 8, "dropout": 0.5},
+            "cut": "w30",
+            "cut_settings": CUT,
+            "fusion": "toys",
+            "backends": [BACKEND],
+            "calibration": {"frame": identity, "contig": identity},
+        },
+    )
+
+
+def write_shard(folder, number, windows):
+    table, values = [], []
+    for contig, window, frames in windows:
+        place = {"contig": contig, "window": window, "start": 30 * window - 30, "end": 30 * window}
+        status = "ok" if frames else "no_open_frame"
+        for name, value in enumerate(frames or [None]):
+            row = None if value is None else len(values)
+            values += [] if value is None else [value]
+            frame_id = f"{contig}_chunk_{window}F{name}"
+            table.append(place | {"row": row, "id": frame_id, "status": status})
+    metadata = {"sample": "lake", "cut": "w30", "shard": f"{number:04}-of-0002"}
+    metadata |= {"rows": len(values), "faa_sha256": f"faa {number}", "cut_settings": CUT}
+    frames = pd.DataFrame(table).astype({"row": "Int32"})
+    write_table(folder / f"{number}.parquet", frames, as_strings(metadata))
+    matrix = np.zeros((len(values), 4), np.float32)
+    matrix[:, 0] = values
+    metadata |= {"fusion": "toys", "backends": [BACKEND]}
+    write_tensors(folder / f"{number}.safetensors", {"embedding": matrix}, as_strings(metadata))
+
+
+@pytest.fixture
+def lake(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_classifier(tmp_path / "toy")
+    for number, windows in enumerate(SHARDS, start=1):
+        write_shard(tmp_path, number, windows)
+    header = ["contig", "header", "length", "gc", "n_fraction", "sha256", "status", "reason"]
+    rows = [
+        [name, title, length, "", "", "", *(("ok", "") if length else ("empty", "no sequence"))]
+        for name, (title, length) in RECORDS.items()
+    ]
+    lines = ["\t".join(map(str, row)) for row in [header, *rows]]
+    (tmp_path / "lake.tsv").write_text("\n".join(lines) + "\n")
+    plan = pd.DataFrame.from_dict(PLAN, "index", columns=["windows", "kept_frames"])
+    plan["kept_windows"] = plan["windows"]
+    write_table(tmp_path / "plan.parquet", plan.rename_axis("contig").reset_index(), {})
+    with BgzfWriter(tmp_path / "lake.fa.gz") as out:
+        for name, (_, length) in RECORDS.items():
+            out.write(f">{name}\n" + ("A" * length + "\n" if length else ""))
+    return tmp_path
+
+
+def arguments(out="out", shards=(1, 2)):
+    command = ["--classifier", "toy", "--sample", "lake", "--out", out]
+    command += ["--contigs", "lake.tsv", "--plan", "plan.parquet", "--genome", "lake.fa.gz"]
+    command += ["--frames", *(f"{n}.parquet" for n in shards)]
+    return [*command, "--fused", *(f"{n}.safetensors" for n in shards)]
+
+
+def predict(**changes):
+    script.main(script.arguments().parse_args(arguments(**changes)))
+
+
+def refused(message, **changes):
+    with pytest.raises(InputError, match=message):
+        predict(**changes)
+    assert not Path("out").exists()
+
+
+def test_a_sample_from_its_shards_to_its_calls(lake):
+    predict()
+    out = lake / "out"
+    assert sorted(path.name for path in out.iterdir()) == [*FILES, "windows.parquet"]
+
+    calls = pd.read_csv(out / "contigs.tsv", sep="\t", index_col="contig")
+    assert calls.index.tolist() == list(RECORDS)
+    assert calls["call"].tolist() == ["viral", "uncalled", "host", "uncalled"]
+    # Log-odds of the network: 5 (less the norm's epsilon) and 4 in the windows of vir.
+    assert calls.loc["vir", "probability"] == pytest.approx(1 / (1 + np.exp(-4.5)), abs=1e-4)
+    assert calls.loc["bac", "probability"] == pytest.approx(1 / (1 + np.exp(4)), abs=1e-4)
+    assert calls.loc["dark", "reason"] == "no open frame in 1 window"
+
+    windows = pd.read_parquet(out / "windows.parquet")
+    assert windows["frames"].tolist() == [2, 0, 1, 1, 2, 0]
+    assert windows["logit"].isna().tolist() == [False, True, False, False, False, True]
+    assert read_table_metadata(out / "windows.parquet")["experiment"] == "toy"
+
+    assert (out / "regions.bed").read_text().split("\t")[:4] == ["vir", "0", "90", "region_1"]
+    fasta = gzip.decompress((out / "viral.fna.gz").read_bytes()).decode()
+    assert fasta == f">vir a phage\n{'A' * 90}\n"
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["contigs"] == {"viral": 1, "host": 1, "uncalled": 2}
+    assert summary["random"] is True and summary["sample"] == "lake"
+    assert summary["provenance"]["inputs"]["fused 2"]["file"] == "2.safetensors"
+
+
+def test_the_same_call_gives_the_same_bytes(lake):
+    predict(out="one")
+    # Another process: nothing may hang on the order of a hash table.
+    command = [sys.executable, script.__file__, *arguments(out="two")]
+    subprocess.run(command, cwd=lake, check=True)
+    for path in (lake / "one").iterdir():
+        assert path.read_bytes() == (lake / "two" / path.name).read_bytes(), path.name
+
+
+def test_a_missing_shard_is_refused(lake):
+    message = 'contig "bac" has 3 frames in 2 windows in the plan, but 1 in 1 in the shards'
+    refused(message, shards=[1])
+
+
+def test_a_shard_given_twice_is_refused(lake):
+    refused('contig "bac" has 3 frames', shards=[1, 2, 2])
+
+
+def test_what_was_not_trained_is_not_served(lake):
+    card = json.loads((lake / "toy" / "classifier.json").read_text())
+    card["backends"][0]["weights_sha256"] = "cd"
+    write_json(lake / "toy" / "classifier.json", card)
+    refused("weights_sha256 of toy is ab")
+
+
+def test_the_plan_of_another_sample_is_refused(lake):
+    plan = pd.read_parquet(lake / "plan.parquet")
+    write_table(lake / "plan.parquet", plan[::-1], {})
+    refused("plan.parquet: not the contigs of lake.tsv")
+
+
+def test_a_sample_without_a_single_frame(lake):
+    write_shard(lake, 1, [("vir", n, []) for n in (1, 2, 3)] + [("bac", 1, [])])
+    write_shard(lake, 2, [("bac", 2, []), ("dark", 1, [])])
+    plan = pd.read_parquet(lake / "plan.parquet").assign(kept_frames=0)
+    write_table(lake / "plan.parquet", plan, {})
+    predict()
+    calls = pd.read_csv(lake / "out" / "contigs.tsv", sep="\t")
+    assert calls["call"].tolist() == ["uncalled"] * 4
+    assert json.loads((lake / "out" / "summary.json").read_text())["fdr"] is None
+    assert gzip.decompress((lake / "out" / "viral.fna.gz").read_bytes()) == b""

@@ -1,0 +1,26 @@
+"""The progress line in a log."""
+
+import io
+
+from seqloom.progress import Progress, progress_line
+
+
+def test_a_line_has_rate_and_time_left():
+    line = progress_line("embed", 500, 2000, "frames", seconds=10)
+    assert line == "embed: 500/2,000 frames (25%), 50/s, 30s left"
+
+
+def test_a_log_gets_the_last_line_once():
+    log = io.StringIO()
+    with Progress("embed", 3, "frames", log) as progress:
+        progress.interval = 0
+        for _ in range(3):
+            progress.advance()
+    assert log.getvalue().count("3/3 frames (100%)") == 1
+
+
+def test_nothing_to_do_is_said_too():
+    log = io.StringIO()
+    with Progress("embed", 0, "frames", log):
+        pass
+    assert "0/0" in log.getvalue()
