@@ -42,7 +42,7 @@ rule baseline:
         seed=SETTINGS["seed"],
     shell:
         "baseline.py --experiment {wildcards.experiment} --split {input.split}"
-        " --frames {input.frames} --seed {params.seed} --out {output} 2> {log}"
+        " --frames {input.frames} --out {output} 2> {log}"
 
 
 rule compare:

@@ -22,7 +22,15 @@ from seqloom.tensors import read_metadata, read_tensor, write_tensors
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
 SHARD_KEYS = {"sample", "cut", "cut_settings", "shard", "rows", "provenance"}
-MODEL_KEYS = {"backend", "weights_sha256", "revision", "dtype", "pooling", "random"}
+MODEL_KEYS = {
+    "backend",
+    "weights_sha256",
+    "revision",
+    "dtype",
+    "pooling",
+    "engine_version",
+    "random",
+}
 EMBEDDING_KEYS = SHARD_KEYS | MODEL_KEYS | {"engine_version", "device", "shard_sha256"}
 FUSED_KEYS = SHARD_KEYS | {"fusion", "backends", "faa_sha256"}
 SEQUENCES = {"fna": ["ACGTTGCA", "acgttgca", "GGGTTTAAACCC"], "faa": ["MK", "MKV", "MK"]}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from Bio import SeqIO
 from Bio.Seq import Seq, reverse_complement
+
 from seqloom.seqs.annotation_files import demo_files
 from seqloom.seqs.simulate import CATEGORIES, simulate
 

@@ -21,7 +21,7 @@ sample	fasta	label	category	groups	genetic_code	max_frames	bases
 viral	resources/demo/viral.fa.gz	viral		resources/demo/viral.groups.tsv	11	60	69372
 bacteria	resources/demo/bacteria.fa.gz	host	bacteria	resources/demo/bacteria.groups.tsv	11	60	61310
 query	resources/demo/query.fa.gz				11	40	25624
-"""
+"""  # noqa: E501
 RECIPE = {"optimizer": "adamw", "lr": 0.0005, "max_epochs": 3}
 CONFIG = {
     "samples": "samples.tsv",

@@ -21,7 +21,6 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument(
         "--frames", type=Path, nargs="+", required=True, help="parquet files with .fna beside them"
     )
-    options.add_argument("--seed", type=int, default=42)
     options.add_argument("--out", type=Path, required=True, help="JSON like metrics.json")
     return options
 
@@ -31,7 +30,7 @@ def main(args: argparse.Namespace) -> None:
         chosen_frames(args.split, args.frames, part) for part in ("train", "validation", "test")
     )
     viral = (train["label"] == "viral").to_numpy()
-    model = fit_baseline(kmer_matrix(train, args.frames), viral, args.seed)
+    model = fit_baseline(kmer_matrix(train, args.frames), viral)
     for frames in (validation, test):
         frames["logit"] = model.decision_function(kmer_matrix(frames, args.frames))
     calibration = fit_calibration(validation)
@@ -44,7 +43,7 @@ def main(args: argparse.Namespace) -> None:
         "columns": COLUMNS,
         "random": False,
         **all_metrics(level_tables(test, calibration)),
-        "provenance": provenance("baseline", inputs, {"seed": args.seed}, ("scikit-learn",)),
+        "provenance": provenance("baseline", inputs, {}, ("scikit-learn",)),
     }
     write_json(args.out, metrics)
 

@@ -17,7 +17,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     os.environ.update(lease(args.gpus, os.environ))
-    # The command takes over this process and with it the locks, which end when it does, however it ends.
+    # The command takes over this process and its locks, which end when it does, however it ends.
     os.execvp(args.command[0], args.command)
 
 

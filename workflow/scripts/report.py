@@ -41,7 +41,7 @@ def main(args: argparse.Namespace) -> None:
     )
     with atomic_all([args.out, args.summary]) as [html, text]:
         html.write_text(page(report), encoding="utf-8")
-        text.write_text(headline(report), encoding="utf-8")
+        text.write_text(headline(report, args.out), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,4 +2,4 @@
 
 
 class InputError(Exception):
-    """Something the user can mend: the message says what, where, and what to do, in one sentence."""
+    """Something the user can mend: one sentence that says what, where, and what to do."""

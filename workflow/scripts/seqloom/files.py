@@ -14,7 +14,7 @@ from seqloom.errors import InputError
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is synced and renamed, on error removed."""
+    """Yield a temporary path beside `path`, renamed to it on success and removed on error."""
     with atomic_all([path]) as [temporary]:
         yield temporary
 

@@ -56,5 +56,6 @@ def _backend(metadata: Mapping[str, str], width: int) -> dict[str, Any]:
         "revision": metadata["revision"] or None,
         "dtype": metadata["dtype"],
         "pooling": metadata["pooling"],
+        "engine_version": metadata["engine_version"],
         "random": json.loads(metadata["random"]),
     }

@@ -1,7 +1,7 @@
-"""Which GPU a job may use: one lock file per device, held by the job's process, freed by the kernel.
+"""Which GPU a job may use: a lock file per device, held by the job's process, freed by the kernel.
 
-Snakemake counts GPUs but never says which one. A lease is an flock on a file per device; it survives
-exec and ends with the process, so kill -9 frees it. Environment:
+Snakemake counts GPUs but never says which one. A lease is an flock on a file per device; it
+survives exec and ends with the process, so kill -9 frees it. Environment:
 
 - SEQLOOM_GPUS: the pool, comma-separated, instead of what nvidia-smi lists; empty means no GPU.
 - CUDA_VISIBLE_DEVICES: restricts the pool; inside a scheduler's job it is the allocation itself.
@@ -29,7 +29,7 @@ _SCHEDULER_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 
 
 def lease(count: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """Wait for `count` GPUs; return the variables that give them to this process and its children."""
+    """Wait for `count` GPUs; return the variables that give them to this process."""
     pool = devices(environment)
     if not pool:
         log.info("no GPU here: running on the CPU")
@@ -69,7 +69,8 @@ def _uuids() -> list[str]:
     if answer.returncode:
         reason = (answer.stderr or answer.stdout).strip().splitlines()[-1:]
         raise InputError(
-            f"nvidia-smi failed ({' '.join(reason)}); mend the driver, or set SEQLOOM_GPUS= for the CPU"
+            f"nvidia-smi failed ({' '.join(reason)}); mend the driver, "
+            "or set SEQLOOM_GPUS= to run on the CPU"
         )
     return re.findall(r"^GPU \d+:.*\(UUID: (GPU-[^)]+)\)", answer.stdout, flags=re.MULTILINE)
 

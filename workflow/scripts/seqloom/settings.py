@@ -1,4 +1,4 @@
-"""The configuration and the sample sheet: read, checked, completed with defaults. No torch, no pandas."""
+"""The configuration and the sample sheet: read, checked, completed with defaults. No torch here."""
 
 import csv
 import difflib
@@ -19,7 +19,7 @@ SCHEMAS = Path(__file__).parents[3] / "config" / "schemas"
 REGISTRY = Path(__file__).parents[3] / "resources" / "models.yaml"
 DEMO_FOLDER = "resources/demo/"
 WHOLE = "whole"
-# A gzipped genome unpacks to about this many times its size; only the number of shards depends on it.
+# A gzipped genome unpacks to about so many times its size; only the number of shards needs it.
 _GZIP_RATIO = 3.5
 _PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zst")
 
@@ -83,7 +83,9 @@ def load_settings(config: dict[str, Any]) -> Settings:
     samples = read_sheet(values["samples"])
     used = {name for backends in values["fusions"].values() for name in backends}
     used |= set(values["protein_backends"])
-    settings = Settings(values, samples, {name: read_backend(REGISTRY, name) for name in sorted(used)})
+    settings = Settings(
+        values, samples, {name: read_backend(REGISTRY, name) for name in sorted(used)}
+    )
     for fault in _faults(settings):
         raise InputError(fault)
     return settings

@@ -58,7 +58,7 @@ def kmer_matrix(frames: pd.DataFrame, frame_files: Sequence[Path]) -> np.ndarray
     return matrix
 
 
-def fit_baseline(matrix: np.ndarray, viral: np.ndarray, seed: int) -> Pipeline:
+def fit_baseline(matrix: np.ndarray, viral: np.ndarray) -> Pipeline:
     """Standardized logistic regression; `decision_function` gives log-odds."""
-    model = LogisticRegression(max_iter=1000, random_state=seed)
+    model = LogisticRegression(max_iter=1000)
     return make_pipeline(StandardScaler(), model).fit(matrix, viral)

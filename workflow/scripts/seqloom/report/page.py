@@ -36,19 +36,24 @@ def page(report: Report) -> str:
     )
 
 
-def headline(report: Report) -> str:
-    """The few lines worth reading in a terminal."""
-    lines = [report.title]
-    if report.random:
-        lines.append("RANDOM WEIGHTS: these numbers show the plumbing, not biology")
+def headline(report: Report, path: Path) -> str:
+    """One screen for a terminal: what was made, the numbers worth knowing, where the report is."""
     bases = sum(sample["bases"] for sample in report.samples)
-    lines.append(f"samples: {len(report.samples)}, bases or residues: {bases:,}")
-    for row in by_level(report.comparison).get("contig", []):
-        lines.append(f"{row['experiment']} ({row['model']}): AUROC {score(row['auroc'])} by contig")
+    lines = [report.title, f"  samples: {len(report.samples)}, bases and residues: {bases:,}"]
+    if report.random:
+        lines.append("  Random weights: these numbers show the plumbing, not biology.")
+    levels = by_level(report.comparison)
+    if levels:
+        lines.append("AUROC by contig, on contigs that no training has seen")
+    for row in levels.get("contig", []):
+        name = f"{row['experiment']}, {row['model']}"
+        lines.append(f"  {name:<30}{score(row['auroc'])} ({row['n']} contigs)")
+    if report.predictions:
+        lines.append("Calls")
     for p in report.predictions:
         counts = ", ".join(f"{p.summary['contigs'][call]:,} {call}" for call in CALLS)
-        lines.append(f"contigs of {p.sample} by {p.experiment}: {counts}")
-    return "\n".join(lines) + "\n"
+        lines.append(f"  contigs of {p.sample} by {p.experiment}: {counts}")
+    return "\n".join([*lines, f"Report: {path}", ""])
 
 
 def shown_calls(prediction: Prediction) -> list[Row]:

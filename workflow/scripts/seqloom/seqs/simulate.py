@@ -31,9 +31,9 @@ class Category:
 
 
 CATEGORIES = (
-    Category("viral", "vir", 11, gc=0.40, families=5, members=3, genes=5, spliced=0.0),
-    Category("bacteria", "bac", 11, gc=0.55, families=4, members=2, genes=8, spliced=0.0),
-    Category("fungi", "fun", 1, gc=0.48, families=4, members=2, genes=8, spliced=0.5),
+    Category("viral", "vir", 11, gc=0.44, families=5, members=3, genes=5, spliced=0.0),
+    Category("bacteria", "bac", 11, gc=0.50, families=4, members=2, genes=8, spliced=0.0),
+    Category("fungi", "fun", 1, gc=0.47, families=4, members=2, genes=8, spliced=0.5),
 )
 
 
@@ -205,8 +205,8 @@ def codon_usage(
 ) -> dict[str, float]:
     """Probability of every sense codon: random tastes, tilted until the GC is the category's."""
     codons = sorted(amino_acids)
-    acid_taste = {acid: rng.lognormal(sigma=0.4) for acid in sorted(set(amino_acids.values()))}
-    taste = rng.lognormal(sigma=0.5, size=len(codons))
+    acid_taste = {acid: rng.lognormal(sigma=0.2) for acid in sorted(set(amino_acids.values()))}
+    taste = rng.lognormal(sigma=0.3, size=len(codons))
     taste *= [acid_taste[amino_acids[codon]] for codon in codons]
     gc = np.array([codon.count("G") + codon.count("C") for codon in codons])
     tilted = taste * np.exp(np.outer(np.linspace(-2, 2, 401), gc))
