@@ -37,7 +37,7 @@ rule all:
     default_target: True
     input:
         rules.report.output,
-        exported_files(),
+        everything(),
 
 
 rule embed:

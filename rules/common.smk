@@ -218,6 +218,38 @@ def all_embeddings():
     return [path for b, c, s in all_matrices() for path in embeddings(b, c, [s])]
 
 
+def all_fused():
+    """What training reads of every experiment, and prediction of those that predict."""
+    return [
+        path
+        for name, e in SETTINGS["experiments"].items()
+        for path in fused(
+            e["fusion"],
+            e["cut"],
+            SETTINGS.labeled()
+            + (SETTINGS.queries() if name in SETTINGS["predict"]["experiments"] else []),
+        )
+    ]
+
+
+def everything():
+    """Every result: Snakemake overlooks a lost file in the middle unless a target asks for it."""
+    cuts_and_samples = dict.fromkeys((cut, sample) for _, cut, sample in all_matrices())
+    return [
+        *expand("results/genomes/{sample}.fa.gz", sample=SETTINGS.samples),
+        *expand("results/contigs/{sample}.tsv", sample=SETTINGS.samples),
+        *[f"results/plans/{cut}/{sample}.parquet" for cut, sample in cuts_and_samples],
+        *[path for cut, sample in cuts_and_samples for path in frame_tables(cut, [sample])],
+        *all_embeddings(),
+        *all_fused(),
+        *expand("results/splits/{experiment}.parquet", experiment=SETTINGS["experiments"]),
+        *classifiers(),
+        *evaluations(),
+        *predictions(),
+        *exported_files(),
+    ]
+
+
 def classifiers():
     return expand(
         "results/classifiers/{experiment}/classifier.json", experiment=SETTINGS["experiments"]

@@ -49,7 +49,8 @@ class Project:
 
     def command(self, *arguments: str) -> list[str]:
         profile = ["--profile", "profiles/ci", "--configfile", "config.yaml"]
-        return [sys.executable, "-m", "snakemake", *profile, *arguments]
+        # Targets come first: --configfile would take them for more files.
+        return [sys.executable, "-m", "snakemake", *arguments, *profile]
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -68,7 +69,7 @@ class Project:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """The jobs of a dry-run: how many of each rule."""
-        lines = self.run("-n", "--quiet", "rules", *arguments).splitlines()
+        lines = self.run(*arguments, "-n", "--quiet", "rules").splitlines()
         cells = [line.split() for line in lines]
         counts = [c for c in cells if len(c) == 2 and c[1].isdigit()]
         return {name: int(count) for name, count in counts if name not in ("all", "total")}

@@ -92,7 +92,7 @@ def test_bad_fasta_stops_its_sample_and_no_other(fresh):
         (fresh.folder / f"{name}.fa").write_bytes(content)
         sheet += f"{name}\t{name}.fa\n"
     (fresh.folder / "samples.tsv").write_text(sheet)
-    fresh.configure(experiments={}, predict={}, simulate=None)
+    fresh.configure(fusions={}, experiments={}, predict={}, simulate=None)
     tables = [f"results/contigs/{name}.tsv" for name in ("good", *bad)]
     done = fresh.snakemake("--keep-going", *tables)
     assert done.returncode != 0
