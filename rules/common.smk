@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from seqloom import ENGINE_VERSION
 from seqloom.errors import InputError
 from seqloom.files import hold_folder
-from seqloom.settings import DEMO_FOLDER, WHOLE, load_settings
+from seqloom.settings import WHOLE, load_settings
+from seqloom.sharding import shard_patterns
 from snakemake.exceptions import WorkflowError
 
 # Scripts are called by name, with the Python that runs Snakemake, activated or not.
@@ -88,7 +89,7 @@ def demo_sequences(wildcards):
     """What the tokenizer of a demo model is trained on; nothing for a published model."""
     if not SETTINGS.backends[wildcards.backend].demo:
         return []
-    return expand(DEMO_FOLDER + "{sample}.fa.gz", sample=["viral", "bacteria", "fungi"])
+    return expand("resources/demo/{sample}.fa.gz", sample=["viral", "bacteria", "fungi"])
 
 
 def model_flags(wildcards, input):

@@ -20,9 +20,11 @@ rule evaluate_classifier:
     params:
         classifier=subpath(input.card, parent=True),
         folder=subpath(output.metrics, parent=True),
+        frames=lambda wildcards, input: shard_patterns(input.frames),
+        fused=lambda wildcards, input: shard_patterns(input.fused),
     shell:
-        "evaluate.py --classifier {params.classifier} --split {input.split} --frames {input.frames}"
-        " --fused {input.fused} --threads {threads} --out {params.folder} 2> {log}"
+        "evaluate.py --classifier {params.classifier} --split {input.split} --frames {params.frames:q}"
+        " --fused {params.fused:q} --threads {threads} --out {params.folder} 2> {log}"
 
 
 rule baseline:
@@ -42,7 +44,7 @@ rule baseline:
         seed=SETTINGS["seed"],
     shell:
         "baseline.py --experiment {wildcards.experiment} --split {input.split}"
-        " --frames {input.frames} --out {output} 2> {log}"
+        " --frames {params.frames:q} --out {output} 2> {log}"
 
 
 rule compare:

@@ -11,8 +11,11 @@ rule export_npy:
         "../envs/seqloom.yaml"
     resources:
         mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
+    params:
+        frames=lambda wildcards, input: shard_patterns(input.frames),
+        embeddings=lambda wildcards, input: shard_patterns(input.embeddings),
     shell:
-        "export.py npy --frames {input.frames} --embeddings {input.embeddings}"
+        "export.py npy --frames {params.frames:q} --embeddings {params.embeddings:q}"
         " --out {output.matrix} 2> {log}"
 
 
@@ -28,8 +31,11 @@ rule export_hdf5:
         "../envs/seqloom.yaml"
     resources:
         mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
+    params:
+        frames=lambda wildcards, input: shard_patterns(input.frames),
+        embeddings=lambda wildcards, input: shard_patterns(input.embeddings),
     shell:
-        "export.py hdf5 --frames {input.frames} --embeddings {input.embeddings}"
+        "export.py hdf5 --frames {params.frames:q} --embeddings {params.embeddings:q}"
         " --out {output} 2> {log}"
 
 
@@ -51,7 +57,11 @@ rule export_virnucpro:
         mem_mb=lambda wildcards, input, attempt: (2000 + 20 * input.size_mb) * attempt,
     params:
         label=lambda wildcards: flags({"label": sample_row(wildcards).label}),
+        frames=lambda wildcards, input: shard_patterns(input.frames),
+        dna=lambda wildcards, input: shard_patterns(input.dna),
+        protein=lambda wildcards, input: shard_patterns(input.protein),
+        fused=lambda wildcards, input: shard_patterns(input.fused),
         prefix=subpath(output.merged, strip_suffix="_merged.pt"),
     shell:
-        "export.py virnucpro --frames {input.frames} --dna {input.dna} --protein {input.protein}"
-        " --fused {input.fused} {params.label} --out {params.prefix} 2> {log}"
+        "export.py virnucpro --frames {params.frames:q} --dna {params.dna:q} --protein {params.protein:q}"
+        " --fused {params.fused:q} {params.label} --out {params.prefix} 2> {log}"

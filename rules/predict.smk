@@ -30,10 +30,12 @@ rule predict_sample:
     params:
         classifier=subpath(input.card, parent=True),
         folder=subpath(output.card, parent=True),
+        frames=lambda wildcards, input: shard_patterns(input.frames),
+        fused=lambda wildcards, input: shard_patterns(input.fused),
         threshold=SETTINGS["predict"]["threshold"],
         min_windows=SETTINGS["predict"]["min_windows"],
     shell:
         "predict.py --classifier {params.classifier} --sample {wildcards.sample}"
         " --contigs {input.contigs} --plan {input.plan} --genome {input.genome}"
-        " --frames {input.frames} --fused {input.fused} --threshold {params.threshold}"
+        " --frames {params.frames:q} --fused {params.fused:q} --threshold {params.threshold}"
         " --min-windows {params.min_windows} --threads {threads} --out {params.folder} 2> {log}"

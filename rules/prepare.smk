@@ -4,13 +4,13 @@ if SETTINGS["simulate"]:
         """Write the demo genomes, their annotation and the query contigs from a seed."""
         output:
             expand(
-                DEMO_FOLDER + "{sample}.{kind}",
+                "resources/demo/{sample}.{kind}",
                 sample=["viral", "bacteria", "fungi"],
                 kind=["fa.gz", "gff3.gz", "gbff.gz", "groups.tsv"],
             ),
-            query=DEMO_FOLDER + "query.fa.gz",
-            truth=DEMO_FOLDER + "query.truth.tsv",
-            proteins=DEMO_FOLDER + "proteins.faa",
+            query="resources/demo/query.fa.gz",
+            truth="resources/demo/query.truth.tsv",
+            proteins="resources/demo/proteins.faa",
         log:
             "logs/simulate.log",
         conda:

@@ -16,7 +16,8 @@ rule split:
         samples=labeled_samples(),
         recipe=lambda wildcards: flags(experiment_of(wildcards)["split"]),
         seed=SETTINGS["seed"],
+        plans=lambda wildcards: f"results/plans/{experiment_of(wildcards)['cut']}",
     shell:
         "split.py --experiment {wildcards.experiment} --samples {params.samples:q}"
-        " --plans {input.plans} --contigs {input.contigs} --genomes {input.genomes}"
+        " --plans {params.plans} --contigs results/contigs --genomes results/genomes"
         " {params.recipe} --seed {params.seed} --out {output.table} --audit {output.audit} 2> {log}"

@@ -22,8 +22,10 @@ rule train_classifier:
     params:
         recipe=lambda wildcards: flags(experiment_of(wildcards)["train"]),
         seed=SETTINGS["seed"],
+        frames=lambda wildcards, input: shard_patterns(input.frames),
+        fused=lambda wildcards, input: shard_patterns(input.fused),
         folder=subpath(output.card, parent=True),
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- train.py --experiment {wildcards.experiment}"
-        " --split {input.split} --frames {input.frames} --fused {input.fused} {params.recipe}"
+        " --split {input.split} --frames {params.frames:q} --fused {params.fused:q} {params.recipe}"
         " --seed {params.seed} --threads {threads} --out {params.folder} 2> {log}"

@@ -65,7 +65,8 @@ def add_sample(world, folder, sample, label, frames_of, rng, signal):
     )
     world.contigs.append(folder / f"{sample}.tsv")
     pd.DataFrame({"contig": names}).to_csv(world.contigs[-1], sep="\t", index=False)
-    world.plans.append(folder / f"{sample}.plan.parquet")
+    world.plans.append(folder / "plans" / f"{sample}.parquet")
+    world.plans[-1].parent.mkdir(exist_ok=True)
     plan = pd.DataFrame({"contig": names, "kept_frames": list(frames_of.values())})
     write_table(world.plans[-1], plan, {"sample": sample})
     shares = [0.35, 0.35, 0.15, 0.15] if label == "viral" else [0.15, 0.15, 0.35, 0.35]

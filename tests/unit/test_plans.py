@@ -6,13 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqloom.errors import InputError
 from seqloom.seqs.contigs import open_genome, read_contigs, write_sample
 from seqloom.seqs.plans import (
     SCHEMA,
     fair_thresholds,
     frame_plan,
-    parse_shard,
     shard_windows,
     whole_plan,
     window_hashes,
@@ -132,10 +130,3 @@ def test_the_plan_of_a_sample_without_a_good_contig_is_all_zero(sample):
     assert table.schema == SCHEMA
     assert table.to_pandas()["windows"].tolist() == [0, 0]
     assert list(shard_windows(table.to_pandas(), "0001-of-0002", SEED)) == []
-
-
-def test_shard_names():
-    assert parse_shard("0003-of-0016") == (3, 16)
-    for name in ("0000-of-0002", "0003-of-0002", "1", "a-of-b"):
-        with pytest.raises(InputError, match="does not exist; give one like 0003-of-0016"):
-            parse_shard(name)

@@ -4,7 +4,7 @@
 import argparse
 from pathlib import Path
 
-from seqloom.cli import parser, run
+from seqloom.cli import add_shards, parser, run
 from seqloom.files import write_json
 from seqloom.learn.baseline import COLUMNS, fit_baseline, kmer_matrix
 from seqloom.learn.calibration import fit_calibration
@@ -18,8 +18,8 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--experiment", required=True)
     options.add_argument("--split", type=Path, required=True)
-    options.add_argument(
-        "--frames", type=Path, nargs="+", required=True, help="parquet files with .fna beside them"
+    add_shards(
+        options, "--frames", "parquet files with .fna beside them; `*-of-0012` for all twelve"
     )
     options.add_argument("--out", type=Path, required=True, help="JSON like metrics.json")
     return options

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from seqloom.cli import parser, run
+from seqloom.cli import add_shards, parser, run
 from seqloom.errors import InputError
 from seqloom.files import atomic_all, sha256, write_json
 from seqloom.learn.classifier import load, log_odds
@@ -24,8 +24,8 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--classifier", type=Path, required=True, help="folder")
     options.add_argument("--split", type=Path, required=True)
-    options.add_argument("--frames", type=Path, nargs="+", required=True)
-    options.add_argument("--fused", type=Path, nargs="+", required=True, help="as --frames")
+    add_shards(options, "--frames", "shard tables; `*-of-0012` for all twelve")
+    add_shards(options, "--fused", "as --frames")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--out", type=Path, required=True, help="folder of the evaluation")
     return options

@@ -5,7 +5,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from seqloom.cli import parser, run
+from seqloom.cli import add_shards, parser, run
 from seqloom.export import (
     LABELS,
     all_ids,
@@ -30,9 +30,9 @@ def arguments() -> argparse.ArgumentParser:
     ):
         part = formats.add_parser(name, help=text)
         part.set_defaults(export=export)
-        part.add_argument("--frames", nargs="+", required=True, help="tables, shard by shard")
+        add_shards(part, "--frames", "shard tables; `*-of-0012` for all twelve")
         for matrices in lists:
-            part.add_argument(f"--{matrices}", nargs="+", required=True, help="as --frames")
+            add_shards(part, f"--{matrices}", "as --frames")
         part.add_argument("--out", type=Path, required=True)
     part.add_argument("--label", choices=LABELS, help="of the sample; none if it is a query")
     return options

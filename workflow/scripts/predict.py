@@ -19,7 +19,7 @@ from seqloom.calls.contigs import (
 )
 from seqloom.calls.regions import viral_regions, write_bed, write_contigs, write_gff3
 from seqloom.calls.summary import summary
-from seqloom.cli import parser, run
+from seqloom.cli import add_shards, parser, run
 from seqloom.files import atomic_all, write_json
 from seqloom.learn.classifier import Classifier, load, log_odds
 from seqloom.learn.features import check_shards, feature_matrix, shard_inputs
@@ -41,8 +41,8 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--contigs", type=Path, required=True, help="TSV of index.py")
     options.add_argument("--plan", type=Path, required=True, help="parquet of plan.py")
     options.add_argument("--genome", type=Path, required=True, help="bgzip of index.py")
-    options.add_argument("--frames", type=Path, nargs="+", required=True, help="shard tables")
-    options.add_argument("--fused", type=Path, nargs="+", required=True, help="as --frames")
+    add_shards(options, "--frames", "shard tables; `*-of-0012` for all twelve")
+    add_shards(options, "--fused", "as --frames")
     options.add_argument("--threshold", type=float, default=0.5, help="viral from here on")
     options.add_argument("--min-windows", type=int, default=1, help="with fewer: uncalled")
     options.add_argument("--threads", type=int, default=1)

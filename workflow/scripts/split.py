@@ -25,10 +25,9 @@ def arguments() -> argparse.ArgumentParser:
         required=True,
         help="JSON list of {sample, label, category, groups}; groups is a TSV or null",
     )
-    for name in ("plans", "contigs", "genomes"):
-        options.add_argument(
-            f"--{name}", type=Path, nargs="+", required=True, help="in the order of --samples"
-        )
+    options.add_argument("--plans", type=Path, required=True, help="folder of SAMPLE.parquet")
+    options.add_argument("--contigs", type=Path, required=True, help="folder of SAMPLE.tsv")
+    options.add_argument("--genomes", type=Path, required=True, help="folder of SAMPLE.fa.gz")
     options.add_argument("--fractions", type=float, nargs=3, default=[0.7, 0.15, 0.15])
     options.add_argument("--balance", choices=["category", "none"], default="category")
     options.add_argument("--seed", type=int, default=42)
@@ -39,10 +38,13 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     names = [sample["sample"] for sample in args.samples]
-    contigs = labeled_contigs(args.samples, args.plans, args.contigs)
+    plans = [args.plans / f"{name}.parquet" for name in names]
+    tables = [args.contigs / f"{name}.tsv" for name in names]
+    genomes = [args.genomes / f"{name}.fa.gz" for name in names]
+    contigs = labeled_contigs(args.samples, plans, tables)
     split = split_table(contigs, args.fractions, args.balance, args.seed)
-    audit = audit_table(split, names, args.genomes)
-    inputs = {f"plan of {name}": plan for name, plan in zip(names, args.plans, strict=True)}
+    audit = audit_table(split, names, genomes)
+    inputs = {f"plan of {name}": plan for name, plan in zip(names, plans, strict=True)}
     inputs |= {f"groups of {s['sample']}": s["groups"] for s in args.samples if s["groups"]}
     settings = {"fractions": args.fractions, "balance": args.balance, "seed": args.seed}
     metadata = {

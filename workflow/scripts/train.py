@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from seqloom.cli import parser, run
+from seqloom.cli import add_shards, parser, run
 from seqloom.files import atomic_all, write_json
 from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.classifier import LABELS, inputs_described, network_log_odds, write_weights
@@ -26,8 +26,8 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--experiment", required=True)
     options.add_argument("--split", type=Path, required=True)
-    options.add_argument("--frames", type=Path, nargs="+", required=True)
-    options.add_argument("--fused", type=Path, nargs="+", required=True, help="as --frames")
+    add_shards(options, "--frames", "shard tables; `*-of-0012` for all twelve")
+    add_shards(options, "--fused", "as --frames")
     options.add_argument("--hidden", type=int, default=512)
     options.add_argument("--dropout", type=float, default=0.5)
     options.add_argument("--optimizer", choices=["sgd", "adamw"], default="sgd")

@@ -5,14 +5,27 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from seqloom.errors import InputError
+from seqloom.sharding import shard_files
 
 
 def parser(description: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
+
+
+class _ShardFiles(argparse.Action):
+    def __call__(self, _parser, namespace, values, _option=None) -> None:
+        files = [Path(file) for pattern in values for file in shard_files(pattern)]
+        setattr(namespace, self.dest, files)
+
+
+def add_shards(options: argparse.ArgumentParser, name: str, text: str) -> None:
+    """Add an option for one file per shard; `x/*-of-0012.parquet` stands for all twelve."""
+    options.add_argument(name, action=_ShardFiles, nargs="+", required=True, help=text)
 
 
 def run(main: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:

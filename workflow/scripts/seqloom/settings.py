@@ -14,6 +14,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from seqloom.encoders.registry import Backend, read_backend
 from seqloom.errors import InputError
+from seqloom.sharding import shard_names
 
 SCHEMAS = Path(__file__).parents[3] / "config" / "schemas"
 REGISTRY = Path(__file__).parents[3] / "resources" / "models.yaml"
@@ -71,10 +72,6 @@ class Settings:
         if row.max_frames and cut != WHOLE:
             bases = min(bases, row.max_frames * self["cuts"][cut]["window"])
         return shard_names(math.ceil(bases / self["embed"]["shard_bases"]))
-
-
-def shard_names(count: int) -> list[str]:
-    return [f"{i:04}-of-{count:04}" for i in range(1, count + 1)]
 
 
 def load_settings(config: dict[str, Any]) -> Settings:

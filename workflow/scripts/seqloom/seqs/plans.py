@@ -1,6 +1,5 @@
 """What the windows of a sample will be, which of them are read, and which a shard holds."""
 
-import re
 from hashlib import blake2b
 
 import numpy as np
@@ -8,10 +7,10 @@ import pandas as pd
 import pyarrow as pa
 from pyfaidx import Faidx
 
-from seqloom.errors import InputError
 from seqloom.progress import Progress
 from seqloom.seqs.frames import read_frames
 from seqloom.seqs.windows import Cut, Wanted, count_windows, read_windows
+from seqloom.sharding import parse_shard
 
 SCHEMA = pa.schema(
     {
@@ -128,11 +127,3 @@ def shard_windows(plan: pd.DataFrame, shard: str, seed: int = 0) -> Wanted:
         numbers = np.arange(windows[i])
         kept = numbers[window_hashes(seed, names[i], numbers) <= threshold[i]]
         yield int(i), kept[max(first - begins[i], 0) : last - begins[i]]
-
-
-def parse_shard(name: str) -> tuple[int, int]:
-    """`0003-of-0016` as (3, 16)."""
-    match = re.fullmatch(r"(\d+)-of-(\d+)", name)
-    if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise InputError(f'shard "{name}" does not exist; give one like 0003-of-0016')
-    return int(match[1]), int(match[2])
