@@ -41,7 +41,7 @@ rule baseline:
         mem_mb=lambda wildcards, input, attempt: (3000 + 8 * input.size_mb) * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        seed=SETTINGS["seed"],
+        frames=lambda wildcards, input: shard_patterns(input.frames),
     shell:
         "baseline.py --experiment {wildcards.experiment} --split {input.split}"
         " --frames {params.frames:q} --out {output} 2> {log}"
