@@ -16,12 +16,11 @@ def section(title: str) -> str:
     return OUTPUTS.split(f"## {title}")[1].split("\n## ")[0]
 
 
-def documented_columns(title: str, table: int = 0) -> list[str]:
-    """First cells of the numbered table in a section."""
-    rows = re.findall(
-        r"^\| (.+?) \|", re.split(r"\|---.*", section(title))[table + 1], re.MULTILINE
-    )
-    return [name for row in rows for name in row.split(", ")]
+def documented_columns(title: str) -> dict[str, str]:
+    """Column and type of each row of the table in a section."""
+    _, body = re.split(r"\|---.*", section(title), maxsplit=1)
+    rows = re.findall(r"^\| (.+?) \| (.*?) \|", body, re.MULTILINE)
+    return {name: kind for names, kind in rows for name in names.split(", ")}
 
 
 def only(project, pattern: str) -> Path:
