@@ -48,5 +48,5 @@ lock: $(VENV)/ready  ## resolve envs/requirements.in into the lock and the conda
 	{ printf 'name: seqloom\nchannels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n'; \
 	  sed "s/.*/      - '&'/" $(LOCK); } > envs/seqloom.yaml
 
-clean:           ## remove what the demo made; keep the environment
-	rm -rf results logs models resources/demo .snakemake
+clean: $(VENV)/ready  ## remove what the demo made, nothing else; the report of your own run has the same name
+	$(SNAKEMAKE) --delete-all-output --quiet all $(DEMO)

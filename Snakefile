@@ -24,8 +24,10 @@ onstart:
     hold_this_folder()
 
 
+# Cluster nodes may have no network: weights are fetched where Snakemake runs.
 localrules:
     all,
+    fetch_model,
     embed,
     train,
     evaluate,

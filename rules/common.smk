@@ -8,18 +8,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from seqloom import ENGINE_VERSION
+from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
 from seqloom.errors import InputError
 from seqloom.files import hold_folder
 from seqloom.settings import WHOLE, load_settings
 from seqloom.sharding import shard_patterns
 from snakemake.exceptions import WorkflowError
 
-# Scripts are called by name, with the Python that runs Snakemake, activated or not.
-shell.prefix(
-    f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:"
-    f"{shlex.quote(str(Path(workflow.basedir) / 'workflow' / 'scripts'))}:$PATH; set -euo pipefail; "
-)
+# Scripts are called by name, with the Python that runs Snakemake, activated or not; --sdm brings another.
+FOLDERS = [str(Path(workflow.basedir) / "workflow" / "scripts")]
+if not workflow.deployment_settings.deployment_method:
+    FOLDERS.insert(0, os.path.dirname(sys.executable))
+shell.prefix(f"export PATH={shlex.quote(':'.join(FOLDERS))}:$PATH; set -euo pipefail; ")
 
 try:
     SETTINGS = load_settings(config)
@@ -71,18 +71,20 @@ def cut_flags(wildcards):
     )
 
 
+def largest_mb(files):
+    """Size of the largest file: what is read one shard at a time needs no more memory."""
+    return max(os.path.getsize(file) for file in files) / 1e6
+
+
 def experiment_of(wildcards):
     return SETTINGS["experiments"][wildcards.experiment]
 
 
 def weights_of(wildcards):
     """What names the weights of a backend: a change of it, and nothing else about them, rebuilds."""
-    local = SETTINGS["models"].get(wildcards.backend)
-    return (
-        local.get("sha256", local["local"])
-        if local
-        else SETTINGS.backends[wildcards.backend].identity
-    )
+    backend = SETTINGS.backends[wildcards.backend]
+    local = SETTINGS["models"].get(wildcards.backend, {})
+    return local.get("sha256") or backend.sha256 or local.get("local") or backend.identity
 
 
 def demo_sequences(wildcards):
@@ -103,8 +105,13 @@ def plan_flags(wildcards):
     """How the windows of a sample are counted and chosen."""
     if wildcards.cut == WHOLE:
         return "--whole"
-    chosen = {"max_frames": sample_row(wildcards).max_frames, "seed": SETTINGS["seed"]}
-    return f"{cut_flags(wildcards)} {flags(chosen)}"
+    chosen = flags({"max_frames": sample_row(wildcards).max_frames})
+    return f"{cut_flags(wildcards)} {chosen} {seed_flags(wildcards)}"
+
+
+def seed_flags(wildcards):
+    """The seed by which windows are chosen; none where all are read, so that it changes nothing."""
+    return flags({"seed": SETTINGS["seed"]}) if sample_row(wildcards).max_frames else ""
 
 
 def shard_letters(wildcards):
@@ -233,17 +240,31 @@ def all_fused():
     ]
 
 
-def everything():
-    """Every result: Snakemake overlooks a lost file in the middle unless a target asks for it."""
+def shards_of_all():
+    """Tables and sequences of every shard that is embedded."""
     cuts_and_samples = dict.fromkeys((cut, sample) for _, cut, sample in all_matrices())
     return [
-        *expand("results/genomes/{sample}.fa.gz", sample=SETTINGS.samples),
-        *expand("results/contigs/{sample}.tsv", sample=SETTINGS.samples),
-        *[f"results/plans/{cut}/{sample}.parquet" for cut, sample in cuts_and_samples],
-        *[path for cut, sample in cuts_and_samples for path in frame_tables(cut, [sample])],
+        path
+        for cut, sample in cuts_and_samples
+        for path in expand(
+            rules.proteins.output if cut == WHOLE else rules.frames.output,
+            cut=cut,
+            sample=sample,
+            shard=SETTINGS.shards(cut, sample),
+        )
+    ]
+
+
+def everything():
+    """Every result: Snakemake overlooks a lost file in the middle unless a target asks for it."""
+    names = SETTINGS["experiments"]
+    return [
+        *expand(rules.index.output, sample=SETTINGS.samples),
+        *[f"results/plans/{cut}/{sample}.parquet" for _, cut, sample in all_matrices()],
+        *shards_of_all(),
         *all_embeddings(),
         *all_fused(),
-        *expand("results/splits/{experiment}.parquet", experiment=SETTINGS["experiments"]),
+        *expand(rules.split.output, experiment=names),
         *classifiers(),
         *evaluations(),
         *predictions(),
@@ -252,24 +273,18 @@ def everything():
 
 
 def classifiers():
-    return expand(
-        "results/classifiers/{experiment}/classifier.json", experiment=SETTINGS["experiments"]
-    )
+    return expand(rules.train_classifier.output, experiment=SETTINGS["experiments"])
 
 
 def evaluations():
     names = SETTINGS["experiments"]
-    if not names:
-        return []
-    return [
-        *expand("results/evaluation/{experiment}/metrics.json", experiment=names),
-        "results/comparison/comparison.tsv",
-    ]
+    made = expand([*rules.evaluate_classifier.output, *rules.baseline.output], experiment=names)
+    return [*made, *rules.compare.output] if names else []
 
 
 def predictions():
     return expand(
-        "results/predictions/{experiment}/{sample}/summary.json",
+        rules.predict_sample.output,
         experiment=SETTINGS["predict"]["experiments"],
         sample=SETTINGS.queries(),
     )
@@ -288,16 +303,21 @@ def legacy_cuts_and_fusions():
 
 
 def exported_files():
-    paths = []
-    if "npy" in SETTINGS["export"]:
-        paths += [f"results/export/npy/{b}/{c}/{s}.npy" for b, c, s in all_matrices()]
-    if "hdf5" in SETTINGS["export"]:
-        paths += [f"results/export/hdf5/{b}/{c}/{s}.h5" for b, c, s in all_matrices()]
+    matrices = {"npy": rules.export_npy.output, "hdf5": rules.export_hdf5.output}
+    paths = [
+        path
+        for form in ("npy", "hdf5")
+        if form in SETTINGS["export"]
+        for b, c, s in all_matrices()
+        for path in expand(matrices[form], backend=b, cut=c, sample=s)
+    ]
     if "virnucpro" in SETTINGS["export"]:
         paths += [
-            f"results/export/virnucpro/{f}/{c}/{s}_merged.pt"
+            path
             for c, f in legacy_cuts_and_fusions()
-            for s in SETTINGS.of_molecule("dna")
+            for path in expand(
+                rules.export_virnucpro.output, fusion=f, cut=c, sample=SETTINGS.of_molecule("dna")
+            )
         ]
     return paths
 
@@ -342,7 +362,7 @@ def report_flags():
             "classifiers": [f"results/classifiers/{n}" for n in names] or None,
             "comparison": f"{comparison}.tsv" if names else None,
             "figure": f"{comparison}.svg" if names else None,
-            "predictions": [os.path.dirname(path) for path in predictions()] or None,
+            "predictions": list(dict.fromkeys(map(os.path.dirname, predictions()))) or None,
             "contigs": inputs["contigs"],
             "audits": inputs["audits"] or None,
             "settings": json.dumps(SETTINGS.values),

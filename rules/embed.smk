@@ -16,7 +16,7 @@ rule embed_shard:
         "results/benchmarks/embed/{backend}/{cut}/{sample}/{shard}.tsv"
     conda:
         "../envs/seqloom.yaml"
-    threads: SETTINGS["embed"]["threads"]
+    threads: SETTINGS["threads"]
     resources:
         gpu=1,
         nodes=1,

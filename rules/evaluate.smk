@@ -11,13 +11,16 @@ rule evaluate_classifier:
         calibration="results/evaluation/{experiment}/calibration.svg",
     log:
         "logs/evaluate/{experiment}.log",
+    benchmark:
+        "results/benchmarks/evaluate/{experiment}.tsv"
     conda:
         "../envs/seqloom.yaml"
-    threads: SETTINGS["embed"]["threads"]
+    threads: SETTINGS["threads"]
     resources:
-        mem_mb=lambda wildcards, input, attempt: (3000 + 3 * input.size_mb) * attempt,
+        mem_mb=lambda wildcards, input, attempt: (3000 + 0.5 * input.size_mb) * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
+        version=LEARN_VERSION,
         classifier=subpath(input.card, parent=True),
         folder=subpath(output.metrics, parent=True),
         frames=lambda wildcards, input: shard_patterns(input.frames),
@@ -35,12 +38,15 @@ rule baseline:
         "results/evaluation/{experiment}/baseline.json",
     log:
         "logs/baseline/{experiment}.log",
+    benchmark:
+        "results/benchmarks/baseline/{experiment}.tsv"
     conda:
         "../envs/seqloom.yaml"
     resources:
         mem_mb=lambda wildcards, input, attempt: (3000 + 8 * input.size_mb) * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
+        version=LEARN_VERSION,
         frames=lambda wildcards, input: shard_patterns(input.frames),
     shell:
         "baseline.py --experiment {wildcards.experiment} --split {input.split}"
@@ -58,10 +64,16 @@ rule compare:
     output:
         table="results/comparison/comparison.tsv",
         figure="results/comparison/comparison.svg",
+        card="results/comparison/comparison.json",
     log:
         "logs/compare.log",
+    benchmark:
+        "results/benchmarks/compare.tsv"
     conda:
         "../envs/seqloom.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         folders=expand("results/evaluation/{experiment}", experiment=SETTINGS["experiments"]),
     shell:

@@ -5,12 +5,16 @@ rule export_npy:
     output:
         matrix="results/export/npy/{backend}/{cut}/{sample}.npy",
         ids="results/export/npy/{backend}/{cut}/{sample}.ids.txt",
+        card="results/export/npy/{backend}/{cut}/{sample}.json",
     log:
         "logs/export/npy/{backend}/{cut}/{sample}.log",
+    benchmark:
+        "results/benchmarks/export/npy/{backend}/{cut}/{sample}.tsv"
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
+        mem_mb=lambda wildcards, input, attempt: (1000 + 3 * largest_mb(input.embeddings)) * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         frames=lambda wildcards, input: shard_patterns(input.frames),
         embeddings=lambda wildcards, input: shard_patterns(input.embeddings),
@@ -27,10 +31,13 @@ rule export_hdf5:
         "results/export/hdf5/{backend}/{cut}/{sample}.h5",
     log:
         "logs/export/hdf5/{backend}/{cut}/{sample}.log",
+    benchmark:
+        "results/benchmarks/export/hdf5/{backend}/{cut}/{sample}.tsv"
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
+        mem_mb=lambda wildcards, input, attempt: (1000 + 3 * largest_mb(input.embeddings)) * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         frames=lambda wildcards, input: shard_patterns(input.frames),
         embeddings=lambda wildcards, input: shard_patterns(input.embeddings),
@@ -47,14 +54,18 @@ rule export_virnucpro:
         dna="results/export/virnucpro/{fusion}/{cut}/{sample}_DNABERT_S.pt",
         protein="results/export/virnucpro/{fusion}/{cut}/{sample}_ESM.pt",
         merged="results/export/virnucpro/{fusion}/{cut}/{sample}_merged.pt",
+        card="results/export/virnucpro/{fusion}/{cut}/{sample}.json",
     log:
         "logs/export/virnucpro/{fusion}/{cut}/{sample}.log",
+    benchmark:
+        "results/benchmarks/export/virnucpro/{fusion}/{cut}/{sample}.tsv"
     wildcard_constraints:
         sample=one_of(SETTINGS.of_molecule("dna")),
     conda:
         "../envs/seqloom.yaml"
     resources:
         mem_mb=lambda wildcards, input, attempt: (2000 + 20 * input.size_mb) * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         label=lambda wildcards: flags({"label": sample_row(wildcards).label}),
         frames=lambda wildcards, input: shard_patterns(input.frames),

@@ -10,11 +10,16 @@ rule fuse:
         "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors",
     log:
         "logs/fuse/{fusion}/{cut}/{sample}/{shard}.log",
+    benchmark:
+        "results/benchmarks/fuse/{fusion}/{cut}/{sample}/{shard}.tsv"
     conda:
         "../envs/seqloom.yaml"
     resources:
         mem_mb=lambda wildcards, input, attempt: (1000 + 3 * input.size_mb) * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
+    params:
+        # The same files in another order are other columns, which the set of inputs does not tell.
+        backends=lambda wildcards: SETTINGS["fusions"][wildcards.fusion],
     shell:
         "fuse.py --fusion {wildcards.fusion} --frames {input.table}"
         " --embeddings {input.embeddings} --out {output} 2> {log}"

@@ -9,6 +9,8 @@ rule fetch_model:
         card="models/{backend}/model.json",
     log:
         "logs/fetch_model/{backend}.log",
+    benchmark:
+        "results/benchmarks/fetch_model/{backend}.tsv"
     conda:
         "../envs/seqloom.yaml"
     resources:

@@ -23,11 +23,15 @@ rule predict_sample:
         sample=one_of(SETTINGS.queries()),
     conda:
         "../envs/seqloom.yaml"
-    threads: SETTINGS["embed"]["threads"]
+    threads: SETTINGS["threads"]
     resources:
-        mem_mb=lambda wildcards, input, attempt: (3000 + 3 * input.size_mb) * attempt,
+        mem_mb=lambda wildcards, input, attempt: (
+            3000 + 3 * largest_mb(input.fused) + 0.1 * input.size_mb
+        )
+        * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
+        version=CALL_VERSION,
         classifier=subpath(input.card, parent=True),
         folder=subpath(output.card, parent=True),
         frames=lambda wildcards, input: shard_patterns(input.frames),

@@ -13,8 +13,13 @@ if SETTINGS["simulate"]:
             proteins="resources/demo/proteins.faa",
         log:
             "logs/simulate.log",
+        benchmark:
+            "results/benchmarks/simulate.tsv"
         conda:
             "../envs/seqloom.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            runtime=lambda wildcards, attempt: 10 * attempt,
         params:
             seed=SETTINGS["simulate"]["seed"],
         shell:
@@ -42,6 +47,8 @@ rule index:
         runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 100) * attempt,
     params:
         molecule=lambda wildcards: sample_row(wildcards).molecule,
+        # The order of the files is the order of the contigs.
+        order=lambda wildcards: sample_row(wildcards).fasta,
     shell:
         "index.py --sample {wildcards.sample} --molecule {params.molecule} --fasta {input.fasta:q}"
         " --genome {output.genome} --contigs {output.contigs} 2> {log}"
@@ -67,6 +74,7 @@ rule plan:
         runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 20) * attempt,
     params:
         cut=plan_flags,
+        version=CUT_VERSION,
     shell:
         "plan.py --contigs {input.contigs} --genome {input.genome} {params.cut} --out {output} 2> {log}"
 
@@ -95,11 +103,12 @@ rule frames:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         cut=cut_flags,
-        seed=SETTINGS["seed"],
+        seed=seed_flags,
+        version=CUT_VERSION,
         prefix=subpath(output.table, strip_suffix=".parquet"),
     shell:
         "frames.py --genome {input.genome} --plan {input.plan} --sample {wildcards.sample}"
-        " --cut-name {wildcards.cut} {params.cut} --seed {params.seed} --shard {wildcards.shard}"
+        " --cut-name {wildcards.cut} {params.cut} {params.seed} --shard {wildcards.shard}"
         " --out {params.prefix} 2> {log}"
 
 

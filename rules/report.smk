@@ -9,8 +9,13 @@ rule report:
         summary="results/summary.txt",
     log:
         "logs/report.log",
+    benchmark:
+        "results/benchmarks/report.tsv"
     conda:
         "../envs/seqloom.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=SETTINGS["title"],
         folders=report_flags(),

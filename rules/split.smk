@@ -7,6 +7,8 @@ rule split:
         audit="results/splits/{experiment}.audit.tsv",
     log:
         "logs/split/{experiment}.log",
+    benchmark:
+        "results/benchmarks/split/{experiment}.tsv"
     conda:
         "../envs/seqloom.yaml"
     resources:
@@ -15,9 +17,9 @@ rule split:
     params:
         samples=labeled_samples(),
         recipe=lambda wildcards: flags(experiment_of(wildcards)["split"]),
-        seed=SETTINGS["seed"],
+        version=LEARN_VERSION,
         plans=lambda wildcards: f"results/plans/{experiment_of(wildcards)['cut']}",
     shell:
         "split.py --experiment {wildcards.experiment} --samples {params.samples:q}"
         " --plans {params.plans} --contigs results/contigs --genomes results/genomes"
-        " {params.recipe} --seed {params.seed} --out {output.table} --audit {output.audit} 2> {log}"
+        " {params.recipe} --out {output.table} --audit {output.audit} 2> {log}"

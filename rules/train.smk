@@ -13,19 +13,19 @@ rule train_classifier:
         "results/benchmarks/train/{experiment}.tsv"
     conda:
         "../envs/seqloom.yaml"
-    threads: SETTINGS["embed"]["threads"]
+    threads: SETTINGS["threads"]
     resources:
         gpu=1,
         nodes=1,
-        mem_mb=lambda wildcards, input, attempt: (4000 + 3 * input.size_mb) * attempt,
+        mem_mb=lambda wildcards, input, attempt: (4000 + 1.3 * input.size_mb) * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         recipe=lambda wildcards: flags(experiment_of(wildcards)["train"]),
-        seed=SETTINGS["seed"],
+        version=LEARN_VERSION,
         frames=lambda wildcards, input: shard_patterns(input.frames),
         fused=lambda wildcards, input: shard_patterns(input.fused),
         folder=subpath(output.card, parent=True),
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- train.py --experiment {wildcards.experiment}"
         " --split {input.split} --frames {params.frames:q} --fused {params.fused:q} {params.recipe}"
-        " --seed {params.seed} --threads {threads} --out {params.folder} 2> {log}"
+        " --threads {threads} --out {params.folder} 2> {log}"

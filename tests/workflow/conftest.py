@@ -34,7 +34,8 @@ CONFIG = {
     },
     "predict": {"experiments": ["long"]},
     "export": ["npy", "virnucpro"],
-    "embed": {"threads": 1, "shard_bases": 10000},
+    "threads": 1,
+    "embed": {"shard_bases": 10000},
 }
 
 

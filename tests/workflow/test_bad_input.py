@@ -35,6 +35,8 @@ GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
             {"experiments": {"e": {"cut": "w400", "fusion": "both"}}},
             'config: experiments.e.cut: "w400" does not exist; did you mean w300?',
         ),
+        ({"fusions": {"both": ["esm2_8m"]}}, "the weights of esm2_8m cannot be downloaded yet"),
+        ({"models": {"dnabert": {"local": "."}}}, 'there is no backend "dnabert"; there are'),
         (
             {"models": {"dnabert_s": {"local": "nowhere"}}},
             "config: models.dnabert_s.local: nowhere is not a folder",
@@ -68,7 +70,9 @@ def test_a_wrong_config_is_one_sentence_before_any_job(fresh, changes, sentence)
             SAMPLES.replace("category", "categry"),
             'key "categry" is unknown; did you mean category?',
         ),
-        ("sample\tfasta\nx\n", "samples.tsv line 2: the number of cells differs from the header"),
+        ("sample\tfasta\n\nx\n", "samples.tsv line 3: 'fasta' is missing; add it"),
+        ("sample\tfasta\nx\ty\tz\n", "samples.tsv line 2: 3 cells, but the header has 2"),
+        ("sample\tfasta\tfasta\n", "samples.tsv line 1: a column is named twice"),
     ],
 )
 def test_a_wrong_sheet_is_one_sentence_before_any_job(fresh, sheet, sentence):

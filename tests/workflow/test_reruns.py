@@ -2,7 +2,7 @@
 
 import os
 
-from conftest import CONFIG, SAMPLES
+from conftest import CONFIG, RECIPE, SAMPLES
 
 
 def test_a_second_run_does_nothing(finished):
@@ -26,6 +26,36 @@ def test_a_lost_embedding_rebuilds_it_and_what_depends_on_it(copy):
     }
     copy.run("embed")
     assert lost.read_bytes() == before
+
+
+def test_any_lost_file_is_made_again(copy):
+    for lost in (
+        "predictions/long/query/contigs.tsv",
+        "classifiers/long/history.tsv",
+        "shards/w150/query/0001-of-0001.fna",
+        "contigs/viral.json",
+    ):
+        (copy.folder / "results" / lost).unlink()
+    planned = copy.planned()
+    assert {"predict_sample", "train_classifier", "frames", "index"} <= set(planned)
+
+
+def test_another_training_seed_embeds_nothing(copy):
+    experiments = {
+        name: experiment | {"train": RECIPE | {"seed": 1}}
+        for name, experiment in CONFIG["experiments"].items()
+    }
+    copy.configure(experiments=experiments)
+    planned = copy.planned()
+    assert planned["train_classifier"] == 2
+    assert {"split", "plan", "frames", "embed_shard", "baseline"}.isdisjoint(planned)
+
+
+def test_the_order_of_a_fusion_counts(copy):
+    copy.configure(fusions=CONFIG["fusions"] | {"both": ["demo_esm2", "demo_dnabert_s"]})
+    planned = copy.planned()
+    assert planned["fuse"] > 1
+    assert "embed_shard" not in planned
 
 
 def test_a_clone_a_comment_and_a_touched_script_rebuild_nothing(copy):

@@ -10,12 +10,13 @@ from seqloom.encoders.fetch import demo_source, local_source, write_model
 from seqloom.encoders.registry import read_backend
 from seqloom.errors import InputError
 from seqloom.seqs.reading import read_fasta
+from seqloom.settings import REGISTRY
 
 
 def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--backend", required=True, help="a key of the registry")
-    options.add_argument("--registry", type=Path, default=Path("resources/models.yaml"))
+    options.add_argument("--registry", type=Path, default=REGISTRY)
     options.add_argument("--local", type=Path, help="folder with config.json, weights, tokenizer")
     options.add_argument(
         "--sha256", help="of the weights file, instead of the registry's; of shards: with commas"

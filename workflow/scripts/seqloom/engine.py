@@ -29,6 +29,8 @@ from seqloom.progress import Progress
 
 log = logging.getLogger(__name__)
 
+# What decides a vector; model.json has their checksums.
+FILES = {"weights": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}
 TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 32768}
 # CPU libraries sum thin matrices (up to 27 rows on 16 threads) in another order than thick ones.
 ROWS_PER_THREAD = 32
@@ -53,17 +55,19 @@ def load_model(folder: Path, dtype: str, threads: int) -> Model:
     if not (folder / "model.json").is_file():
         raise InputError(f"{folder}: no model.json here; make this folder with fetch_model.py")
     description = read_json(folder / "model.json")
-    weights = folder / "model.safetensors"
-    if sha256(weights) != description["weights_sha256"]:
-        raise InputError(f"{weights}: not the weights that model.json names; fetch the model again")
+    weights, config, tokens = (folder / name for name in FILES.values())
+    for what, name in FILES.items():
+        if sha256(folder / name) != description.get(f"{what}_sha256"):
+            raise InputError(
+                f"{folder / name}: not the {what} that model.json names; fetch the model again"
+            )
     if dtype == "auto":
         dtype = description["dtype"] if device.type == "cuda" else "float32"
-    config = folder / "config.json"
     encoder = build_encoder(description["architecture"], read_json(config), config)
     load_weights(encoder, weights)
     set_precision(encoder, getattr(torch, dtype))
     log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
-    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    tokenizer = load_tokenizer(tokens)
     return Model(description, encoder.to(device), tokenizer, device, dtype)
 
 
@@ -72,7 +76,7 @@ def describe(model: Model) -> dict[str, Any]:
     return {
         **{
             key: model.description[key]
-            for key in ("backend", "weights_sha256", "pooling", "random")
+            for key in ("backend", *(f"{what}_sha256" for what in FILES), "pooling", "random")
         },
         "revision": model.description["revision"] or "",
         "dtype": model.dtype,

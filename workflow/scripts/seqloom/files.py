@@ -2,14 +2,18 @@
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from seqloom.errors import InputError
+
+_HOUR = 3600
 
 
 @contextlib.contextmanager
@@ -27,6 +31,7 @@ def atomic_all(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
     temporaries = [path.with_name(f".{os.getpid()}.tmp.{path.name}") for path in targets]
     for target in targets:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target)
     try:
         yield temporaries
         for temporary in temporaries:
@@ -36,6 +41,27 @@ def atomic_all(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
     finally:
         for temporary in temporaries:
             temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove the temporary files of `target` that killed processes left."""
+    # On a shared disk the process may run on another machine: then the file is young.
+    for path in target.parent.glob(f".*.tmp.{glob.escape(target.name)}"):
+        pid = path.name.split(".")[1]
+        with contextlib.suppress(FileNotFoundError):
+            is_old = time.time() - path.stat().st_mtime > _HOUR
+            if is_old and pid.isdigit() and not _is_running(int(pid)):
+                path.unlink()
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def _sync(path: Path) -> None:

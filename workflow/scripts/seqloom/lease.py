@@ -4,8 +4,11 @@ Snakemake counts GPUs but never says which one. A lease is an flock on a file pe
 survives exec and ends with the process, so kill -9 frees it. Environment:
 
 - SEQLOOM_GPUS: the pool, comma-separated, instead of what nvidia-smi lists; empty means no GPU.
-- CUDA_VISIBLE_DEVICES: restricts the pool; inside a scheduler's job it is the allocation itself.
-- SEQLOOM_LEASES: folder of the lock files, on a disk of this machine.
+- CUDA_VISIBLE_DEVICES: restricts the pool; empty or -1 means no GPU.
+- SEQLOOM_LEASES: folder of the lock files, in memory or on a disk of this machine.
+
+A scheduler has given its job devices of their own: there the locks are the job's, and only what
+runs inside one allocation takes turns.
 """
 
 import fcntl
@@ -17,14 +20,16 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 
 from seqloom.errors import InputError
 
 log = logging.getLogger(__name__)
 
-# One folder for all users of the machine, or two of them would share a GPU.
-LEASES = "/tmp/seqloom-leases"
+# One folder for all users of the machine, or two of them would share a GPU; not in /tmp, where
+# files are removed when they grow old, held or not.
+LEASES = "/dev/shm/seqloom-leases"
 _SCHEDULER_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 
 
@@ -38,11 +43,14 @@ def lease(count: int, environment: Mapping[str, str]) -> dict[str, str]:
         raise InputError(
             f"{count} GPUs are asked for and {len(pool)} are there; lower `gpu` of the rule"
         )
-    if len(pool) == count and any(job in environment for job in _SCHEDULER_JOBS):
-        return {}
-    chosen = _wait_for(count, pool, Path(environment.get("SEQLOOM_LEASES", LEASES)))
+    job = next((environment[name] for name in _SCHEDULER_JOBS if name in environment), None)
+    locks = {device: f"{job}-{device}" if job else device for device in pool}
+    chosen = _wait_for(count, locks, Path(environment.get("SEQLOOM_LEASES", LEASES)))
     log.info("leased GPU %s", ",".join(chosen))
-    return {"CUDA_VISIBLE_DEVICES": ",".join(chosen)}
+    if job and len(pool) == count:
+        return {}
+    # Indexes shall mean what nvidia-smi lists.
+    return {"CUDA_VISIBLE_DEVICES": ",".join(chosen), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 def devices(environment: Mapping[str, str]) -> list[str]:
@@ -56,7 +64,7 @@ def devices(environment: Mapping[str, str]) -> list[str]:
     if "CUDA_VISIBLE_DEVICES" not in environment:
         return present
     # An index and a UUID may name the same device; the lock must be the same too.
-    visible = _listed(environment["CUDA_VISIBLE_DEVICES"])
+    visible = takewhile(lambda v: v != "-1", _listed(environment["CUDA_VISIBLE_DEVICES"]))
     return [present[int(v)] if v.isdigit() and int(v) < len(present) else v for v in visible]
 
 
@@ -75,12 +83,13 @@ def _uuids() -> list[str]:
     return re.findall(r"^GPU \d+:.*\(UUID: (GPU-[^)]+)\)", answer.stdout, flags=re.MULTILINE)
 
 
-def _wait_for(count: int, pool: list[str], folder: Path) -> list[str]:
+def _wait_for(count: int, locks: Mapping[str, str], folder: Path) -> list[str]:
+    """Devices whose locks, named by `locks`, are now held."""
     told = False
     while True:
         held: dict[str, int] = {}
-        for device in pool:
-            lock = _try_lock(folder, device)
+        for device, name in locks.items():
+            lock = _try_lock(folder, name)
             if lock is not None:
                 held[device] = lock
             if len(held) == count:
@@ -91,26 +100,36 @@ def _wait_for(count: int, pool: list[str], folder: Path) -> list[str]:
         for descriptor in held.values():
             os.close(descriptor)
         if not told:
-            log.info("waiting for %d of %d GPUs", count, len(pool))
+            log.info("waiting for %d of %d GPUs", count, len(locks))
             told = True
         time.sleep(random.uniform(0.2, 1.0))
 
 
-def _try_lock(folder: Path, device: str) -> int | None:
-    descriptor = _open_lock(folder, re.sub(r"[^\w.-]", "_", device))
+def _try_lock(folder: Path, name: str) -> int | None:
+    _make_folder(folder)
+    path = folder / (re.sub(r"[^\w.-]", "_", name) + ".lock")
+    descriptor = _open_lock(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+        # A file that was removed before it was locked keeps nobody out.
+        if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(descriptor)
+    return None
 
 
-def _open_lock(folder: Path, name: str) -> int:
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o1777)
-    path = folder / f"{name}.lock"
+def _make_folder(folder: Path) -> None:
+    """Make the folder for all users at once: a later chmod would be its owner's alone."""
+    mask = os.umask(0)
+    try:
+        folder.mkdir(mode=0o1777, exist_ok=True)
+    finally:
+        os.umask(mask)
+
+
+def _open_lock(path: Path) -> int:
     try:
         # Read-only and without O_CREAT: the kernel forbids creating over another user's file here.
         return os.open(path, os.O_RDONLY)

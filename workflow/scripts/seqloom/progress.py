@@ -8,9 +8,9 @@ _WIDTH = 30
 
 
 class Progress:
-    """Count `total` units; `with Progress("embed", 900, "frames") as p: p.advance(32)`."""
+    """Count `total` units, None if unknown; `with Progress("embed", 900, "frames") as p: p.advance(32)`."""
 
-    def __init__(self, title: str, total: int, unit: str, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, title: str, total: int | None, unit: str, stream: TextIO = sys.stderr) -> None:
         self.title, self.total, self.unit, self.stream = title, total, unit, stream
         self.interval = 0.2 if stream.isatty() else 5.0
         self.done, self.told = 0, -1
@@ -34,14 +34,16 @@ class Progress:
         self.shown, self.told = now, self.done
         line = progress_line(self.title, self.done, self.total, self.unit, now - self.started)
         if self.stream.isatty():
-            filled = _WIDTH * self.done // max(self.total, 1)
+            filled = _WIDTH * self.done // self.total if self.total else 0
             line = f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {line}\x1b[K"
         print(line, end=end, file=self.stream, flush=True)
 
 
-def progress_line(title: str, done: int, total: int, unit: str, seconds: float) -> str:
+def progress_line(title: str, done: int, total: int | None, unit: str, seconds: float) -> str:
     """`embed: 512/900 frames (57%), 103/s, 4s left`."""
     rate = done / max(seconds, 1e-9)
+    if total is None:
+        return f"{title}: {done:,} {unit}, {rate:,.0f}/s, {seconds:.0f}s"
     percent = 100 * done // max(total, 1)
     left = f"{(total - done) / rate:.0f}s left" if 0 < done < total else f"{seconds:.0f}s"
     return f"{title}: {done:,}/{total:,} {unit} ({percent}%), {rate:,.0f}/s, {left}"

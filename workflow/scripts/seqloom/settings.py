@@ -1,7 +1,7 @@
 """The configuration and the sample sheet: read, checked, completed with defaults. No torch here."""
 
-import csv
 import difflib
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,29 +92,40 @@ def read_sheet(path: str) -> dict[str, Sample]:
     """The samples by name, in the order of the sheet."""
     if not Path(path).is_file():
         raise InputError(f"{path}: the sample sheet does not exist; set `samples` in the config")
-    with open(path, newline="", encoding="utf-8-sig") as handle:
-        rows = list(csv.DictReader((line for line in handle if line.strip()), delimiter="\t"))
-    if not rows:
-        raise InputError(f"{path}: the sample sheet has no rows; add one line per sample")
     samples: dict[str, Sample] = {}
-    for number, row in enumerate(rows, start=2):
+    for number, row in _sheet_rows(path):
         sample = _sample(row, f"{path} line {number}")
         if sample.name in samples:
             raise InputError(
                 f'{path} line {number}: sample "{sample.name}" is listed twice; rename one'
             )
         samples[sample.name] = sample
+    if not samples:
+        raise InputError(f"{path}: the sample sheet has no rows; add one line per sample")
     return samples
 
 
-def _sample(row: dict[str | None, Any], where: str) -> Sample:
-    if None in row or None in row.values():
-        raise InputError(
-            f"{where}: the number of cells differs from the header; separate with tabs"
-        )
+def _sheet_rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of the sheet as text, with their line numbers; blank lines are passed over."""
+    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    rows = [(n, line.split("\t")) for n, line in enumerate(lines, start=1) if line.strip()]
+    header = [cell.strip() for cell in rows[0][1]] if rows else []
+    if len(set(header)) < len(header):
+        raise InputError(f"{path} line {rows[0][0]}: a column is named twice; remove one")
+    for number, cells in rows[1:]:
+        if len(cells) > len(header):
+            raise InputError(
+                f"{path} line {number}: {len(cells)} cells, but the header has {len(header)}; "
+                "remove what is too much"
+            )
+        # Editors cut empty cells off the end of a line.
+        yield number, dict(itertools.zip_longest(header, map(str.strip, cells), fillvalue=""))
+
+
+def _sample(row: dict[str, str], where: str) -> Sample:
     schema = _schema("samples")
     cells = {
-        key: _typed(text.strip(), schema["properties"].get(key, {})) for key, text in row.items()
+        key: _typed(text, schema["properties"].get(key, {})) for key, text in row.items()
     }
     values = _completed({k: v for k, v in cells.items() if v != ""}, schema, where)
     values["fasta"] = tuple(path.strip() for path in values["fasta"].split(";"))
@@ -165,7 +176,14 @@ def _faults(settings: Settings) -> Iterator[str]:
     for name, backend in settings.backends.items():
         if backend.demo and not settings["simulate"]:
             yield f'config: backend "{name}" is random; it needs the demo genomes of `simulate`'
+        if not backend.demo and name not in settings["models"]:
+            yield (
+                f"config: the weights of {name} cannot be downloaded yet; get {backend.repository} "
+                f"and give its folder as `models: {{{name}: {{local: FOLDER}}}}`"
+            )
     for name, model in settings["models"].items():
+        if read_backend(REGISTRY, name).demo:
+            yield f"config: models.{name}: a demo model is made, not read; remove it"
         if not Path(model["local"]).is_dir():
             yield f"config: models.{name}.local: {model['local']} is not a folder"
 

@@ -92,6 +92,8 @@ def write_model(
         origin = {
             "source_sha256": source.sha256,
             "weights_sha256": sha256(weights),
+            "config_sha256": sha256(config),
+            "tokenizer_sha256": sha256(tokenizer),
             "repository": source.repository,
             "revision": source.revision,
         }
@@ -125,13 +127,15 @@ def hold_to_lock(
     """Record where a model came from; a later, different one is an error unless `replace`."""
     with _one_at_a_time(path):
         lock = read_json(path) if path.exists() else {}
-        first = lock.get(name)
-        if first not in (None, origin) and not replace:
+        first = lock.get(name, {})
+        changed = [key for key in first if first[key] != origin[key]]
+        if changed and not replace:
+            key = changed[0]
             raise InputError(
-                f"{path}: {name} was first fetched with source sha256 {first['source_sha256']}, "
-                f"now it is {origin['source_sha256']}; give the changed weights their own sha256 "
-                f"in the config (models: {name}: sha256), so that all that depends on them is made "
-                "again, or add them to models.yaml under a new name"
+                f"{path}: {name} was first fetched with {key} {first[key]}, now it is "
+                f"{origin[key]}; if that is meant, give the sha256 of its weights in the config "
+                f"(models: {name}: sha256), so that all that depends on them is made again, or "
+                "add the model to models.yaml under a new name"
             )
         write_json(path, dict(sorted({**lock, name: origin}.items())))
 

@@ -11,6 +11,7 @@ import pandas as pd
 from Bio.bgzf import BgzfBlocks, BgzfWriter
 from pyfaidx import Faidx
 
+from seqloom.progress import Progress
 from seqloom.seqs.reading import Record
 
 COLUMNS = ("contig", "header", "length", "gc", "n_fraction", "sha256", "status", "reason")
@@ -30,6 +31,7 @@ def write_sample(
         open(fai, "w") as index,
         open(table, "w") as rows,
         BgzfWriter(str(genome), compresslevel=_LEVEL) as bgzip,
+        Progress("index", None, "letters") as progress,
     ):
         print(*COLUMNS, sep="\t", file=rows)
         for record in records:
@@ -47,6 +49,7 @@ def write_sample(
                 offset += len(text)
             contigs += 1
             bases += length
+            progress.advance(length)
     _write_gzi(genome, gzi)
     return contigs, bases
 

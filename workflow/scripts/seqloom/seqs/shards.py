@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pyfaidx import Faidx
 
 from seqloom.files import atomic_all, sha256
+from seqloom.progress import Progress
 from seqloom.provenance import as_strings
 from seqloom.seqs.frames import FRAMES, Frames, read_frames, window_status
 from seqloom.seqs.windows import Batch, Cut, Wanted, read_windows
@@ -46,8 +47,11 @@ def frame_parts(
 ) -> Iterator[Part]:
     """The frames of the wanted windows, in order of contig, window and frame."""
     names = np.array([name for name, _ in contigs], object)
-    for batch in read_windows(genome, contigs, wanted, cut):
-        yield _frame_part(batch, read_frames(batch, cut, genetic_code), names)
+    wanted = list(wanted)
+    with Progress("frames", sum(len(numbers) for _, numbers in wanted), "windows") as progress:
+        for batch in read_windows(genome, contigs, wanted, cut):
+            yield _frame_part(batch, read_frames(batch, cut, genetic_code), names)
+            progress.advance(len(batch.number))
 
 
 def _frame_part(batch: Batch, frames: Frames, names: np.ndarray) -> Part:
