@@ -24,6 +24,7 @@ BACKEND = {
     "weights_sha256": "ab" * 32,
     "revision": "r1",
     "dtype": "float32",
+    "store": "float16",
     "pooling": "mean",
     "random": True,
 }

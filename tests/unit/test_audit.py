@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqloom.learn.audit import audit_table
+from seqloom.learn.audit import audit_table, closest_pair
 
 
 def genome(path, records):
@@ -41,7 +41,7 @@ def test_the_audit_finds_a_planted_leak_and_names_it(planted):
     split, fasta = planted
     audit = audit_table(split, ["s"], [fasta]).set_index(["part", "category"], drop=False)
     leak = audit[audit["part"] == "train|test"].iloc[0]
-    assert leak["groups"] == "A|L"
+    assert (leak["train_group"], leak["other_group"]) == ("A", "L")
     assert leak["containment"] == pytest.approx(0.5, abs=0.05)
 
 
@@ -50,7 +50,7 @@ def test_unrelated_parts_have_no_containment(planted):
     audit = audit_table(split, ["s"], [fasta])
     row = audit[audit["part"] == "train|validation"].iloc[0]
     assert row["containment"] == 0
-    assert pd.isna(row["groups"])
+    assert row[["groups", "train_group", "other_group"]].isna().all()
 
 
 def test_the_audit_counts_contigs_groups_and_frames(planted):
@@ -61,3 +61,29 @@ def test_the_audit_counts_contigs_groups_and_frames(planted):
     viral = counts[(counts["part"] == "test") & (counts["category"] == "viral")].iloc[0]
     assert viral[["contigs", "groups", "frames", "take"]].tolist() == [1, 1, 5, 1]
     assert viral["share"] == pytest.approx(0.5)
+
+
+def test_many_nearly_identical_groups_are_compared_right():
+    rng = np.random.default_rng(1)
+    pool = rng.integers(0, 2**64, 300, np.uint64)
+    sets = {f"g{i}|x": np.unique(rng.choice(pool, 100 + i % 150)) for i in range(400)}
+    codes = np.repeat(np.arange(len(sets)), [len(s) for s in sets.values()])
+    hashes = pd.DataFrame(
+        {
+            "hash": np.concatenate(list(sets.values())),
+            "group": pd.Categorical.from_codes(codes, list(sets)),
+        }
+    )
+    parts = [("train", "test", "validation")[i % 3] for i in range(len(sets))]
+    split = pd.DataFrame({"group": list(sets), "part": parts})
+    train = split.loc[split["part"] == "train", "group"]
+    for part in ("test", "validation"):
+        row = closest_pair(split, hashes, part)
+        others = split.loc[split["part"] == part, "group"]
+        shares = {
+            (a, b): len(np.intersect1d(sets[a], sets[b])) / len(sets[b])
+            for a in train
+            for b in others
+        }
+        assert row["containment"] == max(shares.values())
+        assert shares[row["train_group"], row["other_group"]] == row["containment"]

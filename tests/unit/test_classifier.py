@@ -70,6 +70,7 @@ def test_the_same_inputs_match_under_other_names():
         ({"backends": [BACKEND | {"weights_sha256": "cd"}]}, "weights_sha256 of toy is cd"),
         ({"backends": [BACKEND | {"revision": "r2"}]}, "revision of toy is r2"),
         ({"backends": [BACKEND | {"dtype": "bfloat16"}]}, "dtype of toy is bfloat16"),
+        ({"backends": [BACKEND | {"store": "float32"}]}, "store of toy is float32"),
         ({"backends": [BACKEND | {"pooling": "cls"}]}, "pooling of toy is cls"),
         ({"backends": [BACKEND | {"backend": "esm"}]}, r"list of backends is \['esm'\]"),
         ({"backends": [BACKEND, BACKEND]}, r"list of backends is \['toy', 'toy'\]"),

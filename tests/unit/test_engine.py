@@ -1,7 +1,5 @@
 """Rows in = rows out, whatever the batches; every value finite."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,7 @@ from hypothesis import strategies as st
 from seqloom.encoders.demo import CONFIGS
 from seqloom.encoders.fetch import Source, demo_source, write_model
 from seqloom.encoders.registry import Backend
-from seqloom.engine import embed, equal_length_batches, load_model
+from seqloom.engine import FILES, describe, embed, equal_length_batches, load_model
 from seqloom.errors import InputError
 
 SHAPES = {
@@ -132,19 +130,20 @@ def test_values_that_are_not_finite_name_the_record(models, tmp_path):
         embed(model, ["fine", "bad", "worse"], ["MKLV", "MAK", "AAA"])
 
 
-def test_edited_weights_are_refused(models, tmp_path):
-    write_model(
-        backend("protein"),
-        demo_source(backend("protein"), []),
-        tmp_path / "m",
-        tmp_path / "l",
-        False,
-    )
-    description = json.loads((tmp_path / "m/model.json").read_text())
-    description["weights_sha256"] = "0" * 64
-    (tmp_path / "m/model.json").write_text(json.dumps(description))
-    with pytest.raises(InputError, match=r"model\.safetensors: not the weights that model\.json"):
+@pytest.mark.parametrize("what", sorted(FILES))
+def test_edited_files_are_refused(tmp_path, what):
+    source = demo_source(backend("protein"), [])
+    write_model(backend("protein"), source, tmp_path / "m", tmp_path / "l", False)
+    with open(tmp_path / "m" / FILES[what], "a") as file:
+        file.write(" ")
+    with pytest.raises(InputError, match=rf"{FILES[what]}: not the {what} that model\.json names"):
         load_model(tmp_path / "m", "auto", 1)
+
+
+def test_an_embedding_names_every_file_of_its_model(models):
+    told = describe(models["dna"])
+    for what in FILES:
+        assert told[f"{what}_sha256"] == models["dna"].description[f"{what}_sha256"]
 
 
 @given(st.lists(st.integers(2, 40), max_size=80), st.integers(1, 120))

@@ -24,6 +24,11 @@ def digest(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
+def shard_facts(number: int, rows: int) -> dict[str, str]:
+    facts = {"sample": "s", "cut": "w300", "cut_settings": '{"window": 300}'}
+    return facts | {"shard": f"{number:04}-of-0002", "rows": str(rows)}
+
+
 def write_frames(folder: Path, ids=IDS) -> list[str]:
     paths = []
     for number, names in enumerate(ids, start=1):
@@ -33,6 +38,7 @@ def write_frames(folder: Path, ids=IDS) -> list[str]:
             {"row": pa.array(rows, pa.int32()), "id": [name or "b_chunk_2" for name in names]}
         )
         metadata = {f"{kind}_sha256": digest(f"{kind}{number}") for kind in ("fna", "faa")}
+        metadata |= shard_facts(number, sum(present))
         paths.append(str(folder / f"{number:04}-of-0002.parquet"))
         pq.write_table(table.replace_schema_metadata(metadata), paths[-1])
     return paths
@@ -48,7 +54,8 @@ def write_matrices(folder: Path, name: str, width: int, dtype="float32", ids=IDS
         rows = sum(n is not None for n in names)
         blocks.append(random.normal(size=(rows, width)).astype(dtype))
         paths.append(str(folder / f"{name}{number}.safetensors"))
-        strings = {"backend": name, read: digest(f"{kind}{number}"), **metadata}
+        strings = {"backend": name, read: digest(f"{kind}{number}")}
+        strings |= shard_facts(number, rows) | metadata
         write_tensors(paths[-1], {"embedding": blocks[-1]}, strings)
     return paths, np.concatenate(blocks)
 
@@ -138,15 +145,15 @@ def test_a_fusion_in_another_order_is_refused(legacy):
         write_virnucpro(legacy["paths"], protein, dna, fused, None)
 
 
-def test_a_row_without_a_partner_is_refused_by_its_id(tmp_path):
+def test_a_row_without_a_partner_is_refused(tmp_path):
     paths, _ = write_matrices(tmp_path, "dna", 3, ids=[IDS[0], ["b_chunk_1F3"]])
-    with pytest.raises(InputError, match='1 rows for 2 frames, none for "ü_chunk_9R1"'):
+    with pytest.raises(InputError, match=r"dna2.safetensors: rows is 1, but 2 in .*0002-of-0002"):
         open_shards(write_frames(tmp_path), paths)
 
 
 def test_shards_paired_wrongly_are_refused(tmp_path):
     paths, _ = write_matrices(tmp_path, "dna", 3)
-    with pytest.raises(InputError, match=r"dna2.safetensors: was not made from .*0001-of-0002"):
+    with pytest.raises(InputError, match=r"dna2.safetensors: shard is 0002-of-0002, but 0001-of"):
         open_shards(write_frames(tmp_path), paths[::-1])
     with pytest.raises(InputError, match="2 frame tables, 1 matrices"):
         open_shards(write_frames(tmp_path), paths[:1])
@@ -179,9 +186,15 @@ def test_the_script_writes_the_same_bytes_twice(tmp_path, legacy):
             else:
                 subprocess.run([sys.executable, script.__file__, *words], check=True)
         contents.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    names = ["s.npy", "s.ids.txt", "s.h5", "s.x_DNABERT_S.pt", "s.x_ESM.pt", "s.x_merged.pt"]
+    names = ["s.npy", "s.ids.txt", "s.json", "s.h5", "s.x.json"]
+    names += ["s.x_DNABERT_S.pt", "s.x_ESM.pt", "s.x_merged.pt"]
     assert sorted(contents[0]) == sorted(names)
     assert contents[0] == contents[1]
+    matrix, payloads = (json.loads(contents[0][name]) for name in ("s.json", "s.x.json"))
+    assert (matrix["backend"], matrix["cut_settings"]) == ("dna", {"window": 300})
+    assert set(matrix["provenance"]["inputs"]) == {"frames", "embeddings"}
+    assert payloads["backends"] == [{"backend": "dna"}, {"backend": "protein"}]
+    assert payloads["provenance"]["settings"] == {"label": "host"}
 
 
 def test_nothing_is_left_when_the_input_is_bad(tmp_path, legacy):

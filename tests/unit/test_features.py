@@ -87,5 +87,5 @@ def test_matrices_in_another_order_are_an_error_that_names_both_files(world):
 def test_a_matrix_made_from_other_frames_is_an_error(world):
     matrix = np.zeros((len(read_tensor(world.fused[0], "embedding")), WIDTH), np.float16)
     write_fused(world.fused[0], "vir", "0001-of-0002", matrix, faa_sha256="old")
-    with pytest.raises(InputError, match="faa_sha256 is old"):
+    with pytest.raises(InputError, match="made from sequences with sha256 old"):
         check_shards(INPUTS, world.frames, world.fused)

@@ -11,6 +11,7 @@ import yaml
 
 import fetch_model
 from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.fetch import hold_to_lock
 from seqloom.encoders.registry import read_backend
 from seqloom.encoders.tokenizers import ESM_TOKENS, load_tokenizer, token_ids
 from seqloom.encoders.weights import load_weights
@@ -89,12 +90,15 @@ def test_local_folder(tmp_path, registry, folder):
     published = torch.load(folder / "pytorch_model.bin", weights_only=True)
     for name, tensor in encoder.state_dict().items():
         assert torch.equal(tensor, published[f"esm.{name}"])
+    assert model["config_sha256"] != model["tokenizer_sha256"]
     assert token_ids(load_tokenizer(out / "tokenizer.json"), ["LA"]) == [[0, 4, 5, 2]]
     lock = json.loads((tmp_path / "lock.json").read_text())
     assert lock == {
         "tiny": {
             "source_sha256": source,
             "weights_sha256": weights,
+            "config_sha256": sha256((out / "config.json").read_bytes()).hexdigest(),
+            "tokenizer_sha256": sha256((out / "tokenizer.json").read_bytes()).hexdigest(),
             "repository": None,
             "revision": None,
         }
@@ -132,6 +136,29 @@ def test_lock_holds_until_a_checksum_is_given(tmp_path, registry, folder):
     fetch(tmp_path, *options, "--sha256", changed)
     assert json.loads(model.read_text())["source_sha256"] == changed
     fetch(tmp_path, *options)
+
+
+def test_another_config_under_the_same_weights_is_refused(tmp_path, registry, folder):
+    options = ("--backend", "tiny", "--registry", str(registry), "--local", str(folder))
+    first = (fetch(tmp_path, *options) / "model.json").read_bytes()
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"layer_norm_eps": 1e-12}))
+    with pytest.raises(InputError, match=r"first fetched with config_sha256 \w+, now it is"):
+        fetch(tmp_path, *options)
+    assert (tmp_path / "out/model.json").read_bytes() == first
+
+
+@pytest.mark.parametrize("what", ["weights", "config", "tokenizer"])
+def test_the_lock_holds_every_file(tmp_path, what):
+    origin = {f"{name}_sha256": "0" for name in ("source", "weights", "config", "tokenizer")}
+    hold_to_lock(tmp_path / "lock.json", "tiny", origin)
+    with pytest.raises(InputError, match=f"{what}_sha256 0, now it is 1"):
+        hold_to_lock(tmp_path / "lock.json", "tiny", origin | {f"{what}_sha256": "1"})
+
+
+def test_the_registry_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r'there is no backend "none"; there are .*demo_esm2'):
+        fetch(tmp_path, "--backend", "none")
 
 
 def test_what_a_local_folder_may_lack(tmp_path, registry, folder):

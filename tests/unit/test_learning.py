@@ -16,6 +16,7 @@ import train
 from seqloom.errors import InputError
 from seqloom.learn.classifier import load
 from seqloom.scores import calibrated
+from seqloom.tables import read_table_metadata
 from seqloom.tensors import read_metadata, read_tensor
 
 
@@ -90,6 +91,14 @@ def test_counts_of_the_audit_are_integers(learned):
     lines = (folder / "audit.tsv").read_text().splitlines()
     assert lines[1].split("\t")[:3] == ["train", "bac", "2"]
     assert [line.split("\t")[0] for line in lines[-2:]] == ["train|test", "train|validation"]
+
+
+def test_the_split_names_all_it_was_made_from(learned):
+    _, folder = learned
+    made = json.loads(read_table_metadata(folder / "split.parquet")["provenance"])
+    kinds = ("plan", "contigs", "groups")
+    assert set(made["inputs"]) == {f"{k} of {s}" for k in kinds for s in ("vir", "bac", "fun")}
+    assert made["settings"]["samples"]["bac"] == ["host", "bac"]
 
 
 def test_predictions_are_the_test_part_and_nothing_else(learned):
@@ -170,6 +179,8 @@ def test_compare_has_a_row_per_model_and_level(learned, tmp_path):
         out=tmp_path / "comparison.tsv",
         figure=tmp_path / "comparison.svg",
     )
+    made = json.loads((tmp_path / "comparison.json").read_text())["provenance"]
+    assert set(made["inputs"]) == {"metrics of evaluation", "baseline of evaluation"}
     table = pd.read_csv(tmp_path / "comparison.tsv", sep="\t")
     assert table["model"].tolist() == ["classifier"] * 3 + ["4-mer baseline"] * 3
     assert table["columns"].tolist() == [8] * 3 + [136] * 3

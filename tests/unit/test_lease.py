@@ -1,5 +1,6 @@
 """The lease with real processes: they are killed, they crowd, they ask for two."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from seqloom.errors import InputError
-from seqloom.lease import devices, lease
+from seqloom.lease import _try_lock, devices, lease
 
 LEASE = Path(__file__).parents[2] / "workflow" / "scripts" / "gpu_lease.py"
 SHOW = "import os; print(os.environ.get('CUDA_VISIBLE_DEVICES'))"
+WAIT = "import time; print('up', flush=True); time.sleep(600)"
 # Appends "+GPU" on entry and "-GPU" on exit to the file named last.
 WORK = """
 import os, sys, time
@@ -47,9 +49,16 @@ def test_a_job_gets_one_device_of_the_pool(tmp_path):
 def test_no_device_is_ever_shared(tmp_path):
     notes = tmp_path / "notes"
     env = environment(tmp_path, "a,b")
-    jobs = [start(env, WORK, str(notes), gpus=1 + (i % 3 == 0)) for i in range(9)]
+    finish([start(env, WORK, str(notes), gpus=1 + (i % 3 == 0)) for i in range(9)])
+    assert_never_shared(notes)
+
+
+def finish(jobs):
     for job in jobs:
         assert job.wait(60) == 0, job.stderr.read()
+
+
+def assert_never_shared(notes):
     busy = set()
     for note in notes.read_text().split():
         if note[0] == "+":
@@ -62,7 +71,7 @@ def test_no_device_is_ever_shared(tmp_path):
 
 def test_a_killed_job_frees_its_device(tmp_path):
     env = environment(tmp_path, "a")
-    first = start(env, "import time; print('up', flush=True); time.sleep(600)")
+    first = start(env, WAIT)
     assert first.stdout.readline() == "up\n"
     second = start(env, SHOW)
     time.sleep(1.5)
@@ -77,13 +86,37 @@ def test_the_exit_code_is_the_command_s(tmp_path):
 
 
 def test_without_a_gpu_the_command_runs_on_the_cpu(tmp_path):
-    assert start(environment(tmp_path, ""), SHOW).communicate()[0].strip() == "None"
+    assert start(environment(tmp_path, ""), SHOW).communicate()[0].strip() == ""
 
 
 def test_an_allocation_of_the_scheduler_is_left_alone(tmp_path):
     env = environment(tmp_path, "a,b", SLURM_JOB_ID="1", CUDA_VISIBLE_DEVICES="1")
     assert start(env, SHOW).communicate()[0].strip() == "1"
-    assert not (tmp_path / "leases").exists()
+    assert "CUDA_DEVICE_ORDER" not in lease(1, env)
+
+
+def test_jobs_inside_one_allocation_take_turns(tmp_path):
+    notes = tmp_path / "notes"
+    env = environment(tmp_path, "a,b", SLURM_JOB_ID="1", CUDA_VISIBLE_DEVICES="0")
+    finish([start(env, WORK, str(notes)) for _ in range(3)])
+    assert_never_shared(notes)
+
+
+def test_two_allocations_do_not_wait_for_each_other(tmp_path):
+    env = environment(tmp_path, "a", CUDA_VISIBLE_DEVICES="0")
+    first = start(env | {"SLURM_JOB_ID": "1"}, WAIT)
+    assert first.stdout.readline() == "up\n"
+    assert start(env | {"SLURM_JOB_ID": "2"}, SHOW).communicate(timeout=30)[0].strip() == "0"
+    assert first.poll() is None
+    first.kill()
+    first.wait()
+
+
+def test_a_job_whose_scheduler_names_no_devices_shares_them_with_all(tmp_path):
+    notes = tmp_path / "notes"
+    jobs = [environment(tmp_path, "a", SLURM_JOB_ID=job) for job in "12"]
+    finish([start(env, WORK, str(notes)) for env in jobs])
+    assert_never_shared(notes)
 
 
 def test_inside_a_larger_allocation_devices_are_leased(tmp_path):
@@ -95,6 +128,42 @@ def test_an_index_and_a_uuid_are_the_same_device():
     pool = {"SEQLOOM_GPUS": "GPU-x,GPU-y"}
     assert devices(pool | {"CUDA_VISIBLE_DEVICES": "1"}) == ["GPU-y"]
     assert devices(pool | {"CUDA_VISIBLE_DEVICES": "GPU-y"}) == ["GPU-y"]
+
+
+@pytest.mark.parametrize(("visible", "left"), [("", []), ("-1", []), ("0,-1,1", ["GPU-x"])])
+def test_minus_one_and_nothing_mean_no_gpu(visible, left):
+    assert devices({"SEQLOOM_GPUS": "GPU-x,GPU-y", "CUDA_VISIBLE_DEVICES": visible}) == left
+
+
+def test_indexes_are_those_of_nvidia_smi(tmp_path):
+    show = "import os; print(os.environ['CUDA_DEVICE_ORDER'])"
+    assert start(environment(tmp_path, "0"), show).communicate()[0].strip() == "PCI_BUS_ID"
+
+
+def test_the_folder_is_everybodys_whatever_the_umask(tmp_path):
+    mask = os.umask(0o077)
+    try:
+        os.close(_try_lock(tmp_path / "new/leases", "a"))
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "new/leases").stat().st_mode & 0o7777 == 0o1777
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("made_anew", [False, True])
+def test_a_file_removed_before_it_is_locked_is_no_lock(tmp_path, monkeypatch, made_anew):
+    lock, flock = tmp_path / "a.lock", fcntl.flock
+
+    def remove_first(descriptor, how):
+        lock.unlink()
+        if made_anew:
+            lock.touch()
+        flock(descriptor, how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", remove_first)
+        assert _try_lock(tmp_path, "a") is None
+    os.close(_try_lock(tmp_path, "a"))
 
 
 def test_more_than_there_are_is_refused():

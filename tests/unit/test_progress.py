@@ -10,6 +10,15 @@ def test_a_line_has_rate_and_time_left():
     assert line == "embed: 500/2,000 frames (25%), 50/s, 30s left"
 
 
+def test_a_line_without_a_total_counts():
+    log = io.StringIO()
+    log.isatty = lambda: True
+    with Progress("index", None, "letters", log) as progress:
+        progress.advance(1500)
+    assert "] index: 1,500 letters, " in log.getvalue()
+    assert progress_line("index", 1500, None, "letters", 10) == "index: 1,500 letters, 150/s, 10s"
+
+
 def test_a_log_gets_the_last_line_once():
     log = io.StringIO()
     with Progress("embed", 3, "frames", log) as progress:

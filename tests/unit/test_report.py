@@ -49,9 +49,9 @@ def write_experiment(folder: Path, name: str, random: bool):
     write_tsv(classifier / "history.tsv", history)
     write_tsv(
         folder / "splits" / f"{name}.audit.tsv",
-        "part category contigs groups frames take share containment\n"
-        "train viral 12 4 2400 1200 0.7500 \n"
-        "train|test   vir-7|bac-3    0.0312\n",
+        "part category contigs groups frames take share containment train_group other_group\n"
+        "train viral 12 4 2400 1200 0.7500   \n"
+        "train|test       0.0312 vir|7 bac|3\n",
     )
 
 
@@ -59,7 +59,7 @@ def write_prediction(folder: Path, calls: str, random: bool):
     out = folder / "predictions" / "first" / "lake"
     columns = "contig length windows scored_windows viral_windows probability fdr call"
     write_tsv(out / "contigs.tsv", f"{columns} confidence reason\n{calls}")
-    counts = {"viral": 1, "host": 1, "uncalled": 1}
+    counts = {call: calls.count(f" {call} ") for call in ("viral", "host", "uncalled")}
     summary = {"contigs": counts, "bases": counts, "fdr": 0.125, "threshold": 0.5}
     write_json(out / "summary.json", summary | {"random": random} | made())
 
@@ -193,7 +193,7 @@ def test_what_is_shown(results):
         "viral 3 62.5 %",
         "fungi 0 -",
         "no group of test shares more than 3.1 % of its 21-mers with a group of train",
-        "(closest: vir-7 and bac-3)",
+        "(closest: vir|7 and bac|3)",
         "train viral 12 4 2,400 1,200 75.0 %",
         "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong.",
         "viral 0.875 12.5 % medium 900 all",

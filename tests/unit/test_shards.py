@@ -22,12 +22,13 @@ def run(folder, script, *arguments):
     command = [sys.executable, SCRIPTS / script, *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    return done.stderr
 
 
 def frames(folder, shard, out="shards"):
     names = ["--sample", "s", "--cut-name", "w90"]
     files = ["--genome", "g.fa.gz", "--plan", "plan.parquet", "--out", f"{out}/{shard}"]
-    run(folder, "frames.py", *files, *names, *CUT, "--shard", shard)
+    return run(folder, "frames.py", *files, *names, *CUT, "--shard", shard)
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +147,12 @@ def test_the_same_again_is_the_same_bytes(folder):
     frames(folder, "0001-of-0002", "again")
     for file in (folder / "again").iterdir():
         assert file.read_bytes() == (folder / "shards" / file.name).read_bytes()
+
+
+def test_progress_counts_the_windows_of_the_shard(folder):
+    kept = pq.read_table(folder / "plan.parquet")["kept_windows"].to_numpy().sum()
+    told = frames(folder, "0001-of-0002", "told")
+    assert f"frames: {kept // 2}/{kept // 2} windows (100%)" in told
 
 
 def test_proteins_are_taken_whole(folder):

@@ -9,11 +9,13 @@ from learn_data import make_world
 
 from seqloom.errors import InputError
 from seqloom.learn.split import (
+    MOST_GROUPS,
     PARTS,
     TOLERANCE,
     assign_parts,
     balanced_take,
     labeled_contigs,
+    packed,
     split_table,
     water_filled,
 )
@@ -66,6 +68,44 @@ def test_many_small_groups_meet_the_fractions_closely():
     shares = split.groupby(["category", "part"])["frames"].sum()
     shares = (shares / shares.groupby("category").transform("sum")).unstack()[list(PARTS)]
     np.testing.assert_allclose(shares, [FRACTIONS] * 3, atol=4 * TOLERANCE)
+
+
+def test_very_many_groups_are_split_in_seconds_and_closely():
+    rng = np.random.default_rng(0)
+    sizes = rng.pareto(1.5, 20_000).astype(int) + 1
+    rows = [("viral", "viral", f"v{i}", n) for i, n in enumerate(sizes)]
+    rows += [("host", "plant", f"p{i}", n) for i, n in enumerate(sizes[:5_000])]
+    table = contigs(rows)
+    parts = assign_parts(table, FRACTIONS, seed=1)
+    assert parts == assign_parts(table.iloc[::-1], FRACTIONS, seed=1)
+    table["part"] = table["group"].map(parts)
+    shares = table.groupby(["category", "part"])["frames"].sum()
+    shares = (shares / shares.groupby("category").transform("sum")).unstack()[list(PARTS)]
+    np.testing.assert_allclose(shares, [FRACTIONS] * 2, atol=4 * TOLERANCE)
+
+
+def test_only_groups_of_too_large_a_category_share_a_bin():
+    names = [f"v{i}" for i in range(MOST_GROUPS + 2)]
+    few = [f"h{i}" for i in range(4)]
+    frames = pd.DataFrame(0, index=[*names, *few, "both"], columns=["viral", "plant"])
+    frames.loc[names, "viral"] = range(len(names), 0, -1)
+    frames.loc[few, "plant"] = 5
+    frames.loc["both"] = 1
+    bins = packed(frames)
+    shared = bins[bins != bins.index]
+    assert shared.to_dict() == {names[-2]: "v0", names[-1]: "v1"}
+
+
+def test_no_solution_in_time_is_an_error_that_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("seqloom.learn.split.SECONDS", 0)
+    rng = np.random.default_rng(0)
+    rows = [
+        (label, label, f"{label}{i}", n)
+        for label in ("viral", "host")
+        for i, n in enumerate(rng.integers(1, 100, 400))
+    ]
+    with pytest.raises(InputError, match=r"no split of 800 groups .* larger groups"):
+        assign_parts(contigs(rows), FRACTIONS, seed=1)
 
 
 def test_a_category_of_three_groups_is_in_every_part_and_one_of_one_group_in_train():

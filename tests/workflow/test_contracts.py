@@ -94,6 +94,7 @@ def test_metadata_says_what_made_the_file(finished, pattern, keys):
         ),
         ("evaluation/long/metrics.json", "experiment model random levels categories"),
         ("evaluation/long/baseline.json", "experiment model random levels categories"),
+        ("comparison/comparison.json", ""),
         ("predictions/long/query/summary.json", "contigs bases threshold min_windows random fdr"),
     ],
 )

@@ -8,8 +8,9 @@ from seqloom.cli import add_shards, parser, run
 from seqloom.files import write_json
 from seqloom.learn.baseline import COLUMNS, fit_baseline, kmer_matrix
 from seqloom.learn.calibration import fit_calibration
-from seqloom.learn.features import chosen_frames, shard_inputs
+from seqloom.learn.features import chosen_frames
 from seqloom.learn.metrics import all_metrics, level_tables
+from seqloom.matrices import shard_digests
 from seqloom.provenance import provenance
 from seqloom.tables import read_table_metadata
 
@@ -34,7 +35,6 @@ def main(args: argparse.Namespace) -> None:
     for frames in (validation, test):
         frames["logit"] = model.decision_function(kmer_matrix(frames, args.frames))
     calibration = fit_calibration(validation)
-    inputs = {"split": args.split, **shard_inputs(args.frames, [])}
     metrics = {
         "experiment": args.experiment,
         "model": "4-mer baseline",
@@ -43,7 +43,13 @@ def main(args: argparse.Namespace) -> None:
         "columns": COLUMNS,
         "random": False,
         **all_metrics(level_tables(test, calibration)),
-        "provenance": provenance("baseline", inputs, {}, ("scikit-learn",)),
+        "provenance": provenance(
+            "baseline",
+            {"split": args.split},
+            {},
+            ("scikit-learn",),
+            shard_digests(frames=args.frames),
+        ),
     }
     write_json(args.out, metrics)
 

@@ -5,9 +5,10 @@ import argparse
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.files import atomic_all
-from seqloom.learn.comparison import comparison_table
+from seqloom.files import atomic_all, write_json
+from seqloom.learn.comparison import comparison_table, metrics_files
 from seqloom.learn.figures import write_comparison
+from seqloom.provenance import provenance
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -19,16 +20,20 @@ def arguments() -> argparse.ArgumentParser:
         required=True,
         help="folders with metrics.json and baseline.json",
     )
-    options.add_argument("--out", type=Path, required=True, help="TSV")
+    options.add_argument("--out", type=Path, required=True, help="TSV; beside it .json")
     options.add_argument("--figure", type=Path, required=True, help="SVG")
     return options
 
 
 def main(args: argparse.Namespace) -> None:
-    table = comparison_table(args.evaluations)
-    with atomic_all([args.out, args.figure]) as (tsv, svg):
+    files = metrics_files(args.evaluations)
+    table = comparison_table(files)
+    inputs = {f"{file.stem} of {file.parent.name}": file for file in files}
+    made = provenance("compare", inputs, {}, ("pandas", "matplotlib"))
+    with atomic_all([args.out, args.figure, args.out.with_suffix(".json")]) as (tsv, svg, json):
         table.to_csv(tsv, sep="\t", index=False, float_format="%.4f", lineterminator="\n")
         write_comparison(svg, table)
+        write_json(json, {"provenance": made})
 
 
 if __name__ == "__main__":

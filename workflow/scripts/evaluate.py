@@ -10,9 +10,10 @@ from seqloom.cli import add_shards, parser, run
 from seqloom.errors import InputError
 from seqloom.files import atomic_all, sha256, write_json
 from seqloom.learn.classifier import load, log_odds
-from seqloom.learn.features import check_shards, chosen_frames, feature_matrix, shard_inputs
+from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
 from seqloom.learn.figures import write_calibration, write_roc
 from seqloom.learn.metrics import all_metrics, level_tables
+from seqloom.matrices import shard_digests
 from seqloom.provenance import as_strings, provenance
 from seqloom.tables import write_table
 
@@ -48,9 +49,9 @@ def main(args: argparse.Namespace) -> None:
         "weights": args.classifier / "classifier.safetensors",
         "classifier": args.classifier / "classifier.json",
         "split": args.split,
-        **shard_inputs(args.frames, args.fused),
     }
-    made = provenance("evaluate", inputs, {}, ("torch", "scikit-learn"))
+    digests = shard_digests(frames=args.frames, fused=args.fused)
+    made = provenance("evaluate", inputs, {}, ("torch", "scikit-learn"), digests)
     metrics = {
         "experiment": description["experiment"],
         "model": "classifier",

@@ -7,15 +7,17 @@ from pathlib import Path
 
 from seqloom.cli import add_shards, parser, run
 from seqloom.export import (
-    LABELS,
     all_ids,
+    card,
     open_shards,
     write_hdf5,
     write_npy,
     write_virnucpro,
 )
-from seqloom.files import atomic, atomic_all
+from seqloom.files import atomic, atomic_all, write_json
+from seqloom.matrices import shard_digests
 from seqloom.provenance import provenance
+from seqloom.scores import LABELS
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     formats = options.add_subparsers(required=True)
     for name, export, lists, text in (
-        ("npy", export_npy, ["embeddings"], "a matrix, and its ids beside it as OUT.ids.txt"),
+        ("npy", export_npy, ["embeddings"], "a matrix; beside it .ids.txt and .json"),
         ("hdf5", export_hdf5, ["embeddings"], "datasets `ids` and `embedding`"),
         ("virnucpro", export_virnucpro, ["dna", "protein", "fused"], "OUT_merged.pt and its parts"),
     ):
@@ -45,25 +47,34 @@ def main(args: argparse.Namespace) -> None:
 
 def export_npy(args: argparse.Namespace) -> int:
     shards = open_shards(args.frames, args.embeddings)
-    with atomic_all([args.out, args.out.with_suffix(".ids.txt")]) as (matrix, ids):
+    digests = shard_digests(frames=args.frames, embeddings=args.embeddings)
+    files = [args.out, args.out.with_suffix(".ids.txt"), args.out.with_suffix(".json")]
+    with atomic_all(files) as (matrix, ids, json):
         write_npy(matrix, ids, shards)
+        write_json(json, card(shards, provenance("export", {}, {}, ("numpy",), digests)))
     return len(all_ids(shards))
 
 
 def export_hdf5(args: argparse.Namespace) -> int:
     shards = open_shards(args.frames, args.embeddings)
-    inputs = {f"embeddings {i}": path for i, path in enumerate(args.embeddings, 1)}
+    digests = shard_digests(frames=args.frames, embeddings=args.embeddings)
     with atomic(args.out) as file:
-        write_hdf5(file, shards, provenance("export", inputs, {}, ("h5py",)))
+        write_hdf5(file, shards, provenance("export", {}, {}, ("h5py",), digests))
     return len(all_ids(shards))
 
 
 def export_virnucpro(args: argparse.Namespace) -> int:
     lists = (args.dna, args.protein, args.fused)
     dna, protein, fused = (open_shards(args.frames, paths) for paths in lists)
-    names = [f"{args.out.name}_{part}.pt" for part in ("DNABERT_S", "ESM", "merged")]
-    with atomic_all([args.out.with_name(name) for name in names]) as files:
-        write_virnucpro(files, dna, protein, fused, args.label)
+    digests = shard_digests(
+        frames=args.frames, dna=args.dna, protein=args.protein, fused=args.fused
+    )
+    made = provenance("export", {}, {"label": args.label}, ("torch",), digests)
+    ends = ("_DNABERT_S.pt", "_ESM.pt", "_merged.pt", ".json")
+    files = [args.out.with_name(args.out.name + end) for end in ends]
+    with atomic_all(files) as (*payloads, json):
+        write_virnucpro(payloads, dna, protein, fused, args.label)
+        write_json(json, card(fused, made))
     return len(all_ids(fused))
 
 

@@ -23,7 +23,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     shard = read_table_metadata(args.frames)
-    rows, backends = fuse(shard, args.embeddings)
+    rows, backends = fuse(args.frames, args.embeddings)
     metadata = {
         "fusion": args.fusion,
         "backends": backends,

@@ -22,7 +22,8 @@ from seqloom.calls.summary import summary
 from seqloom.cli import add_shards, parser, run
 from seqloom.files import atomic_all, write_json
 from seqloom.learn.classifier import Classifier, load, log_odds
-from seqloom.learn.features import check_shards, feature_matrix, shard_inputs
+from seqloom.learn.features import check_shards, feature_matrix
+from seqloom.matrices import shard_digests
 from seqloom.provenance import as_strings, provenance
 from seqloom.tables import write_table
 
@@ -71,10 +72,10 @@ def main(args: argparse.Namespace) -> None:
         "contigs": args.contigs,
         "plan": args.plan,
         "genome": args.genome,
-        **shard_inputs(args.frames, args.fused),
     }
     facts = {"experiment": description["experiment"], "sample": args.sample}
-    made = {"provenance": provenance("predict", inputs, settings, ("torch", "pandas"))}
+    digests = shard_digests(frames=args.frames, fused=args.fused)
+    made = {"provenance": provenance("predict", inputs, settings, ("torch", "pandas"), digests)}
     card = {
         **facts,
         **summary(calls, regions),

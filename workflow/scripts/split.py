@@ -45,8 +45,14 @@ def main(args: argparse.Namespace) -> None:
     split = split_table(contigs, args.fractions, args.balance, args.seed)
     audit = audit_table(split, names, genomes)
     inputs = {f"plan of {name}": plan for name, plan in zip(names, plans, strict=True)}
+    inputs |= {f"contigs of {name}": table for name, table in zip(names, tables, strict=True)}
     inputs |= {f"groups of {s['sample']}": s["groups"] for s in args.samples if s["groups"]}
-    settings = {"fractions": args.fractions, "balance": args.balance, "seed": args.seed}
+    settings = {
+        "samples": {s["sample"]: [s["label"], s["category"]] for s in args.samples},
+        "fractions": args.fractions,
+        "balance": args.balance,
+        "seed": args.seed,
+    }
     metadata = {
         "experiment": args.experiment,
         "seed": args.seed,

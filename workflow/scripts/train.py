@@ -11,12 +11,13 @@ import torch
 from seqloom.cli import add_shards, parser, run
 from seqloom.files import atomic_all, write_json
 from seqloom.learn.calibration import fit_calibration
-from seqloom.learn.classifier import LABELS, inputs_described, network_log_odds, write_weights
-from seqloom.learn.features import check_shards, chosen_frames, feature_matrix, shard_inputs
-from seqloom.learn.metrics import THRESHOLD
+from seqloom.learn.classifier import inputs_described, network_log_odds, write_weights
+from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
 from seqloom.learn.model_card import model_card
 from seqloom.learn.training import Examples, Recipe, train
+from seqloom.matrices import shard_digests
 from seqloom.provenance import as_strings, provenance
+from seqloom.scores import LABELS
 from seqloom.tensors import read_metadata
 
 FILES = ("classifier.safetensors", "classifier.json", "history.tsv", "model_card.md")
@@ -63,15 +64,15 @@ def main(args: argparse.Namespace) -> None:
         },
         **inputs,
         "calibration": fit_calibration(parts["validation"].assign(logit=scores)),
-        "threshold": THRESHOLD,
         "recipe": dataclasses.asdict(recipe),
         "best_epoch": trained.best_epoch,
         "train": {part: counts(rows) for part, rows in parts.items()},
         "provenance": provenance(
             "train",
-            {"split": args.split, **shard_inputs(args.frames, args.fused)},
+            {"split": args.split},
             dataclasses.asdict(recipe),
             ("torch", "scikit-learn"),
+            shard_digests(frames=args.frames, fused=args.fused),
         ),
     }
     with atomic_all([args.out / name for name in FILES]) as (weights, card, history, text):

@@ -55,7 +55,6 @@ def load_model(folder: Path, dtype: str, threads: int) -> Model:
     if not (folder / "model.json").is_file():
         raise InputError(f"{folder}: no model.json here; make this folder with fetch_model.py")
     description = read_json(folder / "model.json")
-    weights, config, tokens = (folder / name for name in FILES.values())
     for what, name in FILES.items():
         if sha256(folder / name) != description.get(f"{what}_sha256"):
             raise InputError(
@@ -63,11 +62,12 @@ def load_model(folder: Path, dtype: str, threads: int) -> Model:
             )
     if dtype == "auto":
         dtype = description["dtype"] if device.type == "cuda" else "float32"
+    config = folder / FILES["config"]
     encoder = build_encoder(description["architecture"], read_json(config), config)
-    load_weights(encoder, weights)
+    load_weights(encoder, folder / FILES["weights"])
     set_precision(encoder, getattr(torch, dtype))
     log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
-    tokenizer = load_tokenizer(tokens)
+    tokenizer = load_tokenizer(folder / FILES["tokenizer"])
     return Model(description, encoder.to(device), tokenizer, device, dtype)
 
 

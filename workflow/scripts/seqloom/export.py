@@ -10,18 +10,18 @@ import h5py
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from safetensors import safe_open
 
 from seqloom.errors import InputError
-from seqloom.tensors import read_tensor
+from seqloom.matrices import check_same_shard
+from seqloom.scores import LABELS
+from seqloom.tensors import read_layout, read_metadata, read_tensor
 
 # What all shards of one matrix have in common; embeddings have some of these, fused ones others.
 IDENTITY = (
     *("backend", "weights_sha256", "revision", "dtype", "pooling", "engine_version", "random"),
     *("fusion", "backends", "sample", "cut", "cut_settings"),
 )
-LABELS = {"host": 0, "viral": 1}
-_DTYPES = {"F16": np.dtype("float16"), "F32": np.dtype("float32")}
+NOT_TEXT = ("random", "backends", "cut_settings")
 
 
 @dataclass(frozen=True)
@@ -55,23 +55,11 @@ def open_shards(frames: Sequence[str], embeddings: Sequence[str]) -> list[Shard]
 
 
 def _open(frames: str, embeddings: str) -> Shard:
+    check_same_shard(frames, embeddings)
     table = pq.read_table(frames, columns=["row", "id"])
     ids = table.filter(pc.is_valid(table["row"]))["id"].to_pylist()
-    with safe_open(embeddings, "numpy") as tensors:
-        metadata = tensors.metadata()
-        part = tensors.get_slice("embedding")
-        rows, width = part.get_shape()
-        dtype = _DTYPES[part.get_dtype()]
-    made_from = metadata.get("shard_sha256") or metadata["faa_sha256"]
-    source = table.schema.metadata
-    if made_from.encode() not in (source.get(b"fna_sha256"), source[b"faa_sha256"]):
-        raise InputError(f"{embeddings}: was not made from {frames}; pair the two lists")
-    if rows != len(ids):
-        first = f', none for "{ids[rows]}"' if rows < len(ids) else ""
-        raise InputError(
-            f"{embeddings}: {rows} rows for {len(ids)} frames{first}; delete it and run again"
-        )
-    return Shard(embeddings, ids, metadata, width, dtype)
+    (_, width), dtype = read_layout(embeddings, "embedding")
+    return Shard(embeddings, ids, read_metadata(embeddings), width, dtype)
 
 
 def all_ids(shards: Sequence[Shard]) -> list[str]:
@@ -95,10 +83,19 @@ def write_hdf5(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any
         out.create_dataset("ids", data=names, dtype=h5py.string_dtype(), track_times=False)
         matrix = out.create_dataset("embedding", shape, shards[0].dtype, track_times=False)
         _fill(matrix, shards)
-        for key in IDENTITY:
-            if key in shards[0].metadata:
-                out.attrs[key] = shards[0].metadata[key]
+        out.attrs.update(_identity(shards))
         out.attrs["provenance"] = json.dumps(provenance)
+
+
+def card(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON beside formats that have no room for what made them."""
+    facts = _identity(shards)
+    facts |= {key: json.loads(facts[key]) for key in NOT_TEXT if key in facts}
+    return facts | {"provenance": provenance}
+
+
+def _identity(shards: Sequence[Shard]) -> dict[str, str]:
+    return {key: shards[0].metadata[key] for key in IDENTITY if key in shards[0].metadata}
 
 
 def _fill(target: Any, shards: Sequence[Shard]) -> None:
@@ -130,7 +127,7 @@ def write_virnucpro(
     ids = all_ids(fused)
     merged = {"ids": ids, "data": torch.from_numpy(_float32(fused))}
     if label:
-        merged["labels"] = [LABELS[label]]
+        merged["labels"] = [LABELS.index(label)]
     payloads = [
         {
             "nucleotide": ids,

@@ -7,8 +7,8 @@ survives exec and ends with the process, so kill -9 frees it. Environment:
 - CUDA_VISIBLE_DEVICES: restricts the pool; empty or -1 means no GPU.
 - SEQLOOM_LEASES: folder of the lock files, in memory or on a disk of this machine.
 
-A scheduler has given its job devices of their own: there the locks are the job's, and only what
-runs inside one allocation takes turns.
+The devices a scheduler gives a job are its own: their locks are named after the job too, and only
+what runs inside one allocation takes turns.
 """
 
 import fcntl
@@ -38,12 +38,12 @@ def lease(count: int, environment: Mapping[str, str]) -> dict[str, str]:
     pool = devices(environment)
     if not pool:
         log.info("no GPU here: running on the CPU")
-        return {}
+        return {"CUDA_VISIBLE_DEVICES": ""}
     if len(pool) < count:
         raise InputError(
             f"{count} GPUs are asked for and {len(pool)} are there; lower `gpu` of the rule"
         )
-    job = next((environment[name] for name in _SCHEDULER_JOBS if name in environment), None)
+    job = _scheduler_job(environment)
     locks = {device: f"{job}-{device}" if job else device for device in pool}
     chosen = _wait_for(count, locks, Path(environment.get("SEQLOOM_LEASES", LEASES)))
     log.info("leased GPU %s", ",".join(chosen))
@@ -51,6 +51,13 @@ def lease(count: int, environment: Mapping[str, str]) -> dict[str, str]:
         return {}
     # Indexes shall mean what nvidia-smi lists.
     return {"CUDA_VISIBLE_DEVICES": ",".join(chosen), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
+def _scheduler_job(environment: Mapping[str, str]) -> str | None:
+    """The job whose own the visible devices are; a scheduler that names none leaves them to all."""
+    if "CUDA_VISIBLE_DEVICES" not in environment:
+        return None
+    return next((environment[name] for name in _SCHEDULER_JOBS if name in environment), None)
 
 
 def devices(environment: Mapping[str, str]) -> list[str]:
@@ -61,7 +68,7 @@ def devices(environment: Mapping[str, str]) -> list[str]:
         present = _uuids()
     else:
         present = []
-    if "CUDA_VISIBLE_DEVICES" not in environment:
+    if not present or "CUDA_VISIBLE_DEVICES" not in environment:
         return present
     # An index and a UUID may name the same device; the lock must be the same too.
     visible = takewhile(lambda v: v != "-1", _listed(environment["CUDA_VISIBLE_DEVICES"]))
@@ -122,6 +129,7 @@ def _try_lock(folder: Path, name: str) -> int | None:
 
 def _make_folder(folder: Path) -> None:
     """Make the folder for all users at once: a later chmod would be its owner's alone."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
     mask = os.umask(0)
     try:
         folder.mkdir(mode=0o1777, exist_ok=True)

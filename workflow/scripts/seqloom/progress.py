@@ -8,9 +8,14 @@ _WIDTH = 30
 
 
 class Progress:
-    """Count `total` units, None if unknown; `with Progress("embed", 900, "frames") as p: p.advance(32)`."""
+    """Count `total` units, None if unknown.
 
-    def __init__(self, title: str, total: int | None, unit: str, stream: TextIO = sys.stderr) -> None:
+    `with Progress("embed", 900, "frames") as p: p.advance(32)`
+    """
+
+    def __init__(
+        self, title: str, total: int | None, unit: str, stream: TextIO = sys.stderr
+    ) -> None:
         self.title, self.total, self.unit, self.stream = title, total, unit, stream
         self.interval = 0.2 if stream.isatty() else 5.0
         self.done, self.told = 0, -1

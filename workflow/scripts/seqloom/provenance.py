@@ -16,8 +16,12 @@ def provenance(
     inputs: Mapping[str, str | Path],
     settings: Mapping[str, Any],
     packages: tuple[str, ...] = (),
+    digests: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
-    """Describe an output; no clock and no host name, so that a rerun gives the same bytes."""
+    """Describe an output; no clock and no host name, so that a rerun gives the same bytes.
+
+    `digests` are inputs whose checksum is known: name -> {file, sha256}.
+    """
     return {
         "rule": rule,
         "versions": {
@@ -28,7 +32,8 @@ def provenance(
         "settings": dict(settings),
         "inputs": {
             name: {"file": Path(path).name, "sha256": sha256(path)} for name, path in inputs.items()
-        },
+        }
+        | dict(digests or {}),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+LABELS = ("host", "viral")  # a label's place is its number and its column in a network's output
 IDENTITY = {"slope": 1.0, "intercept": 0.0}  # for log-odds that are not calibrated
 
 

@@ -124,9 +124,7 @@ def _sheet_rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _sample(row: dict[str, str], where: str) -> Sample:
     schema = _schema("samples")
-    cells = {
-        key: _typed(text, schema["properties"].get(key, {})) for key, text in row.items()
-    }
+    cells = {key: _typed(text, schema["properties"].get(key, {})) for key, text in row.items()}
     values = _completed({k: v for k, v in cells.items() if v != ""}, schema, where)
     values["fasta"] = tuple(path.strip() for path in values["fasta"].split(";"))
     for path in filter(None, [*values["fasta"], values["annotation"], values["groups"]]):

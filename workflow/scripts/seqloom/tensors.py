@@ -8,6 +8,8 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
+_DTYPES = {"F16": np.dtype("float16"), "F32": np.dtype("float32")}
+
 
 def write_tensors(
     path: str | Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
@@ -34,3 +36,10 @@ def read_tensor(path: str | Path, name: str) -> np.ndarray:
     """One array of a safetensors file."""
     with safe_open(path, framework="numpy") as file:
         return file.get_tensor(name)
+
+
+def read_layout(path: str | Path, name: str) -> tuple[list[int], np.dtype]:
+    """Shape and type of an array that is not read."""
+    with safe_open(path, framework="numpy") as file:
+        part = file.get_slice(name)
+        return part.get_shape(), _DTYPES[part.get_dtype()]

@@ -17,6 +17,7 @@ LEAST_SCALED = 10
 MOST_HASHES = 10_000_000
 BASES_PER_BYTE = 4
 COLUMNS = ["part", "category", "contigs", "groups", "frames", "take", "share", "containment"]
+COLUMNS += ["train_group", "other_group"]
 
 
 def audit_table(
@@ -27,7 +28,7 @@ def audit_table(
     pairs = [closest_pair(split, hashes, part) for part in ("test", "validation")]
     table = pd.concat([_counts(split), pd.DataFrame(pairs)], ignore_index=True)[COLUMNS]
     # The pairs have no counts; plain integers would become floats.
-    return table.astype(dict.fromkeys(["contigs", "frames", "take"], "Int64"))
+    return table.astype(dict.fromkeys(["contigs", "groups", "frames", "take"], "Int64"))
 
 
 def _counts(split: pd.DataFrame) -> pd.DataFrame:
@@ -38,7 +39,7 @@ def _counts(split: pd.DataFrame) -> pd.DataFrame:
         take=("take", "sum"),
     )
     counts["share"] = counts["frames"] / split.groupby("category")["frames"].sum()
-    return counts.reindex(PARTS, level="part").astype({"groups": object}).reset_index()
+    return counts.reindex(PARTS, level="part").reset_index()
 
 
 def group_hashes(
@@ -72,12 +73,20 @@ def _scaled(genomes: Sequence[Path]) -> int:
 
 def closest_pair(split: pd.DataFrame, hashes: pd.DataFrame, part: str) -> dict[str, Any]:
     """The highest containment of any group of `part` in any group of train, and both names."""
-    part_of = hashes["group"].map(split.drop_duplicates("group").set_index("group")["part"])
-    train, other = hashes[part_of == "train"], hashes[part_of == part]
-    shared = other.merge(train, on="hash", suffixes=("", "_train"))
-    counts = shared.groupby(["group_train", "group"], observed=True).size()
-    containment = counts / other.groupby("group", observed=True).size()
-    row = {"part": f"train|{part}", "containment": 0.0}
-    if len(containment):
-        row |= {"groups": "|".join(containment.idxmax()), "containment": containment.max()}
+    names, codes = hashes["group"].cat.categories, hashes["group"].cat.codes.to_numpy()
+    part_of = split.drop_duplicates("group").set_index("group")["part"].reindex(names).to_numpy()
+    train, other = (hashes[part_of[codes] == wanted] for wanted in ("train", part))
+    train = train.sort_values("hash", kind="stable")
+    known, owners = train["hash"].to_numpy(), train["group"].cat.codes.to_numpy()
+    row = {"part": f"train|{part}", "containment": 0.0, "train_group": None, "other_group": None}
+    # One group after the other: the pairs of many related groups would not fit into memory.
+    for group, own in other.groupby("group", observed=True)["hash"]:
+        first, last = (np.searchsorted(known, own, side) for side in ("left", "right"))
+        lengths = last - first
+        places = np.repeat(last - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
+        shared = np.bincount(owners[places], minlength=1)
+        containment = shared.max() / len(own)
+        if containment > row["containment"]:
+            pair = {"train_group": names[shared.argmax()], "other_group": group}
+            row = row | pair | {"containment": containment}
     return row

@@ -12,9 +12,9 @@ from torch import nn
 
 from seqloom.errors import InputError
 from seqloom.files import read_json
+from seqloom.scores import LABELS
 from seqloom.tensors import read_tensor, write_tensors
 
-LABELS = ("host", "viral")  # the columns of the network's output
 # Rows that are scored together; always as many, so that a score does not depend on its neighbors.
 BATCH = 1024
 

@@ -11,9 +11,13 @@ FACTS = ["experiment", "model", "fusion", "cut", "columns"]
 METRICS = ["n", "auroc", "average_precision", "f1", "mcc", "accuracy", "brier", "ece"]
 
 
-def comparison_table(folders: Sequence[Path]) -> pd.DataFrame:
+def metrics_files(folders: Sequence[Path]) -> list[Path]:
+    """The metrics of every experiment and of its baseline."""
+    return [folder / name for folder in folders for name in ("metrics.json", "baseline.json")]
+
+
+def comparison_table(files: Sequence[Path]) -> pd.DataFrame:
     """One row per level of every experiment and of every baseline."""
-    files = [folder / name for folder in folders for name in ("metrics.json", "baseline.json")]
     rows = [
         {fact: evaluation[fact] for fact in FACTS} | {"level": level} | metrics
         for evaluation in map(read_json, files)

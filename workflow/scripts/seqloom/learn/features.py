@@ -10,11 +10,10 @@ import pandas as pd
 
 from seqloom.errors import InputError
 from seqloom.learn.classifier import check_matches
+from seqloom.matrices import check_same_shard
 from seqloom.tables import read_table_metadata
 from seqloom.tensors import read_metadata, read_tensor
 
-# What a fused matrix and the table of its shard must agree on.
-SAME = ("sample", "cut", "shard", "rows", "faa_sha256")
 CONTIG = ["sample", "contig"]
 
 
@@ -72,19 +71,8 @@ def check_shards(
             f"{len(frame_files)} frame tables, but {len(fused_files)} fused matrices; give one each"
         )
     for frame_file, fused_file in zip(frame_files, fused_files, strict=True):
-        _check_same_shard(frame_file, fused_file)
+        check_same_shard(frame_file, fused_file)
         check_matches(description, read_metadata(fused_file))
-
-
-def _check_same_shard(frame_file: Path, fused_file: Path) -> None:
-    """An error that names the first difference between a fused matrix and its frame table."""
-    table, fused = read_table_metadata(frame_file), read_metadata(fused_file)
-    for key in SAME:
-        if table[key] != fused[key]:
-            raise InputError(
-                f"{fused_file}: {key} is {fused[key]}, but {table[key]} in {frame_file}; "
-                "give both lists in the same order, or fuse the shard again"
-            )
 
 
 def feature_matrix(frames: pd.DataFrame, fused_files: Sequence[Path]) -> np.ndarray:
@@ -102,9 +90,3 @@ def feature_matrix(frames: pd.DataFrame, fused_files: Sequence[Path]) -> np.ndar
                 "not finite; embed its shard again"
             )
     return matrix
-
-
-def shard_inputs(frame_files: Sequence[Path], fused_files: Sequence[Path]) -> dict[str, Path]:
-    """The files under names for the provenance."""
-    named = {f"frames {i}": file for i, file in enumerate(frame_files, 1)}
-    return named | {f"fused {i}": file for i, file in enumerate(fused_files, 1)}

@@ -52,8 +52,8 @@ are saved.
 ## Probabilities
 Platt scaling on the validation part, viral and host weighing the same: 0.5 means that nothing is
 known. Slope {frame["slope"]:.4g} and intercept {frame["intercept"]:.4g} for frames and windows,
-{contig["slope"]:.4g} and {contig["intercept"]:.4g} for contigs. Contigs are viral from
-{description["threshold"]} on.
+{contig["slope"]:.4g} and {contig["intercept"]:.4g} for contigs. With few viruses
+in a sample the share of false calls is higher than the FDR, which supposes equal prior odds.
 
 ## Limits
 No frame of the test part was read in training. How well the classifier does there is in the

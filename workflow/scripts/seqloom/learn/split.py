@@ -10,15 +10,18 @@ import pandas as pd
 import pulp
 
 from seqloom.errors import InputError
+from seqloom.scores import LABELS
 
 log = logging.getLogger(__name__)
 
 PARTS = ("train", "validation", "test")
-LABELS = ("host", "viral")
 STRATUM = ["label", "category"]
 # The solver stops when the deviations, summed over the parts, are this close to the least possible,
 # on average over categories: a proof of the last frame could take days.
 TOLERANCE = 0.01
+SECONDS = 60  # after these the best split so far is good enough
+# More groups of a category than these are packed, as many bins as this, each moved as one.
+MOST_GROUPS = 500
 
 
 def split_table(
@@ -108,6 +111,8 @@ def assign_parts(contigs: pd.DataFrame, fractions: Sequence[float], seed: int) -
     )
     for label in LABELS:
         _check_groups(label, frames)
+    bins = packed(frames)
+    frames = frames.groupby(bins).sum()
     # Equally good splits are many; which one the solver meets first depends on the order.
     frames = frames.sort_index().sample(frac=1, random_state=seed)
     shares = (frames / frames.sum()).to_numpy()
@@ -130,13 +135,32 @@ def assign_parts(contigs: pd.DataFrame, fractions: Sequence[float], seed: int) -
         for label in LABELS:
             members = np.flatnonzero(frames[label].sum(axis=1))
             problem += pulp.lpSum(chosen[g][part] for g in members) >= 1
-    problem.solve(pulp.PULP_CBC_CMD(msg=False, threads=1, gapAbs=TOLERANCE * len(strata)))
-    if problem.status != pulp.LpStatusOptimal:
-        raise RuntimeError(f"the split was not solved: {pulp.LpStatus[problem.status]}")
-    return {
+    gap = TOLERANCE * len(strata)
+    problem.solve(pulp.PULP_CBC_CMD(msg=False, threads=1, gapAbs=gap, timeLimit=SECONDS))
+    if problem.sol_status == pulp.LpSolutionIntegerFeasible:
+        log.warning("the split is not proven best after %d s of search", SECONDS)
+    elif problem.sol_status != pulp.LpSolutionOptimal:
+        raise InputError(
+            f"no split of {len(bins)} groups was found in {SECONDS} s; give larger groups in the "
+            "groups files of the sample sheet"
+        )
+    parts = {
         name: max(PARTS, key=lambda part: chosen[group][part].value())
         for group, name in enumerate(frames.index)
     }
+    return bins.map(parts).to_dict()
+
+
+def packed(frames: pd.DataFrame) -> pd.Series:
+    """The bin of each group: itself, or one of its category if this has too many for a solver."""
+    bins = pd.Series(frames.index, frames.index)
+    pure = frames[(frames > 0).sum(axis=1) == 1]
+    for stratum in pure:
+        # The largest come first, so every bin gets one of them, and the rest are dealt out.
+        members = pure.sort_index()[stratum].loc[lambda n: n > 0]
+        members = members.sort_values(ascending=False, kind="stable").index
+        bins[members] = members[np.arange(len(members)) % MOST_GROUPS]
+    return bins
 
 
 def _check_groups(label: str, frames: pd.DataFrame) -> None:

@@ -1,6 +1,7 @@
 """What the report shows, read from the files of the other stages and put together by name."""
 
 import csv
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from seqloom.errors import InputError
 from seqloom.files import read_json
 
 Row = dict[str, str]
+CALLS = ("viral", "host", "uncalled")
+SHOWN_CALLS = 50
 FIGURES = {"roc.svg": "ROC curve", "calibration.svg": "Calibration"}
 
 
@@ -28,7 +31,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The calls of one sample by one experiment."""
+    """What one experiment says of one sample, and its first calls."""
 
     experiment: str
     sample: str
@@ -111,12 +114,22 @@ def read_predictions(folders: Iterable[Path]) -> list[Prediction]:
             experiment=folder.parent.name,
             sample=folder.name,
             summary=read_json(folder / "summary.json"),
-            calls=read_rows(folder / "contigs.tsv"),
+            calls=first_calls(folder / "contigs.tsv"),
         )
         for folder in folders
     ]
     samples = list(dict.fromkeys(p.sample for p in predictions))
     return sorted(predictions, key=lambda p: samples.index(p.sample))
+
+
+def first_calls(path: Path) -> list[Row]:
+    """The first calls of a table that may have a million: viral first, the most probable first."""
+    with open(path, newline="") as handle:
+        return heapq.nsmallest(
+            SHOWN_CALLS,
+            csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE),
+            key=lambda row: (CALLS.index(row["call"]), -float(row["probability"] or 0)),
+        )
 
 
 def read_rows(path: Path) -> list[Row]:

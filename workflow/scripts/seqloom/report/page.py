@@ -7,11 +7,9 @@ from typing import Any
 import jinja2
 import yaml
 
-from seqloom.report.data import Experiment, Prediction, Report, Row, by_level
+from seqloom.report.data import CALLS, Experiment, Report, by_level
 
-SHOWN_CALLS = 50
 MISSING = "-"
-CALLS = ("viral", "host", "uncalled")
 # Size of the plot inside the training chart, in SVG units.
 CHART = (300.0, 260.0)
 
@@ -30,7 +28,6 @@ def page(report: Report) -> str:
         report=report,
         levels=by_level(report.comparison),
         charts={e.name: training_chart(e) for e in report.experiments},
-        shown={(p.experiment, p.sample): shown_calls(p) for p in report.predictions},
         settings=yaml.safe_dump(report.settings, sort_keys=False, allow_unicode=True),
         calls=CALLS,
     )
@@ -54,15 +51,6 @@ def headline(report: Report, path: Path) -> str:
         counts = ", ".join(f"{p.summary['contigs'][call]:,} {call}" for call in CALLS)
         lines.append(f"  contigs of {p.sample} by {p.experiment}: {counts}")
     return "\n".join([*lines, f"Report: {path}", ""])
-
-
-def shown_calls(prediction: Prediction) -> list[Row]:
-    """The first calls of a table that may have a million: viral first, the most probable first."""
-    order = sorted(
-        prediction.calls,
-        key=lambda row: (CALLS.index(row["call"]), -float(row["probability"] or 0)),
-    )
-    return order[:SHOWN_CALLS]
 
 
 def training_chart(experiment: Experiment) -> dict[str, Any]:
