@@ -35,7 +35,7 @@ GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
             {"experiments": {"e": {"cut": "w400", "fusion": "both"}}},
             'config: experiments.e.cut: "w400" does not exist; did you mean w300?',
         ),
-        ({"fusions": {"both": ["esm2_8m"]}}, "the weights of esm2_8m cannot be downloaded yet"),
+        ({"protein_backends": ["esm2_8m"]}, "the weights of esm2_8m cannot be downloaded yet"),
         ({"models": {"dnabert": {"local": "."}}}, 'there is no backend "dnabert"; there are'),
         (
             {"models": {"dnabert_s": {"local": "nowhere"}}},
