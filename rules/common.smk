@@ -1,5 +1,6 @@
 """What the rules ask of the settings: names of files, flags of scripts. Plain functions, no rule."""
 
+import hashlib
 import json
 import os
 import shlex
@@ -48,6 +49,7 @@ wildcard_constraints:
     fusion=one_of(SETTINGS["fusions"]),
     experiment=one_of(SETTINGS["experiments"]),
     shard=r"\d{4}-of-\d{4}",
+    weights="[0-9a-f]{12}",
 
 
 def flags(settings):
@@ -62,6 +64,11 @@ def flags(settings):
 
 def sample_row(wildcards):
     return SETTINGS.samples[wildcards.sample]
+
+
+def size_of(path):
+    """Bytes of a file; unknown for what the workflow makes itself."""
+    return None if path.startswith("resources/demo/") else os.path.getsize(path)
 
 
 def cut_flags(wildcards):
@@ -80,25 +87,35 @@ def experiment_of(wildcards):
     return SETTINGS["experiments"][wildcards.experiment]
 
 
-def weights_of(wildcards):
-    """What names the weights of a backend: a change of it, and nothing else about them, rebuilds."""
+def model_folder(wildcards):
+    """Where the weights of a backend lie; other weights lie elsewhere, so what needs them is made again."""
     backend = SETTINGS.backends[wildcards.backend]
     local = SETTINGS["models"].get(wildcards.backend, {})
-    return local.get("sha256") or backend.sha256 or local.get("local") or backend.identity
+    weights = local.get("sha256") or backend.sha256
+    if not weights:
+        name = local.get("local") or backend.identity
+        weights = hashlib.sha256(name.encode()).hexdigest()
+    return f"models/{wildcards.backend}/{weights[:12]}"
 
 
-def demo_sequences(wildcards):
-    """What the tokenizer of a demo model is trained on; nothing for a published model."""
-    if not SETTINGS.backends[wildcards.backend].demo:
-        return []
-    return expand("resources/demo/{sample}.fa.gz", sample=["viral", "bacteria", "fungi"])
+def model_files(wildcards):
+    names = ["config.json", "model.safetensors", "tokenizer.json", "model.json"]
+    return [f"{model_folder(wildcards)}/{name}" for name in names]
 
 
-def model_flags(wildcards, input):
+def model_sources(wildcards):
+    """What a model is made from: the demo genomes, or the files of a local folder."""
+    if SETTINGS.backends[wildcards.backend].demo:
+        return expand("resources/demo/{sample}.fa.gz", sample=["viral", "bacteria", "fungi"])
+    folder = Path(SETTINGS["models"][wildcards.backend]["local"])
+    return sorted(map(str, filter(Path.is_file, folder.glob("*"))))
+
+
+def model_flags(wildcards):
     """Where fetch_model.py takes the weights from."""
-    return flags(
-        SETTINGS["models"].get(wildcards.backend, {}) | {"demo_sequences": list(input) or None}
-    )
+    if SETTINGS.backends[wildcards.backend].demo:
+        return flags({"demo_sequences": model_sources(wildcards)})
+    return flags(SETTINGS["models"][wildcards.backend])
 
 
 def plan_flags(wildcards):

@@ -3,11 +3,8 @@ rule embed_shard:
     input:
         table="results/shards/{cut}/{sample}/{shard}.parquet",
         letters=shard_letters,
-        # The same weights fetched again change nothing; other weights change a param.
-        config=ancient("models/{backend}/config.json"),
-        weights=ancient("models/{backend}/model.safetensors"),
-        tokenizer=ancient("models/{backend}/tokenizer.json"),
-        card=ancient("models/{backend}/model.json"),
+        # The same weights fetched again change nothing; others lie in another folder.
+        model=ancient(model_files),
     output:
         "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors",
     log:
@@ -23,12 +20,12 @@ rule embed_shard:
         mem_mb=lambda wildcards, input, attempt: (6000 + 2 * input.size_mb) * attempt,
         runtime=lambda wildcards, input, attempt: 120 * attempt,
     params:
-        weights=weights_of,
+        model=model_folder,
         engine=ENGINE_VERSION,
         dtype=SETTINGS["embed"]["dtype"],
         store=SETTINGS["embed"]["store"],
         prefix=subpath(input.table, strip_suffix=".parquet"),
     shell:
-        "gpu_lease.py --gpus {resources.gpu} -- embed.py --model models/{wildcards.backend}"
+        "gpu_lease.py --gpus {resources.gpu} -- embed.py --model {params.model}"
         " --shard {params.prefix} --dtype {params.dtype} --store {params.store}"
         " --threads {threads} --out {output} 2> {log}"

@@ -1,16 +1,16 @@
 rule fetch_model:
     """Put checked weights into models/; the only rule that may touch the network."""
     input:
-        demo_sequences,
+        model_sources,
     output:
-        config="models/{backend}/config.json",
-        weights="models/{backend}/model.safetensors",
-        tokenizer="models/{backend}/tokenizer.json",
-        card="models/{backend}/model.json",
+        config="models/{backend}/{weights}/config.json",
+        weights="models/{backend}/{weights}/model.safetensors",
+        tokenizer="models/{backend}/{weights}/tokenizer.json",
+        card="models/{backend}/{weights}/model.json",
     log:
-        "logs/fetch_model/{backend}.log",
+        "logs/fetch_model/{backend}/{weights}.log",
     benchmark:
-        "results/benchmarks/fetch_model/{backend}.tsv"
+        "results/benchmarks/fetch_model/{backend}/{weights}.tsv"
     conda:
         "../envs/seqloom.yaml"
     resources:
@@ -20,4 +20,4 @@ rule fetch_model:
         source=model_flags,
     shell:
         "fetch_model.py --backend {wildcards.backend} {params.source}"
-        " --lock models/lock.json --out models/{wildcards.backend} 2> {log}"
+        " --lock models/lock.json --out models/{wildcards.backend}/{wildcards.weights} 2> {log}"

@@ -3,6 +3,7 @@
 import os
 
 from conftest import CONFIG, RECIPE, SAMPLES
+from safetensors import safe_open
 
 
 def test_a_second_run_does_nothing(finished):
@@ -82,9 +83,10 @@ def test_another_cut_is_left_alone(copy):
 
 
 def test_the_same_weights_fetched_again_rebuild_nothing(copy):
-    before = (copy.folder / "models/demo_esm2/model.safetensors").read_bytes()
+    [model] = (copy.folder / "models/demo_esm2").glob("*/model.safetensors")
+    before = model.read_bytes()
     copy.run("--forcerun", "fetch_model", "--until", "fetch_model")
-    assert (copy.folder / "models/demo_esm2/model.safetensors").read_bytes() == before
+    assert model.read_bytes() == before
     assert copy.planned() == {}
 
 
@@ -94,9 +96,20 @@ def test_another_model_rebuilds_what_it_made_and_nothing_else(copy):
     assert text.count("seed: 2") == 1
     registry.write_text(text.replace("seed: 2", "seed: 3"))
     planned = copy.planned()
-    shards = len(list((copy.folder / "results/embeddings/demo_esm2/w300").rglob("*.safetensors")))
-    assert planned["embed_shard"] == shards
+    made = copy.folder / "results/embeddings/demo_esm2/w300"
+    assert planned["embed_shard"] == len(list(made.rglob("*.safetensors")))
+    assert planned["fetch_model"] == 1
     assert {"frames", "index", "plan", "split", "baseline"}.isdisjoint(planned)
+    before = weights_used(made)
+    copy.run("embed")
+    assert weights_used(made).isdisjoint(before), "embedded again, with the old weights"
+
+
+def weights_used(folder):
+    return {
+        safe_open(path, "numpy").metadata()["weights_sha256"]
+        for path in folder.rglob("*.safetensors")
+    }
 
 
 def test_another_sample_leaves_the_embeddings_of_the_others(copy):

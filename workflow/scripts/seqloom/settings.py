@@ -76,7 +76,9 @@ class Settings:
 
 def load_settings(config: dict[str, Any]) -> Settings:
     """Check `config` and the sheet it names; the first fault is an InputError of one sentence."""
-    values = _completed(config, _schema("config"), "config")
+    # `embed:` with nothing behind it is as good as absent.
+    given = {key: value for key, value in config.items() if value is not None}
+    values = _completed(given, _schema("config"), "config")
     samples = read_sheet(values["samples"])
     used = {name for backends in values["fusions"].values() for name in backends}
     used |= set(values["protein_backends"])
@@ -107,8 +109,13 @@ def read_sheet(path: str) -> dict[str, Sample]:
 
 def _sheet_rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows of the sheet as text, with their line numbers; blank lines are passed over."""
-    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    rows = [(n, line.split("\t")) for n, line in enumerate(lines, start=1) if line.strip()]
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: the sample sheet is not UTF-8 text; save it as such") from None
+    # Editors put empty cells at the end of a line, or cut them off.
+    rows = [(n, line.rstrip().split("\t")) for n, line in enumerate(lines, start=1)]
+    rows = [(n, cells) for n, cells in rows if any(cells)]
     header = [cell.strip() for cell in rows[0][1]] if rows else []
     if len(set(header)) < len(header):
         raise InputError(f"{path} line {rows[0][0]}: a column is named twice; remove one")
@@ -118,7 +125,6 @@ def _sheet_rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
                 f"{path} line {number}: {len(cells)} cells, but the header has {len(header)}; "
                 "remove what is too much"
             )
-        # Editors cut empty cells off the end of a line.
         yield number, dict(itertools.zip_longest(header, map(str.strip, cells), fillvalue=""))
 
 
@@ -126,7 +132,7 @@ def _sample(row: dict[str, str], where: str) -> Sample:
     schema = _schema("samples")
     cells = {key: _typed(text, schema["properties"].get(key, {})) for key, text in row.items()}
     values = _completed({k: v for k, v in cells.items() if v != ""}, schema, where)
-    values["fasta"] = tuple(path.strip() for path in values["fasta"].split(";"))
+    values["fasta"] = tuple(filter(None, map(str.strip, values["fasta"].split(";"))))
     for path in filter(None, [*values["fasta"], values["annotation"], values["groups"]]):
         # The demo's genomes are made by the workflow itself.
         if not Path(path).is_file() and not path.startswith(DEMO_FOLDER):
@@ -139,7 +145,8 @@ def _sample(row: dict[str, str], where: str) -> Sample:
 
 
 def _typed(text: str, schema: dict[str, Any]) -> Any:
-    return int(text) if "integer" in schema.get("type", "") and text.isdigit() else text
+    is_integer = "integer" in schema.get("type", "") and text.removeprefix("-").isdigit()
+    return int(text) if is_integer else text
 
 
 def _estimated_bases(path: str) -> int:
@@ -168,6 +175,12 @@ def _faults(settings: Settings) -> Iterator[str]:
     for name in settings["predict"]["experiments"]:
         if name not in settings["experiments"]:
             yield f'config: predict.experiments: "{name}" is not an experiment'
+    molecules = [
+        [settings.backends[backend].molecule for backend in settings["fusions"][e["fusion"]]]
+        for e in settings["experiments"].values()
+    ]
+    if "virnucpro" in settings["export"] and ["dna", "protein"] not in molecules:
+        yield "config: export: virnucpro needs an experiment that fuses a DNA and a protein backend"
     for name in settings["protein_backends"]:
         if settings.backends[name].molecule != "protein":
             yield f'config: protein_backends: "{name}" reads DNA'
@@ -225,6 +238,8 @@ def _sentence(error: ValidationError, where: str) -> str:
     if error.validator == "enum":
         allowed = ", ".join(str(v) for v in error.validator_value if v is not None)
         return f'{spot}: "{error.instance}" does not exist; choose one of {allowed}'
+    if error.validator == "type" and error.validator_value == "number":
+        return f"{spot}: {error.instance!r} is not a number; write 0.0001 or 1.0e-4"
     return f"{spot}: {error.message}"
 
 

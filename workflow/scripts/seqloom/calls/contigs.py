@@ -105,7 +105,8 @@ def expected_fdr(probability: np.ndarray) -> np.ndarray:
 def _confidence(calls: pd.DataFrame) -> np.ndarray:
     certainty = calls["probability"].where(calls["call"] == VIRAL, 1 - calls["probability"])
     tier = (certainty >= HIGH).astype(int) + (certainty >= MEDIUM).astype(int)
-    few = (calls["scored_windows"] < FEW_WINDOWS).astype(int)
+    # One window alone, as of a contig shorter than a window, never has more than low confidence.
+    few = (calls["scored_windows"] < FEW_WINDOWS).astype(int) + (calls["scored_windows"] < 2)
     return TIERS[(tier - few).clip(lower=0)]
 
 

@@ -36,5 +36,11 @@ def without_heads(
     tensors: Mapping[str, Tensor], prefix: str, heads: tuple[str, ...]
 ) -> dict[str, Tensor]:
     """A checkpoint without the `prefix` its names may have, and without the named `heads`."""
-    named = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    # transformers may still save a norm under its old names.
+    named = {
+        name.removeprefix(prefix)
+        .replace("LayerNorm.gamma", "LayerNorm.weight")
+        .replace("LayerNorm.beta", "LayerNorm.bias"): tensor
+        for name, tensor in tensors.items()
+    }
     return {name: tensor for name, tensor in named.items() if not name.startswith(heads)}
