@@ -53,7 +53,8 @@ def test_another_training_seed_embeds_nothing(copy):
 
 
 def test_the_order_of_a_fusion_counts(copy):
-    copy.configure(fusions=CONFIG["fusions"] | {"both": ["demo_esm2", "demo_dnabert_s"]})
+    swapped = CONFIG["fusions"] | {"both": ["demo_esm2", "demo_dnabert_s"]}
+    copy.configure(fusions=swapped, export=["npy"])
     planned = copy.planned()
     assert planned["fuse"] > 1
     assert "embed_shard" not in planned
