@@ -76,9 +76,9 @@ class Project:
         return {name: int(count) for name, count in counts if name not in ("all", "total")}
 
     def results(self) -> dict[str, bytes]:
-        """Every result, by path; logs and timings are not results."""
+        """Every result, by path; timings and what a killed job left unrenamed are not results."""
         root = self.folder / "results"
-        files = [path for path in root.rglob("*") if path.is_file()]
+        files = [path for path in root.rglob("[!.]*") if path.is_file()]
         return {
             str(path.relative_to(root)): path.read_bytes()
             for path in files
