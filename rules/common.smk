@@ -307,18 +307,6 @@ def predictions():
     )
 
 
-def legacy_cuts_and_fusions():
-    """Experiments whose fusion is one DNA and one protein backend, in that order, as VirNucPro's was."""
-    return sorted(
-        {
-            (e["cut"], e["fusion"])
-            for e in SETTINGS["experiments"].values()
-            if [SETTINGS.backends[b].molecule for b in SETTINGS["fusions"][e["fusion"]]]
-            == ["dna", "protein"]
-        }
-    )
-
-
 def exported_files():
     matrices = {"npy": rules.export_npy.output, "hdf5": rules.export_hdf5.output}
     paths = [
@@ -331,7 +319,7 @@ def exported_files():
     if "virnucpro" in SETTINGS["export"]:
         paths += [
             path
-            for c, f in legacy_cuts_and_fusions()
+            for c, f in SETTINGS.legacy_cuts_and_fusions()
             for path in expand(
                 rules.export_virnucpro.output, fusion=f, cut=c, sample=SETTINGS.of_molecule("dna")
             )

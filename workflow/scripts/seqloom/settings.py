@@ -65,6 +65,17 @@ class Settings:
     def of_molecule(self, molecule: str) -> list[str]:
         return [s.name for s in self.samples.values() if s.molecule == molecule]
 
+    def legacy_cuts_and_fusions(self) -> list[tuple[str, str]]:
+        """Of experiments that fuse one DNA and one protein backend, in that order, as VirNucPro."""
+        return sorted(
+            {
+                (e["cut"], e["fusion"])
+                for e in self["experiments"].values()
+                if [self.backends[b].molecule for b in self["fusions"][e["fusion"]]]
+                == ["dna", "protein"]
+            }
+        )
+
     def shards(self, cut: str, sample: str) -> list[str]:
         """Names of the sample's shards under a cut, from the sheet and the config alone."""
         row = self.samples[sample]
@@ -175,11 +186,7 @@ def _faults(settings: Settings) -> Iterator[str]:
     for name in settings["predict"]["experiments"]:
         if name not in settings["experiments"]:
             yield f'config: predict.experiments: "{name}" is not an experiment'
-    molecules = [
-        [settings.backends[backend].molecule for backend in settings["fusions"][e["fusion"]]]
-        for e in settings["experiments"].values()
-    ]
-    if "virnucpro" in settings["export"] and ["dna", "protein"] not in molecules:
+    if "virnucpro" in settings["export"] and not settings.legacy_cuts_and_fusions():
         yield "config: export: virnucpro needs an experiment that fuses a DNA and a protein backend"
     for name in settings["protein_backends"]:
         if settings.backends[name].molecule != "protein":
