@@ -9,6 +9,7 @@ if not workflow.configfiles:
 
 include: "rules/common.smk"
 include: "rules/models.smk"
+include: "rules/download.smk"
 include: "rules/prepare.smk"
 include: "rules/embed.smk"
 include: "rules/fuse.smk"

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
 from seqloom.errors import InputError
 from seqloom.files import hold_folder
-from seqloom.settings import WHOLE, load_settings
+from seqloom.settings import REFSEQ_FOLDER, WHOLE, load_settings
 from seqloom.sharding import shard_patterns
 from snakemake.exceptions import WorkflowError
 
@@ -67,8 +67,15 @@ def sample_row(wildcards):
 
 
 def size_of(path):
-    """Bytes of a file; unknown for what the workflow makes itself."""
+    """Bytes of a file; unknown for what the workflow makes itself, as listed for what it fetches."""
+    if path in SETTINGS.downloads:
+        return SETTINGS.downloads[path].bytes
     return None if path.startswith("resources/demo/") else os.path.getsize(path)
+
+
+def download_flags(wildcards):
+    """The address of a listed file, and what proves that it is whole."""
+    return flags(vars(SETTINGS.downloads[REFSEQ_FOLDER + wildcards.file]))
 
 
 def cut_flags(wildcards):
@@ -122,13 +129,20 @@ def plan_flags(wildcards):
     """How the windows of a sample are counted and chosen."""
     if wildcards.cut == WHOLE:
         return "--whole"
-    chosen = flags({"max_frames": sample_row(wildcards).max_frames})
-    return f"{cut_flags(wildcards)} {chosen} {seed_flags(wildcards)}"
+    most = sample_row(wildcards).max_frames
+    # Where all windows are read the seed changes nothing.
+    chosen = {"max_frames": most, "seed": SETTINGS["seed"]} if most else {}
+    coding = plan_inputs(wildcards).get("coding")
+    return f"{cut_flags(wildcards)} {flags(chosen | {'coding': coding})}"
 
 
-def seed_flags(wildcards):
-    """The seed by which windows are chosen; none where all are read, so that it changes nothing."""
-    return flags({"seed": SETTINGS["seed"]}) if sample_row(wildcards).max_frames else ""
+def plan_inputs(wildcards):
+    """The genome of a sample, and its coding sequences if it trains on those alone."""
+    names = {"genome": "fa.gz", "fai": "fa.gz.fai", "gzi": "fa.gz.gzi", "records": "tsv"}
+    files = {name: f"results/genomes/{wildcards.sample}.{end}" for name, end in names.items()}
+    if SETTINGS.trains_on_coding(wildcards.cut, wildcards.sample):
+        files["coding"] = f"results/coding/{wildcards.sample}.parquet"
+    return files
 
 
 def shard_letters(wildcards):
@@ -190,8 +204,7 @@ def split_inputs(wildcards):
     cut = experiment_of(wildcards)["cut"]
     labeled = SETTINGS.labeled()
     return {
-        "plans": expand("results/plans/{cut}/{sample}.parquet", cut=cut, sample=labeled),
-        "contigs": expand("results/contigs/{sample}.tsv", sample=labeled),
+        "contigs": expand("results/contigs/{cut}/{sample}.tsv", cut=cut, sample=labeled),
         "genomes": expand("results/genomes/{sample}.fa.gz", sample=labeled),
         "groups": [SETTINGS.samples[s].groups for s in labeled if SETTINGS.samples[s].groups],
     }
@@ -213,7 +226,7 @@ def prediction_inputs(wildcards):
     experiment = experiment_of(wildcards)
     cut, sample = experiment["cut"], [wildcards.sample]
     return {
-        "plan": f"results/plans/{cut}/{wildcards.sample}.parquet",
+        "contigs": f"results/contigs/{cut}/{wildcards.sample}.tsv",
         "frames": frame_tables(cut, sample),
         "fused": fused(experiment["fusion"], cut, sample),
     }
@@ -277,7 +290,11 @@ def everything():
     names = SETTINGS["experiments"]
     return [
         *expand(rules.index.output, sample=SETTINGS.samples),
-        *[f"results/plans/{cut}/{sample}.parquet" for _, cut, sample in all_matrices()],
+        *[
+            path
+            for _, cut, sample in all_matrices()
+            for path in expand(rules.plan.output, cut=cut, sample=sample)
+        ],
         *shards_of_all(),
         *all_embeddings(),
         *all_fused(),
@@ -324,6 +341,11 @@ def exported_files():
                 rules.export_virnucpro.output, fusion=f, cut=c, sample=SETTINGS.of_molecule("dna")
             )
         ]
+        paths += expand(
+            rules.export_identified.output,
+            cut=SETTINGS.legacy_cuts(),
+            sample=SETTINGS.of_molecule("dna"),
+        )
     return paths
 
 
@@ -333,6 +355,15 @@ def matrix_inputs(wildcards):
         "frames": frame_tables(wildcards.cut, [wildcards.sample]),
         "embeddings": embeddings(wildcards.backend, wildcards.cut, [wildcards.sample]),
     }
+
+
+def shard_fasta(wildcards):
+    """Frame tables of one sample and the two FASTA files beside each."""
+    tables = frame_tables(wildcards.cut, [wildcards.sample])
+    dna, protein = (
+        [path.replace(".parquet", suffix) for path in tables] for suffix in (".fna", ".faa")
+    )
+    return {"frames": tables, "dna": dna, "protein": protein}
 
 
 def legacy_inputs(wildcards):
@@ -351,7 +382,7 @@ def report_inputs(wildcards):
     """What the report shows beside evaluations and predictions."""
     names = SETTINGS["experiments"]
     return {
-        "contigs": expand("results/contigs/{sample}.json", sample=SETTINGS.samples),
+        "genomes": expand("results/genomes/{sample}.json", sample=SETTINGS.samples),
         "audits": expand("results/splits/{experiment}.audit.tsv", experiment=names),
         "classifiers": classifiers(),
     }
@@ -360,6 +391,8 @@ def report_inputs(wildcards):
 def report_flags():
     """The folders and files the report reads; what the config does not ask for is left out."""
     names, inputs = list(SETTINGS["experiments"]), report_inputs(None)
+    # Another mirror makes no other report.
+    refseq = SETTINGS["refseq"] and SETTINGS["refseq"] | {"mirror": None}
     comparison = "results/comparison/comparison"
     return flags(
         {
@@ -368,8 +401,8 @@ def report_flags():
             "comparison": f"{comparison}.tsv" if names else None,
             "figure": f"{comparison}.svg" if names else None,
             "predictions": list(dict.fromkeys(map(os.path.dirname, predictions()))) or None,
-            "contigs": inputs["contigs"],
+            "genomes": inputs["genomes"],
             "audits": inputs["audits"] or None,
-            "settings": json.dumps(SETTINGS.values),
+            "settings": json.dumps(SETTINGS.values | {"refseq": refseq}),
         }
     )

@@ -46,6 +46,33 @@ rule export_hdf5:
         " --out {output} 2> {log}"
 
 
+rule export_identified:
+    """The frames as VirNucPro writes them: all of a sample in two FASTA files."""
+    input:
+        unpack(shard_fasta),
+    output:
+        dna="results/export/virnucpro/{cut}/{sample}.identified_nucleotide.fa",
+        protein="results/export/virnucpro/{cut}/{sample}.identified_protein.fa",
+        card="results/export/virnucpro/{cut}/{sample}.identified.json",
+    log:
+        "logs/export/identified/{cut}/{sample}.log",
+    benchmark:
+        "results/benchmarks/export/identified/{cut}/{sample}.tsv"
+    wildcard_constraints:
+        cut=one_of(SETTINGS.legacy_cuts()),
+        sample=one_of(SETTINGS.of_molecule("dna")),
+    conda:
+        "../envs/seqloom.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        frames=lambda wildcards, input: shard_patterns(input.frames),
+        prefix=subpath(output.card, strip_suffix=".identified.json"),
+    shell:
+        "export.py identified --frames {params.frames:q} --out {params.prefix} 2> {log}"
+
+
 rule export_virnucpro:
     """The files VirNucPro would have written, for programs that read those."""
     input:

@@ -1,5 +1,5 @@
 rule fetch_model:
-    """Put checked weights into models/; the only rule that may touch the network."""
+    """Put checked weights into models/; the only rule beside `download` that may touch the network."""
     input:
         model_sources,
     output:

@@ -4,7 +4,6 @@ rule predict_sample:
         unpack(prediction_inputs),
         weights="results/classifiers/{experiment}/classifier.safetensors",
         card="results/classifiers/{experiment}/classifier.json",
-        contigs="results/contigs/{sample}.tsv",
         genome="results/genomes/{sample}.fa.gz",
         fai="results/genomes/{sample}.fa.gz.fai",
         gzi="results/genomes/{sample}.fa.gz.gzi",
@@ -40,6 +39,6 @@ rule predict_sample:
         min_windows=SETTINGS["predict"]["min_windows"],
     shell:
         "predict.py --classifier {params.classifier} --sample {wildcards.sample}"
-        " --contigs {input.contigs} --plan {input.plan} --genome {input.genome}"
+        " --contigs {input.contigs} --genome {input.genome}"
         " --frames {params.frames:q} --fused {params.fused:q} --threshold {params.threshold}"
         " --min-windows {params.min_windows} --threads {threads} --out {params.folder} 2> {log}"

@@ -27,15 +27,15 @@ if SETTINGS["simulate"]:
 
 
 rule index:
-    """Check a sample record by record; store it as indexed bgzip with one row per contig."""
+    """Check a sample record by record; store it as indexed bgzip with one row per record."""
     input:
         fasta=lambda wildcards: sample_row(wildcards).fasta,
     output:
         genome="results/genomes/{sample}.fa.gz",
         fai="results/genomes/{sample}.fa.gz.fai",
         gzi="results/genomes/{sample}.fa.gz.gzi",
-        contigs="results/contigs/{sample}.tsv",
-        card="results/contigs/{sample}.json",
+        records="results/genomes/{sample}.tsv",
+        card="results/genomes/{sample}.json",
     log:
         "logs/index/{sample}.log",
     benchmark:
@@ -43,7 +43,7 @@ rule index:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 100) * attempt,
     params:
         molecule=lambda wildcards: sample_row(wildcards).molecule,
@@ -53,18 +53,44 @@ rule index:
         bytes=lambda wildcards: [size_of(path) for path in sample_row(wildcards).fasta],
     shell:
         "index.py --sample {wildcards.sample} --molecule {params.molecule} --fasta {input.fasta:q}"
-        " --genome {output.genome} --contigs {output.contigs} 2> {log}"
+        " --genome {output.genome} --records {output.records} 2> {log}"
+
+
+rule coding:
+    """Read the coding sequences of an annotated sample into one table."""
+    input:
+        annotation=lambda wildcards: sample_row(wildcards).annotation,
+        records="results/genomes/{sample}.tsv",
+    output:
+        "results/coding/{sample}.parquet",
+    log:
+        "logs/coding/{sample}.log",
+    benchmark:
+        "results/benchmarks/coding/{sample}.tsv"
+    wildcard_constraints:
+        sample=one_of(name for name, row in SETTINGS.samples.items() if row.annotation),
+    conda:
+        "../envs/seqloom.yaml"
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (2000 + 10 * input.size_mb) * attempt,
+        runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 10) * attempt,
+    params:
+        bytes=lambda wildcards: [size_of(path) for path in sample_row(wildcards).annotation],
+        genetic_code=lambda wildcards: sample_row(wildcards).genetic_code,
+        version=CUT_VERSION,
+    shell:
+        "coding.py --annotation {input.annotation:q} --records {input.records}"
+        " --genetic-code {params.genetic_code} --out {output} 2> {log}"
 
 
 rule plan:
-    """Count the windows and frames of every contig under a cut, and choose those that are read."""
+    """Find the frames of every window under a cut, choose those that are used, and count them."""
     input:
-        genome="results/genomes/{sample}.fa.gz",
-        fai="results/genomes/{sample}.fa.gz.fai",
-        gzi="results/genomes/{sample}.fa.gz.gzi",
-        contigs="results/contigs/{sample}.tsv",
+        unpack(plan_inputs),
     output:
-        "results/plans/{cut}/{sample}.parquet",
+        plan="results/plans/{cut}/{sample}.parquet",
+        contigs="results/contigs/{cut}/{sample}.tsv",
+        card="results/contigs/{cut}/{sample}.json",
     log:
         "logs/plan/{cut}/{sample}.log",
     benchmark:
@@ -72,13 +98,14 @@ rule plan:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (1000 + 2 * input.size_mb) * attempt,
+        mem_mb=lambda wildcards, input, attempt: (2000 + input.size_mb) * attempt,
         runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 20) * attempt,
     params:
         cut=plan_flags,
         version=CUT_VERSION,
     shell:
-        "plan.py --contigs {input.contigs} --genome {input.genome} {params.cut} --out {output} 2> {log}"
+        "plan.py --records {input.records} --genome {input.genome} {params.cut}"
+        " --contigs {output.contigs} --out {output.plan} 2> {log}"
 
 
 rule frames:
@@ -105,12 +132,11 @@ rule frames:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         cut=cut_flags,
-        seed=seed_flags,
         version=CUT_VERSION,
         prefix=subpath(output.table, strip_suffix=".parquet"),
     shell:
         "frames.py --genome {input.genome} --plan {input.plan} --sample {wildcards.sample}"
-        " --cut-name {wildcards.cut} {params.cut} {params.seed} --shard {wildcards.shard}"
+        " --cut-name {wildcards.cut} {params.cut} --shard {wildcards.shard}"
         " --out {params.prefix} 2> {log}"
 
 

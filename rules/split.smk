@@ -18,8 +18,8 @@ rule split:
         samples=labeled_samples(),
         recipe=lambda wildcards: flags(experiment_of(wildcards)["split"]),
         version=LEARN_VERSION,
-        plans=lambda wildcards: f"results/plans/{experiment_of(wildcards)['cut']}",
+        contigs=lambda wildcards: f"results/contigs/{experiment_of(wildcards)['cut']}",
     shell:
         "split.py --experiment {wildcards.experiment} --samples {params.samples:q}"
-        " --plans {params.plans} --contigs results/contigs --genomes results/genomes"
+        " --contigs {params.contigs} --genomes results/genomes"
         " {params.recipe} --out {output.table} --audit {output.audit} 2> {log}"

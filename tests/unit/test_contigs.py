@@ -11,61 +11,49 @@ import numpy as np
 import pytest
 from pyfaidx import Faidx
 
-from seqloom.seqs.contigs import contig_row, open_genome, read_contigs, write_sample
-from seqloom.seqs.reading import Record
+from seqloom.seqs.contigs import Composition, open_genome, read_contigs, record_row
+from seqloom.seqs.reading import Title
+from seqs_data import letters, stored
 
 INDEX = Path(__file__).parents[2] / "workflow" / "scripts" / "index.py"
-RANDOM = np.random.default_rng(1)
+RECORDS = {
+    "short": b"ACG",
+    "gi|1|x:3-9/b": letters(1, 200_000),
+    "NA": b"",
+    "line": letters(2, 80),
+    '"odd': letters(3, 9),
+    "007": b"NNRY",
+    "two_lines": letters(4, 160),
+    "1e5": letters(5, 150_001),
+}
+LONG = "gi|1|x:3-9/b"
 
 
-def dna(length):
-    return bytes(RANDOM.choice(list(b"ACGT"), length).tolist())
-
-
-def record(name, sequence, header=None):
-    return Record(name, header or name, sequence, "x.fa", 1)
-
-
-RECORDS = [
-    record("short", b"ACG"),
-    record("gi|1|x:3-9/b", dna(200_000), 'gi|1|x:3-9/b a "quoted text'),
-    record("NA", b"", "NA nothing here"),
-    record("line", dna(80)),
-    record('"odd', dna(9), '"odd name'),
-    record("007", b"NNRY"),
-    record("two_lines", dna(160)),
-    record("1e5", dna(150_001)),
-]
-
-
-@pytest.fixture
-def files(tmp_path):
-    names = ("g.fa.gz", "g.fa.gz.fai", "g.fa.gz.gzi", "g.tsv")
-    paths = [tmp_path / name for name in names]
-    counts = write_sample(RECORDS, "dna", *paths)
-    assert counts == (len(RECORDS), sum(len(r.sequence) for r in RECORDS))
-    return paths
+@pytest.fixture(params=[1 << 20, 81, 1000])
+def files(tmp_path, request):
+    """Genome, indexes and table, whatever the size of the pieces that came."""
+    return stored(tmp_path, RECORDS, piece=request.param)
 
 
 def test_every_region_is_found_under_the_first_word(files):
     genome = open_genome(files[0])
-    for r in filter(lambda r: r.sequence, RECORDS):
-        length = len(r.sequence)
-        assert genome.fetch(r.name, 1, length).encode() == r.sequence
+    for name, text in filter(lambda record: record[1], RECORDS.items()):
+        length = len(text)
+        assert genome.fetch(name, 1, length).encode() == text
         for start in {0, length // 2, max(0, length - 90)}:
             end = min(length, start + 85)
-            assert genome.fetch(r.name, start + 1, end).encode() == r.sequence[start:end]
+            assert genome.fetch(name, start + 1, end).encode() == text[start:end]
 
 
 def test_regions_are_found_where_blocks_begin(files):
-    genome, text = open_genome(files[0]), RECORDS[1].sequence
+    genome, text = open_genome(files[0]), RECORDS[LONG]
     blocks = np.frombuffer(files[2].read_bytes()[8:], "<u8")[1::2].astype(int)
     positions = np.arange(len(text))
-    offsets = genome.index[RECORDS[1].name].offset + positions + positions // 80
+    offsets = genome.index[LONG].offset + positions + positions // 80
     near = positions[np.isin(offsets, [blocks - 1, blocks, blocks + 1])]
     assert len(near) >= 6
     for p in near.tolist():
-        assert genome.fetch(RECORDS[1].name, p + 1, p + 100).encode() == text[p : p + 100]
+        assert genome.fetch(LONG, p + 1, p + 100).encode() == text[p : p + 100]
 
 
 def test_both_indexes_are_those_pyfaidx_builds(files, tmp_path):
@@ -80,25 +68,25 @@ def test_both_indexes_are_those_pyfaidx_builds(files, tmp_path):
 
 def test_the_genome_is_gzip_of_wrapped_fasta(files):
     lines = gzip.decompress(files[0].read_bytes()).decode().splitlines()
-    assert [line[1:] for line in lines if line[0] == ">"] == [r.name for r in RECORDS]
+    assert [line[1:] for line in lines if line[0] == ">"] == list(RECORDS)
     assert max(map(len, lines)) == 80
+
+
+def test_blocks_end_as_bgzip_ends_them(files):
+    """The empty block of the SAM specification, without which tools call a file cut short."""
+    end = "1f8b08040000000000ff0600424302001b0003000000000000000000"
+    assert files[0].read_bytes().endswith(bytes.fromhex(end))
 
 
 def test_the_table_has_a_row_per_record_in_order(files):
     table = read_contigs(files[3])
-    assert table["contig"].tolist() == [r.name for r in RECORDS]
-    assert table["header"].tolist() == [r.header for r in RECORDS]
-    assert table["length"].tolist() == [len(r.sequence) for r in RECORDS]
-    assert table["status"].tolist() == [
-        "ok",
-        "ok",
-        "empty",
-        "ok",
-        "ok",
-        "all_ambiguous",
-        "ok",
-        "ok",
-    ]
+    assert table["contig"].tolist() == list(RECORDS)
+    assert table["header"].tolist() == [f"{name} and more" for name in RECORDS]
+    assert table["length"].tolist() == [len(text) for text in RECORDS.values()]
+    assert table["sha256"].tolist() == [hashlib.sha256(t).hexdigest() for t in RECORDS.values()]
+    assert dict(zip(table["contig"], table["status"], strict=True)) == dict.fromkeys(
+        RECORDS, "ok"
+    ) | {"NA": "empty", "007": "all_ambiguous"}
     assert table["contig"][table["gc"].isna()].tolist() == ["NA", "007"]
     assert table["contig"][table["n_fraction"].isna()].tolist() == ["NA"]
 
@@ -115,8 +103,12 @@ def test_the_table_has_a_row_per_record_in_order(files):
     ],
 )
 def test_a_row_tells_length_composition_and_status(sequence, molecule, cells):
-    name, header, length, gc, n_fraction, checksum, status, reason = contig_row(
-        record("a", sequence, "a b"), molecule
+    found = Composition()
+    for i in range(0, len(sequence), 3):
+        found.add(sequence[i : i + 3], molecule)
+    title = Title("a", "a b", "x.fa", 1)
+    name, header, length, gc, n_fraction, status, reason, checksum = record_row(
+        title, found, molecule
     )
     assert (name, header) == ("a", "a b")
     assert (length, gc, n_fraction, status, reason) == cells
@@ -124,7 +116,7 @@ def test_a_row_tells_length_composition_and_status(sequence, molecule, cells):
 
 
 def index(folder, *fasta):
-    paths = ["--genome", folder / "genomes/s.fa.gz", "--contigs", folder / "contigs/s.tsv"]
+    paths = ["--genome", folder / "s.fa.gz", "--records", folder / "s.tsv"]
     command = [sys.executable, INDEX, "--sample", "s", "--molecule", "dna", *paths]
     return subprocess.run([*command, "--fasta", *fasta], capture_output=True, text=True)
 
@@ -140,15 +132,14 @@ def test_index_writes_five_files_and_always_the_same_bytes(tmp_path):
         for f in ("once", "twice")
     )
     assert sorted(once) == [
-        *("contigs/s.json", "contigs/s.tsv"),
-        *("genomes/s.fa.gz", "genomes/s.fa.gz.fai", "genomes/s.fa.gz.gzi"),
+        *("s.fa.gz", "s.fa.gz.fai", "s.fa.gz.gzi", "s.json", "s.tsv"),
     ]
     assert once == twice
 
 
 def test_index_of_bad_input_writes_nothing(tmp_path):
     good, bad = tmp_path / "good.fa", tmp_path / "bad.fa"
-    good.write_bytes(b">a\n" + dna(300_000) + b"\n")
+    good.write_bytes(b">a\n" + letters(6, 300_000) + b"\n")
     bad.write_bytes(b">b\nACGT\n>c\nAC!T\n")
     done = index(tmp_path / "out", good, bad)
     assert done.returncode == 1

@@ -1,6 +1,7 @@
 """Six frames against Biopython and against the published program."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqloom.errors import InputError
-from seqloom.seqs.frames import FRAMES, codon_table, read_frames, window_status
+from seqloom.seqs.frames import FRAMES, codon_table, read_frames, sequences, window_status
 from seqloom.seqs.windows import Batch, Cut
 
 VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors" / "virnucpro.json"
-OPEN = Cut(300, "even", "open", 0.1)
-LEGACY = Cut(300, "virnucpro", "virnucpro", 0.1)
+OPEN = Cut()
+LEGACY = Cut(scheme="virnucpro", frames="virnucpro")
+LONGEST = Cut(frames="longest_orf", min_codons=3)
+CAPPED = Cut(max_per_window=2)
 
 # Few stops, so that open frames are common; some ambiguous letters.
 windows = st.text(st.sampled_from("AACCCCGGGGTTNR"), min_size=1, max_size=70)
@@ -24,23 +27,26 @@ clear_windows = st.text(st.sampled_from("ACCCGGGT"), min_size=1, max_size=70)
 
 
 def batch_of(bases, starts, ends):
-    starts, ends = np.array(starts), np.array(ends)
-    return Batch(
-        bases.encode(), starts, np.zeros_like(starts), np.arange(len(starts)), starts, ends
-    )
+    starts, ends, numbers = np.array(starts), np.array(ends), np.arange(len(starts))
+    return Batch(bases.encode(), starts, numbers, np.zeros_like(starts), numbers, starts, ends)
 
 
 def kept(window, cut, genetic_code=11):
     """{frame: (nucleotides, protein)} of one window."""
-    frames = read_frames(batch_of(window, [0], [len(window)]), cut, genetic_code)
-    return {
-        FRAMES[f]: (frames.nucleotides(0, f), frames.protein(0, f))
-        for f in np.flatnonzero(frames.kept[0])
-    }
+    batch = batch_of(window, [0], [len(window)])
+    frames = read_frames(batch, cut, genetic_code)
+    return kept_of(batch, frames, 0, cut, genetic_code)
+
+
+def kept_of(batch, frames, row, cut, genetic_code):
+    found = np.flatnonzero(frames.kept[row])
+    texts = sequences(batch, frames, np.full(len(found), row), found, cut, genetic_code)
+    return {FRAMES[f]: pair for f, pair in zip(found, texts, strict=True)}
 
 
 def status(window, cut=OPEN):
-    return window_status(read_frames(batch_of(window, [0], [len(window)]), cut, 11))[0]
+    frames = read_frames(batch_of(window, [0], [len(window)]), cut, 11)
+    return window_status(frames, frames.kept)[0]
 
 
 def expected(window, max_ambiguous, genetic_code=11):
@@ -81,8 +87,67 @@ def test_every_codon_of_every_code_is_translated_as_by_biopython(genetic_code):
 
 @given(windows, st.sampled_from([0.0, 0.1, 0.5, 1.0]), st.sampled_from([1, 4, 11]))
 def test_open_frames_are_those_of_a_plain_loop(window, max_ambiguous, genetic_code):
-    cut = Cut(300, "even", "open", max_ambiguous)
+    cut = Cut(max_ambiguous=max_ambiguous)
     assert kept(window, cut, genetic_code) == expected(window, max_ambiguous, genetic_code)
+
+
+def stretches(window, genetic_code):
+    """{(frame, codons before it): protein} of every stretch between stops, codon by codon."""
+    found = {}
+    for strand, text in (("F", window), ("R", reverse_complement(window))):
+        for k in range(3):
+            codons = [text[i : i + 3] for i in range(k, len(text) - 2, 3)]
+            protein = "".join(
+                translate(c, table=genetic_code) if set(c) <= set("ACGT") else "X" for c in codons
+            )
+            begin = 0
+            for part in protein.split("*"):
+                found[f"{strand}{k + 1}", begin] = part
+                begin += len(part) + 1
+    return found
+
+
+@given(
+    st.text(st.sampled_from("AACCGGTTTN"), min_size=1, max_size=150),
+    st.integers(1, 12),
+    st.sampled_from([0.0, 0.1, 1.0]),
+    st.sampled_from([1, 4, 11]),
+)
+def test_the_longest_orf_is_the_longest_of_all_stretches(window, least, max_ambiguous, code):
+    cut = Cut(frames="longest_orf", min_codons=least, max_ambiguous=max_ambiguous)
+    long = {w: p for w, p in stretches(window, code).items() if len(p) >= least}
+    clear = {w: p for w, p in long.items() if p.count("X") / len(p) <= max_ambiguous}
+    batch = batch_of(window, [0], [len(window)])
+    frames = read_frames(batch, cut, code)
+    found = kept_of(batch, frames, 0, cut, code)
+    assert len(found) == bool(clear)
+    for name, (nucleotides, protein) in found.items():
+        assert len(protein) == max(map(len, clear.values()))
+        text = window if name[0] == "F" else reverse_complement(window)
+        begins = [w[1] for w, p in clear.items() if w[0] == name and p == protein]
+        shift = int(name[1]) - 1
+        assert any(text[shift + 3 * b :].startswith(nucleotides) for b in begins)
+        assert len(nucleotides) == 3 * len(protein)
+    why = "ok" if clear else "ambiguous" if long else "no_open_frame"
+    assert window_status(frames, frames.kept)[0] == why
+
+
+@given(windows, st.integers(1, 6))
+def test_a_cap_keeps_the_longest_frames(window, most):
+    everything, found = kept(window, OPEN), kept(window, Cut(max_per_window=most))
+    assert found.items() <= everything.items()
+    assert len(found) == min(most, len(everything))
+    left_out = [len(everything[name][1]) for name in everything.keys() - found.keys()]
+    assert min([len(p) for _, p in found.values()], default=0) >= max(left_out, default=0)
+
+
+@pytest.mark.parametrize("cut", [Cut(max_per_window=1), Cut(frames="longest_orf")])
+def test_equal_frames_are_drawn_from_both_strands_alike(cut):
+    # 302 bases: all six frames have 100 codons.
+    batch = batch_of("GCC" * 100 + "GC", [0] * 3000, [302] * 3000)
+    kept = read_frames(batch, cut, 11).kept
+    assert kept.sum(axis=1).tolist() == [1] * 3000
+    assert (abs(kept.sum(axis=0) - 500) < 100).all()
 
 
 @given(windows)
@@ -92,19 +157,17 @@ def test_the_other_strand_gives_the_same_frames_under_the_other_name(window):
     assert kept(reverse_complement(window), OPEN) == turned
 
 
-@given(windows, st.sampled_from([OPEN, LEGACY]), st.data())
+@given(windows, st.sampled_from([OPEN, LEGACY, LONGEST, CAPPED]), st.data())
 def test_a_window_is_read_alike_whatever_is_around_it(window, cut, data):
     bases = data.draw(clear_windows) + window + data.draw(clear_windows)
     first = bases.index(window)
     others = data.draw(st.lists(st.integers(0, len(bases) - 1), max_size=3))
     starts, ends = [*others, first], [*[len(bases)] * len(others), first + len(window)]
-    frames = read_frames(batch_of(bases, starts, ends), cut, 11)
-    row = len(others)
-    found = {
-        FRAMES[f]: (frames.nucleotides(row, f), frames.protein(row, f))
-        for f in np.flatnonzero(frames.kept[row])
-    }
-    assert found == kept(window, cut)
+    batch = batch_of(bases, starts, ends)
+    # The number of a window decides between equal frames: as when it is alone, the first.
+    batch = replace(batch, number=np.zeros_like(batch.number))
+    frames = read_frames(batch, cut, 11)
+    assert kept_of(batch, frames, len(others), cut, 11) == kept(window, cut)
 
 
 @given(clear_windows)
@@ -122,12 +185,12 @@ def test_clean_windows_give_the_known_lengths():
 
 def test_the_highest_share_of_x_is_still_kept():
     window = "NNN" * 29 + "GCC" * 71
-    assert "F1" in kept(window, Cut(300, "even", "open", 0.29))
-    assert "F1" not in kept(window, Cut(300, "even", "open", 0.28))
+    assert "F1" in kept(window, Cut(max_ambiguous=0.29))
+    assert "F1" not in kept(window, Cut(max_ambiguous=0.28))
 
 
 def test_the_reverse_strand_complements_ambiguous_letters_in_open_frames_only():
-    assert kept("GCCRCCGCC" * 2, Cut(300, "even", "open", 1.0))["R1"][0] == "GGCGGYGGC" * 2
+    assert kept("GCCRCCGCC" * 2, Cut(max_ambiguous=1.0))["R1"][0] == "GGCGGYGGC" * 2
     assert kept("GCCRCCGCC" * 2, LEGACY)["R1"][0] == "GGCGGRGGCGGCG"
 
 

@@ -3,12 +3,18 @@
 import bz2
 import gzip
 import lzma
+import re
+import tempfile
+from pathlib import Path
 from random import Random
 
 import pytest
 from backports import zstd
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seqloom.errors import InputError
+from seqloom.seqs import reading
 from seqloom.seqs.reading import read_fasta
 
 TEXT = b">a first record\nACGTN\nacgu\n>b|2:x/y\n\nRYKM\n"
@@ -26,7 +32,8 @@ PACKERS = (bytes, gzip.compress, bz2.compress, lzma.compress, zst)
 
 def read(path, content, molecule="dna"):
     path.write_bytes(content)
-    return [(r.name, r.header, r.sequence) for r in read_fasta([str(path)], molecule)]
+    found = read_fasta([str(path)], molecule)
+    return [(title.name, title.header, b"".join(pieces)) for title, pieces in found]
 
 
 def error(path, content, molecule="dna"):
@@ -66,6 +73,78 @@ def test_proteins_keep_their_letters_and_lose_the_stop_at_the_end(tmp_path):
     assert sequences == [b"MACDEFGHIKLNPQRSTVWYXUZOBJ", b"MK", b""]
 
 
+def test_gaps_stay_positions_and_are_told(tmp_path, caplog):
+    assert read(tmp_path / "x.fa", b">a\nAC--G\n-T\n>b\n-\n") == [
+        ("a", "a", b"ACNNGNT"),
+        ("b", "b", b"N"),
+    ]
+    assert read(tmp_path / "x.faa", b">p\nM-K*\n", "protein") == [("p", "p", b"MXK")]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}/x.fa: 4 gaps (-) are read as unknown letters",
+        f"{tmp_path}/x.faa: 1 gaps (-) are read as unknown letters",
+    ]
+
+
+TEXTS = st.lists(
+    st.sampled_from([b">a", b">b x", b">", b"AC", b"g", b"N-u", b"", b" ", b"A>C", b"!", b"\t"]),
+    max_size=12,
+)
+
+
+@given(TEXTS, st.sampled_from([b"\n", b"\r\n", b"\r"]), st.booleans(), st.integers(1, 30))
+def test_where_blocks_end_changes_nothing(lines, end, finished, block):
+    text = end.join([*lines, b""] if finished else lines)
+
+    def outcome():
+        with tempfile.NamedTemporaryFile() as file:
+            Path(file.name).write_bytes(text)
+            try:
+                return read(Path(file.name), text)
+            except InputError as error:
+                # How much of a line is shown may depend on where a block ends.
+                return re.sub(r"with '.*'", "with", str(error).replace(file.name, ""))
+
+    whole = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "_BLOCK", block)
+        assert outcome() == whole
+    assert whole == slow_outcome(lines)
+
+
+def slow_outcome(lines):
+    """What a plain loop over lines makes of it: the records, or the error."""
+    found, where = [], {}
+    for number, line in enumerate(lines, start=1):
+        line = line.decode().strip()
+        name = found[-1][0] if found else ""
+        if line.startswith(">"):
+            header = line[1:].strip()
+            if not header:
+                return f' line {number}: nothing stands after ">"; name the record'
+            name = header.split()[0]
+            if name in where:
+                return (
+                    f' line {number}, record "{name}":  line {where[name]} has the same name; '
+                    "rename one of them"
+                )
+            where[name] = number
+            found.append((name, header, b""))
+        elif line and not found:
+            return (
+                f' line {number}: FASTA begins with ">", this with; give a FASTA file'
+            )
+        else:
+            for letter in line.replace(" ", "").upper():
+                if letter not in "ACGTU-N":
+                    return (
+                        f" line {number}, record \"{name}\": '{letter}' is not a dna letter; "
+                        "correct the file, or the molecule of the sample"
+                    )
+                read_as = {"U": "T", "-": "N"}.get(letter, letter).encode()
+                found[-1] = (*found[-1][:2], found[-1][2] + read_as)
+    return found or ": there is no sequence in this file; give a FASTA file"
+
+
 def test_a_record_without_sequence_is_a_record(tmp_path):
     assert read(tmp_path / "x.fa", b">a\n>b\n\n") == [("a", "a", b""), ("b", "b", b"")]
 
@@ -96,8 +175,8 @@ def test_headers_are_kept_in_any_script_but_for_tabs(tmp_path):
             "correct the file, or the molecule of the sample",
         ),
         (
-            b">a\nAC-GT\n",
-            "x.fa line 2, record \"a\": '-' is not a dna letter; "
+            b">a\nAC.GT\n",
+            "x.fa line 2, record \"a\": '.' is not a dna letter; "
             "correct the file, or the molecule of the sample",
         ),
         (

@@ -10,9 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqloom.seqs import windows
-from seqloom.seqs.contigs import open_genome, write_sample
-from seqloom.seqs.reading import Record
-from seqloom.seqs.windows import Cut, count_windows, read_windows, window_bounds
+from seqloom.seqs.contigs import open_genome
+from seqloom.seqs.windows import (
+    Batch,
+    Cut,
+    count_windows,
+    has_unclear_base,
+    read_windows,
+    window_bounds,
+    window_layout,
+)
+from seqs_data import letters, stored
 
 VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors" / "virnucpro.json"
 
@@ -84,33 +92,34 @@ def test_a_window_does_not_depend_on_which_others_are_asked_for(length, size, sc
 
 
 @pytest.mark.parametrize("batch_bases", [1, 400, 3000, 10**6])
+@pytest.mark.parametrize("gap", [0, 1 << 16])
 @pytest.mark.parametrize("scheme", ["even", "virnucpro"])
 def test_batches_hold_the_wanted_windows_whatever_their_size(
-    tmp_path, monkeypatch, batch_bases, scheme
+    tmp_path, monkeypatch, batch_bases, gap, scheme
 ):
     monkeypatch.setattr(windows, "_BATCH_BASES", batch_bases)
-    generator = np.random.default_rng(1)
-    contigs = [
-        (f"c{i}", bytes(generator.choice(list(b"ACGT"), length).tolist()))
-        for i, length in enumerate([5, 300, 20_000, 1, 777])
-    ]
-    paths = [tmp_path / name for name in ("g.fa.gz", "g.fa.gz.fai", "g.fa.gz.gzi", "g.tsv")]
-    write_sample((Record(name, name, text, "x.fa", 1) for name, text in contigs), "dna", *paths)
-    wanted = [
-        (0, np.arange(1)),
-        (2, np.array([0, 1, 40, 66])),
-        (3, np.arange(1)),
-        (4, np.arange(3)),
-    ]
-    cut = Cut(300, scheme, "open", 0.1)
-    found = []
-    sizes = [(name, len(text)) for name, text in contigs]
-    for batch in read_windows(open_genome(paths[0]), sizes, wanted, cut):
-        rows = zip(batch.contig, batch.number, batch.offset, batch.start, batch.end, strict=True)
-        for contig, number, offset, start, end in rows:
-            text = contigs[contig][1]
+    monkeypatch.setattr(windows, "_GAP", gap)
+    contigs = {f"c{i}": letters(i, n) for i, n in enumerate([5, 300, 0, 20_000, 1, 777])}
+    genome = open_genome(stored(tmp_path, contigs)[0])
+    layout = window_layout(genome, 300)
+    assert layout.counts.tolist() == [1, 1, 0, 67, 1, 3]
+    assert len(layout) == 73
+    wanted = np.array([0, 2, 3, 42, 68, 69, 70, 71, 72])
+    expected = [("c0", 0), *(("c3", n) for n in (0, 1, 40, 66)), ("c4", 0)]
+    expected += [("c5", n) for n in range(3)]
+    found, texts = [], list(contigs.values())
+    for batch in read_windows(genome, layout, Cut(300, scheme), wanted):
+        columns = (batch.contig, batch.number, batch.offset, batch.start, batch.end)
+        for contig, number, offset, start, end in zip(*columns, strict=True):
+            text = texts[contig]
             assert batch.bases[offset : offset + end - start] == text[start:end]
             [[first], [last]] = window_bounds(len(text), np.array([number]), 300, scheme)
             assert (start, end) == (first, last)
-            found.append((contig, number))
-    assert found == [(contig, number) for contig, numbers in wanted for number in numbers]
+            found.append((layout.names[contig], number))
+    assert found == expected
+
+
+def test_what_holds_an_unclear_base_is_told():
+    starts, ends = np.array([0, 3, 4, 7]), np.array([3, 4, 7, 9])
+    batch = Batch(b"ACGNACGTR", starts, *[np.zeros(4, int)] * 3, starts, ends)
+    assert has_unclear_base(batch).tolist() == [False, True, False, True]

@@ -3,6 +3,7 @@
 
 import argparse
 import logging
+from json import loads
 from pathlib import Path
 
 from seqloom.cli import add_shards, parser, run
@@ -11,6 +12,7 @@ from seqloom.export import (
     card,
     open_shards,
     write_hdf5,
+    write_identified,
     write_npy,
     write_virnucpro,
 )
@@ -18,6 +20,7 @@ from seqloom.files import atomic, atomic_all, write_json
 from seqloom.matrices import shard_digests
 from seqloom.provenance import provenance
 from seqloom.scores import LABELS
+from seqloom.tables import read_table_metadata
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,7 @@ def arguments() -> argparse.ArgumentParser:
     for name, export, lists, text in (
         ("npy", export_npy, ["embeddings"], "a matrix; beside it .ids.txt and .json"),
         ("hdf5", export_hdf5, ["embeddings"], "datasets `ids` and `embedding`"),
+        ("identified", export_identified, [], "the FASTA files of VirNucPro; OUT is a prefix"),
         ("virnucpro", export_virnucpro, ["dna", "protein", "fused"], "OUT_merged.pt and its parts"),
     ):
         part = formats.add_parser(name, help=text)
@@ -61,6 +65,19 @@ def export_hdf5(args: argparse.Namespace) -> int:
     with atomic(args.out) as file:
         write_hdf5(file, shards, provenance("export", {}, {}, ("h5py",), digests))
     return len(all_ids(shards))
+
+
+def export_identified(args: argparse.Namespace) -> int:
+    tables = [read_table_metadata(path) for path in args.frames]
+    made = provenance("export", {}, {}, (), shard_digests(frames=args.frames))
+    facts = {"sample": tables[0]["sample"], "cut": tables[0]["cut"]}
+    facts |= {"cut_settings": loads(tables[0]["cut_settings"]), "provenance": made}
+    ends = (".identified_nucleotide.fa", ".identified_protein.fa", ".identified.json")
+    files = [args.out.with_name(args.out.name + end) for end in ends]
+    with atomic_all(files) as (nucleotides, proteins, json):
+        write_identified(nucleotides, proteins, args.frames)
+        write_json(json, facts)
+    return sum(int(table["rows"]) for table in tables)
 
 
 def export_virnucpro(args: argparse.Namespace) -> int:

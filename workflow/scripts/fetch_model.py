@@ -46,8 +46,8 @@ def main(args: argparse.Namespace) -> None:
 def bases(paths: list[Path]) -> Iterator[str]:
     """The sequences of several samples, each file on its own: names may come twice."""
     for path in paths:
-        for record in read_fasta([str(path)], "dna"):
-            yield record.sequence.decode()
+        for _, pieces in read_fasta([str(path)], "dna"):
+            yield b"".join(pieces).decode()
 
 
 if __name__ == "__main__":

@@ -5,14 +5,12 @@ import argparse
 import logging
 from dataclasses import asdict
 
-import pandas as pd
-
 from seqloom.cli import parser, run
 from seqloom.provenance import provenance
 from seqloom.seqs.contigs import open_genome
-from seqloom.seqs.plans import shard_windows
+from seqloom.seqs.plans import genome_digest, read_plan
 from seqloom.seqs.shards import frame_parts, write_shard
-from seqloom.seqs.windows import add_cut_arguments, cut_of
+from seqloom.seqs.windows import add_cut_arguments, cut_of, window_layout
 
 log = logging.getLogger(__name__)
 
@@ -24,17 +22,15 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--sample", required=True)
     options.add_argument("--cut-name", required=True)
     add_cut_arguments(options)
-    options.add_argument("--seed", type=int, default=42, help="that of the plan")
     options.add_argument("--shard", required=True, help="such as 0003-of-0016")
     options.add_argument("--out", required=True, help="prefix of .parquet, .fna and .faa")
     return options
 
 
 def main(args: argparse.Namespace) -> None:
-    cut, plan = cut_of(args), pd.read_parquet(args.plan)
-    contigs = list(zip(plan["contig"], plan["length"], strict=True))
-    wanted = shard_windows(plan, args.shard, args.seed)
-    settings = {**asdict(cut), "genetic_code": args.genetic_code, "seed": args.seed}
+    cut, genome = cut_of(args), open_genome(args.genome)
+    layout = window_layout(genome, cut.window)
+    plan, made = read_plan(args.plan, layout)
     metadata = {
         "sample": args.sample,
         "cut": args.cut_name,
@@ -43,12 +39,13 @@ def main(args: argparse.Namespace) -> None:
         "shard": args.shard,
         "provenance": provenance(
             "frames",
-            inputs={"genome": args.genome, "plan": args.plan},
-            settings=settings,
+            inputs={"plan": args.plan},
+            settings={**asdict(cut), "genetic_code": args.genetic_code},
             packages=("numpy", "biopython"),
+            digests=genome_digest(made),
         ),
     }
-    parts = frame_parts(open_genome(args.genome), contigs, wanted, cut, args.genetic_code)
+    parts = frame_parts(genome, layout, plan, args.shard, cut, args.genetic_code)
     rows = write_shard(args.out, (".fna", ".faa"), parts, metadata)
     log.info("%s %s %s: %d frames", args.sample, args.cut_name, args.shard, rows)
 

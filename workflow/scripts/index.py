@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check a sample record by record; store it as indexed bgzip with a table of its contigs."""
+"""Check a sample record by record; store it as indexed bgzip with a table of its records."""
 
 import argparse
 import json
@@ -20,13 +20,13 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--molecule", choices=("dna", "protein"), required=True)
     options.add_argument("--fasta", nargs="+", required=True, help="plain, gz, bz2, xz or zst")
     options.add_argument("--genome", required=True, help=".fa.gz; .fai and .gzi appear beside it")
-    options.add_argument("--contigs", required=True, help=".tsv; a .json appears beside it")
+    options.add_argument("--records", required=True, help=".tsv; a .json appears beside it")
     return options
 
 
 def main(args: argparse.Namespace) -> None:
-    card = args.contigs.removesuffix(".tsv") + ".json"
-    outputs = [args.genome, f"{args.genome}.fai", f"{args.genome}.gzi", args.contigs, card]
+    card = args.records.removesuffix(".tsv") + ".json"
+    outputs = [args.genome, f"{args.genome}.fai", f"{args.genome}.gzi", args.records, card]
     with atomic_all(outputs) as [*files, card_file]:
         records = read_fasta(args.fasta, args.molecule)
         contigs, bases = write_sample(records, args.molecule, *files)
@@ -39,7 +39,7 @@ def main(args: argparse.Namespace) -> None:
                 "index",
                 inputs={f"fasta {i}": path for i, path in enumerate(args.fasta, start=1)},
                 settings={"molecule": args.molecule},
-                packages=("xopen", "biopython"),
+                packages=("xopen", "isal"),
             ),
         }
         card_file.write_text(json.dumps(description, indent=2) + "\n")

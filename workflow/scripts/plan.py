@@ -1,49 +1,75 @@
 #!/usr/bin/env python3
-"""Count the windows and frames of every contig under a cut, and choose those that are read."""
+"""Find the frames of every window under a cut, choose those that are used, and count them."""
 
 import argparse
+import json
 import logging
 from dataclasses import asdict
 
-import pyarrow.compute as pc
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqloom.cli import parser, run
-from seqloom.files import atomic
+from seqloom.files import atomic_all
 from seqloom.provenance import as_strings, provenance
-from seqloom.seqs.contigs import open_genome, read_contigs
-from seqloom.seqs.plans import frame_plan, whole_plan
-from seqloom.seqs.windows import add_cut_arguments, cut_of
+from seqloom.seqs.contigs import open_genome, read_contigs, write_contigs
+from seqloom.seqs.plans import (
+    SCHEMA,
+    frame_plan,
+    planned_contigs,
+    protein_plan,
+    sampled,
+    training_filter,
+)
+from seqloom.seqs.windows import add_cut_arguments, cut_of, window_layout
 
 log = logging.getLogger(__name__)
 
 
 def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
-    options.add_argument("--contigs", required=True, help="contigs.tsv of the sample")
+    options.add_argument("--records", required=True, help=".tsv of index.py")
     options.add_argument("--genome", required=True, help="indexed .fa.gz of the sample")
     options.add_argument("--whole", action="store_true", help="proteins: each is one window")
     add_cut_arguments(options)
-    options.add_argument("--max-frames", type=int, help="keep at most so many; default: all")
+    options.add_argument("--coding", help="table of coding.py, where --training is not all")
+    options.add_argument("--max-frames", type=int, help="use at most so many; default: all")
     options.add_argument("--seed", type=int, default=42, help="of the choice of windows")
-    options.add_argument("--out", required=True, help="parquet, one row per contig")
+    options.add_argument("--contigs", required=True, help=".tsv; a .json appears beside it")
+    options.add_argument("--out", required=True, help="parquet, one row per window")
     return options
 
 
 def main(args: argparse.Namespace) -> None:
-    contigs, cut = read_contigs(args.contigs), cut_of(args)
+    records, genome, cut = read_contigs(args.records), open_genome(args.genome), cut_of(args)
+    inputs = {"records": args.records, "genome": args.genome}
+    layout = window_layout(genome, None if args.whole else cut.window)
     if args.whole:
-        plan, settings = whole_plan(contigs), {"whole": True}
+        settings = {"whole": True}
+        bits, lost = protein_plan(records)
     else:
-        chosen = {"seed": args.seed, "max_frames": args.max_frames}
-        plan = frame_plan(contigs, open_genome(args.genome), cut, args.genetic_code, **chosen)
-        settings = {**asdict(cut), "genetic_code": args.genetic_code, **chosen}
-    inputs = {"contigs": args.contigs, "genome": args.genome}
-    metadata = {"provenance": provenance("plan", inputs, settings, ("numpy", "biopython"))}
-    with atomic(args.out) as file:
-        pq.write_table(plan.replace_schema_metadata(as_strings(metadata)), file)
-    columns = ("windows", "frames", "kept_windows", "kept_frames")
-    log.info("%s", ", ".join(f"{pc.sum(plan[c], min_count=0)} {c}" for c in columns))
+        settings = {**asdict(cut), "genetic_code": args.genetic_code}
+        coding = None
+        if args.coding:
+            inputs["coding"] = args.coding
+            annotation = pq.read_table(args.coding)
+            coding = training_filter(cut, args.genetic_code, annotation, layout.names)
+        bits, lost = frame_plan(genome, layout, cut, args.genetic_code, coding)
+    if args.max_frames:
+        settings |= {"seed": args.seed, "max_frames": args.max_frames}
+        bits = sampled(bits, layout, args.seed, args.max_frames)
+    contigs = planned_contigs(records, layout, bits, lost)
+    counts = contigs[["windows", "frames", "kept_windows", "kept_frames"]].sum().to_dict()
+    made = {"provenance": provenance("plan", inputs, settings, ("numpy", "biopython"))}
+    card = args.contigs.removesuffix(".tsv") + ".json"
+    with atomic_all([args.out, args.contigs, card]) as (plan_file, contig_file, card_file):
+        plan = pa.table([bits], schema=SCHEMA.with_metadata(as_strings(made)))
+        pq.write_table(plan, plan_file)
+        write_contigs(contig_file, contigs)
+        card_file.write_text(
+            json.dumps({"contigs": len(contigs), **counts, **made}, indent=2) + "\n"
+        )
+    log.info("%s", ", ".join(f"{count} {name}" for name, count in counts.items()))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from seqloom.calls.contigs import (
     VIRAL,
     check_complete,
     contig_calls,
-    read_records,
     window_table,
     write_calls,
 )
@@ -25,6 +24,7 @@ from seqloom.learn.classifier import Classifier, load, log_odds
 from seqloom.learn.features import check_shards, feature_matrix
 from seqloom.matrices import shard_digests
 from seqloom.provenance import as_strings, provenance
+from seqloom.seqs.contigs import read_contigs
 from seqloom.tables import write_table
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,7 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--classifier", type=Path, required=True, help="folder")
     options.add_argument("--sample", required=True, help="its name")
-    options.add_argument("--contigs", type=Path, required=True, help="TSV of index.py")
-    options.add_argument("--plan", type=Path, required=True, help="parquet of plan.py")
+    options.add_argument("--contigs", type=Path, required=True, help="TSV of plan.py")
     options.add_argument("--genome", type=Path, required=True, help="bgzip of index.py")
     add_shards(options, "--frames", "shard tables; `*-of-0012` for all twelve")
     add_shards(options, "--fused", "as --frames")
@@ -58,8 +57,8 @@ def main(args: argparse.Namespace) -> None:
     check_shards(description, args.frames, args.fused)
     shards = zip(args.frames, args.fused, strict=True)
     frames = pd.concat([scored(classifier, *shard) for shard in shards], ignore_index=True)
-    records = read_records(args.contigs, args.plan)
-    check_complete(records, frames, args.plan)
+    records = read_contigs(args.contigs)
+    check_complete(records, frames, args.contigs)
 
     calibration = description["calibration"]
     settings = {"threshold": args.threshold, "min_windows": args.min_windows}
@@ -70,7 +69,6 @@ def main(args: argparse.Namespace) -> None:
         "weights": args.classifier / "classifier.safetensors",
         "classifier": args.classifier / "classifier.json",
         "contigs": args.contigs,
-        "plan": args.plan,
         "genome": args.genome,
     }
     facts = {"experiment": description["experiment"], "sample": args.sample}

@@ -4,13 +4,12 @@
 import argparse
 import logging
 
-import pandas as pd
-
 from seqloom.cli import parser, run
 from seqloom.provenance import provenance
 from seqloom.seqs.contigs import open_genome
-from seqloom.seqs.plans import shard_windows
+from seqloom.seqs.plans import genome_digest, read_plan
 from seqloom.seqs.shards import protein_part, write_shard
+from seqloom.seqs.windows import window_layout
 
 log = logging.getLogger(__name__)
 
@@ -26,20 +25,19 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    plan = pd.read_parquet(args.plan)
-    contigs = list(zip(plan["contig"], plan["length"], strict=True))
-    proteins = [contigs[i] for i, _ in shard_windows(plan, args.shard)]
+    genome = open_genome(args.genome)
+    layout = window_layout(genome, None)
+    plan, made = read_plan(args.plan, layout)
     metadata = {
         "sample": args.sample,
         "cut": "whole",
         "cut_settings": {},
         "molecule": "protein",
         "shard": args.shard,
-        "provenance": provenance("proteins", {"genome": args.genome, "plan": args.plan}, {}),
+        "provenance": provenance("proteins", {"plan": args.plan}, {}, digests=genome_digest(made)),
     }
-    rows = write_shard(
-        args.out, (".faa",), [protein_part(open_genome(args.genome), proteins)], metadata
-    )
+    part = protein_part(genome, layout, plan, args.shard)
+    rows = write_shard(args.out, (".faa",), [part], metadata)
     log.info("%s %s: %d proteins", args.sample, args.shard, rows)
 
 

@@ -14,7 +14,7 @@ from seqloom.report.page import headline, page
 def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--title", required=True)
-    options.add_argument("--contigs", type=Path, nargs="+", required=True, help="JSON per sample")
+    options.add_argument("--genomes", type=Path, nargs="+", required=True, help="JSON per sample")
     options.add_argument("--evaluations", type=Path, nargs="+", default=[], help="folders")
     options.add_argument("--classifiers", type=Path, nargs="+", default=[], help="folders")
     options.add_argument("--audits", type=Path, nargs="+", default=[], help="EXPERIMENT.audit.tsv")
@@ -32,7 +32,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     report = Report(
         title=args.title,
-        samples=[read_json(path) for path in args.contigs],
+        samples=[read_json(path) for path in args.genomes],
         experiments=read_experiments(args.evaluations, args.classifiers, args.audits),
         comparison=read_rows(args.comparison) if args.comparison else [],
         figure=args.figure.read_bytes() if args.figure else None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from seqloom.cli import parser, run
 from seqloom.files import atomic_all
 from seqloom.learn.audit import audit_table
-from seqloom.learn.split import labeled_contigs, split_table
+from seqloom.learn.split import TAKES, labeled_contigs, split_table
 from seqloom.provenance import as_strings, provenance
 from seqloom.tables import write_table
 
@@ -25,11 +25,10 @@ def arguments() -> argparse.ArgumentParser:
         required=True,
         help="JSON list of {sample, label, category, groups}; groups is a TSV or null",
     )
-    options.add_argument("--plans", type=Path, required=True, help="folder of SAMPLE.parquet")
     options.add_argument("--contigs", type=Path, required=True, help="folder of SAMPLE.tsv")
     options.add_argument("--genomes", type=Path, required=True, help="folder of SAMPLE.fa.gz")
     options.add_argument("--fractions", type=float, nargs=3, default=[0.7, 0.15, 0.15])
-    options.add_argument("--balance", choices=["category", "none"], default="category")
+    options.add_argument("--balance", choices=list(TAKES), default="category")
     options.add_argument("--seed", type=int, default=42)
     options.add_argument("--out", type=Path, required=True, help="parquet, a row per contig")
     options.add_argument("--audit", type=Path, required=True, help="TSV of counts and containment")
@@ -38,14 +37,12 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     names = [sample["sample"] for sample in args.samples]
-    plans = [args.plans / f"{name}.parquet" for name in names]
     tables = [args.contigs / f"{name}.tsv" for name in names]
     genomes = [args.genomes / f"{name}.fa.gz" for name in names]
-    contigs = labeled_contigs(args.samples, plans, tables)
+    contigs = labeled_contigs(args.samples, tables)
     split = split_table(contigs, args.fractions, args.balance, args.seed)
     audit = audit_table(split, names, genomes)
-    inputs = {f"plan of {name}": plan for name, plan in zip(names, plans, strict=True)}
-    inputs |= {f"contigs of {name}": table for name, table in zip(names, tables, strict=True)}
+    inputs = {f"contigs of {name}": table for name, table in zip(names, tables, strict=True)}
     inputs |= {f"groups of {s['sample']}": s["groups"] for s in args.samples if s["groups"]}
     settings = {
         "samples": {s["sample"]: [s["label"], s["category"]] for s in args.samples},

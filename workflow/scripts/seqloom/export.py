@@ -1,6 +1,7 @@
 """Embeddings in the formats of others: one matrix per sample, HDF5, the payloads of VirNucPro."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,15 @@ def _fill(target: Any, shards: Sequence[Shard]) -> None:
     for shard in shards:
         target[start : start + len(shard.ids)] = shard.read()
         start += len(shard.ids)
+
+
+def write_identified(nucleotides: Path, proteins: Path, frames: Sequence[Path]) -> None:
+    """The FASTA files of all shards, one after the other: ours are written as VirNucPro does."""
+    for path, suffix in ((nucleotides, ".fna"), (proteins, ".faa")):
+        with open(path, "wb") as out:
+            for table in frames:
+                with open(table.with_suffix(suffix), "rb") as part:
+                    shutil.copyfileobj(part, out)
 
 
 def write_virnucpro(

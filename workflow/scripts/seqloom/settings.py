@@ -3,7 +3,7 @@
 import difflib
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from seqloom.download import Download, read_downloads
 from seqloom.encoders.registry import Backend, read_backend
 from seqloom.errors import InputError
 from seqloom.sharding import shard_names
@@ -19,6 +20,7 @@ from seqloom.sharding import shard_names
 SCHEMAS = Path(__file__).parents[3] / "config" / "schemas"
 REGISTRY = Path(__file__).parents[3] / "resources" / "models.yaml"
 DEMO_FOLDER = "resources/demo/"
+REFSEQ_FOLDER = "resources/refseq/"
 WHOLE = "whole"
 # A gzipped genome unpacks to about so many times its size; only the number of shards needs it.
 _GZIP_RATIO = 3.5
@@ -34,7 +36,7 @@ class Sample:
     molecule: str
     label: str | None
     category: str | None
-    annotation: str | None
+    annotation: tuple[str, ...]
     groups: str | None
     genetic_code: int
     max_frames: int | None
@@ -47,11 +49,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Settings:
-    """A checked configuration; `values` has every key of the schema."""
+    """A checked configuration; `values` has every key of the schema, `downloads` goes by path."""
 
     values: dict[str, Any]
     samples: dict[str, Sample]
     backends: dict[str, Backend]
+    downloads: dict[str, Download]
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
@@ -76,6 +79,22 @@ class Settings:
             }
         )
 
+    def legacy_cuts(self) -> list[str]:
+        """Cuts of experiments that read windows and frames as VirNucPro."""
+        used = dict.fromkeys(e["cut"] for e in self["experiments"].values())
+        rules = {
+            name: (self["cuts"][name]["scheme"], self["cuts"][name]["frames"]) for name in used
+        }
+        return [name for name, rule in rules.items() if rule == ("virnucpro", "virnucpro")]
+
+    def trains_on_coding(self, cut: str, sample: str) -> bool:
+        """Whether only coding frames of the sample are used under the cut."""
+        return (
+            cut != WHOLE
+            and self["cuts"][cut]["training"] != "all"
+            and self.samples[sample].label is not None
+        )
+
     def shards(self, cut: str, sample: str) -> list[str]:
         """Names of the sample's shards under a cut, from the sheet and the config alone."""
         row = self.samples[sample]
@@ -90,24 +109,35 @@ def load_settings(config: dict[str, Any]) -> Settings:
     # `embed:` with nothing behind it is as good as absent.
     given = {key: value for key, value in config.items() if value is not None}
     values = _completed(given, _schema("config"), "config")
-    samples = read_sheet(values["samples"])
+    downloads = _listed_downloads(values["refseq"])
+    samples = read_sheet(values["samples"], downloads)
     used = {name for backends in values["fusions"].values() for name in backends}
     used |= set(values["protein_backends"])
-    settings = Settings(
-        values, samples, {name: read_backend(REGISTRY, name) for name in sorted(used)}
-    )
+    backends = {name: read_backend(REGISTRY, name) for name in sorted(used)}
+    settings = Settings(values, samples, backends, downloads)
     for fault in _faults(settings):
         raise InputError(fault)
     return settings
 
 
-def read_sheet(path: str) -> dict[str, Sample]:
+def _listed_downloads(refseq: dict[str, Any] | None) -> dict[str, Download]:
+    """What the list names, by the path it will have."""
+    if refseq is None:
+        return {}
+    path = refseq["list"]
+    if not Path(path).is_file():
+        raise InputError(f"{path}: the list of files does not exist; correct `refseq: list`")
+    named = read_downloads(path, _sheet_rows(path))
+    return {REFSEQ_FOLDER + name: download for name, download in named.items()}
+
+
+def read_sheet(path: str, downloads: Mapping[str, Download]) -> dict[str, Sample]:
     """The samples by name, in the order of the sheet."""
     if not Path(path).is_file():
         raise InputError(f"{path}: the sample sheet does not exist; set `samples` in the config")
     samples: dict[str, Sample] = {}
     for number, row in _sheet_rows(path):
-        sample = _sample(row, f"{path} line {number}")
+        sample = _sample(row, f"{path} line {number}", downloads)
         if sample.name in samples:
             raise InputError(
                 f'{path} line {number}: sample "{sample.name}" is listed twice; rename one'
@@ -123,7 +153,7 @@ def _sheet_rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise InputError(f"{path}: the sample sheet is not UTF-8 text; save it as such") from None
+        raise InputError(f"{path}: this is not UTF-8 text; save it as such") from None
     # Editors put empty cells at the end of a line, or cut them off.
     rows = [(n, line.rstrip().split("\t")) for n, line in enumerate(lines, start=1)]
     rows = [(n, cells) for n, cells in rows if any(cells)]
@@ -139,16 +169,20 @@ def _sheet_rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
         yield number, dict(itertools.zip_longest(header, map(str.strip, cells), fillvalue=""))
 
 
-def _sample(row: dict[str, str], where: str) -> Sample:
+def _sample(row: dict[str, str], where: str, downloads: Mapping[str, Download]) -> Sample:
     schema = _schema("samples")
     cells = {key: _typed(text, schema["properties"].get(key, {})) for key, text in row.items()}
     values = _completed({k: v for k, v in cells.items() if v != ""}, schema, where)
-    values["fasta"] = tuple(filter(None, map(str.strip, values["fasta"].split(";"))))
-    for path in filter(None, [*values["fasta"], values["annotation"], values["groups"]]):
-        # The demo's genomes are made by the workflow itself.
-        if not Path(path).is_file() and not path.startswith(DEMO_FOLDER):
+    for key in ("fasta", "annotation"):
+        values[key] = tuple(filter(None, map(str.strip, (values[key] or "").split(";"))))
+    for path in filter(None, [*values["fasta"], *values["annotation"], values["groups"]]):
+        # The demo's genomes are made by the workflow itself, and listed files are fetched.
+        is_made = path.startswith(DEMO_FOLDER) or path in downloads
+        if not is_made and not Path(path).is_file():
             raise InputError(f"{where}: {path} does not exist; correct the path")
-    values["bases"] = values["bases"] or sum(map(_estimated_bases, values["fasta"]))
+    values["bases"] = values["bases"] or sum(
+        _estimated_bases(path, downloads) for path in values["fasta"]
+    )
     if values["label"] and values["molecule"] == "protein":
         raise InputError(f"{where}: a protein sample cannot have a label; classifiers train on DNA")
     values["category"] = values["category"] or values["label"]
@@ -160,11 +194,16 @@ def _typed(text: str, schema: dict[str, Any]) -> Any:
     return int(text) if is_integer else text
 
 
-def _estimated_bases(path: str) -> int:
-    if not Path(path).is_file():
-        raise InputError(f"{path} does not exist yet: give its `bases` in the sample sheet")
+def _estimated_bases(path: str, downloads: Mapping[str, Download]) -> int:
+    # A listed file counts as the list has it, there or not: a download must not change the shards.
+    if path in downloads:
+        size = downloads[path].bytes
+    else:
+        size = Path(path).stat().st_size if Path(path).is_file() else None
+    if size is None:
+        raise InputError(f"{path} may not exist yet: give its `bases` in the sample sheet")
     ratio = _GZIP_RATIO if path.endswith(_PACKED) else 1
-    return max(1, round(Path(path).stat().st_size * ratio))
+    return max(1, round(size * ratio))
 
 
 def _faults(settings: Settings) -> Iterator[str]:
@@ -183,11 +222,23 @@ def _faults(settings: Settings) -> Iterator[str]:
                 f"{settings['samples']}: experiment {name} needs samples of both labels, "
                 f"none is {' or '.join(sorted(missing))}; fill the column label"
             )
+        for sample in settings.labeled():
+            cut = experiment["cut"]
+            if settings.trains_on_coding(cut, sample) and not settings.samples[sample].annotation:
+                yield (
+                    f"{settings['samples']}: sample {sample} needs an annotation, for experiment "
+                    f"{name} trains on coding frames; fill the column, or set cuts.{cut}.training: "
+                    "all"
+                )
     for name in settings["predict"]["experiments"]:
         if name not in settings["experiments"]:
             yield f'config: predict.experiments: "{name}" is not an experiment'
-    if "virnucpro" in settings["export"] and not settings.legacy_cuts_and_fusions():
-        yield "config: export: virnucpro needs an experiment that fuses a DNA and a protein backend"
+    legacy = settings.legacy_cuts() + settings.legacy_cuts_and_fusions()
+    if "virnucpro" in settings["export"] and not legacy:
+        yield (
+            "config: export: virnucpro needs an experiment that fuses a DNA and a protein backend, "
+            "or one whose cut has the scheme and frames of virnucpro"
+        )
     for name in settings["protein_backends"]:
         if settings.backends[name].molecule != "protein":
             yield f'config: protein_backends: "{name}" reads DNA'

@@ -9,7 +9,7 @@ import pandas as pd
 
 from seqloom.errors import InputError
 from seqloom.scores import calibrated, contig_scores, window_scores
-from seqloom.seqs.contigs import read_contigs
+from seqloom.seqs.plans import counted
 
 VIRAL, HOST, UNCALLED = "viral", "host", "uncalled"
 COLUMNS = [
@@ -29,20 +29,10 @@ VIRAL_WINDOW = 0.5
 HIGH, MEDIUM = 0.9, 0.7
 TIERS = np.array(["low", "medium", "high"])
 FEW_WINDOWS = 5
-_NO_FRAME = {"no_open_frame": "no open frame", "ambiguous": "too many ambiguous bases"}
 
 
-def read_records(contigs: Path, plan: Path) -> pd.DataFrame:
-    """The input records in input order, with what the plan wants to be read of each."""
-    records = read_contigs(contigs)
-    planned = pd.read_parquet(plan)
-    if planned["contig"].tolist() != records["contig"].tolist():
-        raise InputError(f"{plan}: not the contigs of {contigs}; plan the sample again")
-    return records.join(planned[["windows", "kept_windows", "kept_frames"]])
-
-
-def check_complete(records: pd.DataFrame, frames: pd.DataFrame, plan: Path) -> None:
-    """The shards must hold just what the plan counts of every record: rows in = rows out."""
+def check_complete(records: pd.DataFrame, frames: pd.DataFrame, table: Path) -> None:
+    """The shards must hold just what the table counts of every record: rows in = rows out."""
     found = frames.groupby("contig").agg(
         kept_windows=("window", "nunique"), kept_frames=("row", "count")
     )
@@ -52,8 +42,8 @@ def check_complete(records: pd.DataFrame, frames: pd.DataFrame, plan: Path) -> N
     for contig in planned.index[differs][:1]:
         (windows, kept), (read, scored) = planned.loc[contig], found.loc[contig]
         raise InputError(
-            f'{plan}: contig "{contig}" has {kept} frames in {windows} windows in the plan, but '
-            f"{scored} in {read} in the shards; give all shards of the sample, cut by this plan"
+            f'{table}: contig "{contig}" has {kept} frames in {windows} windows to read, but the '
+            f"shards have {scored} in {read}; give all shards of the sample, made with this table"
         )
 
 
@@ -90,7 +80,7 @@ def contig_calls(
     calls["fdr"] = np.nan
     calls.loc[is_viral, "fdr"] = expected_fdr(calls.loc[is_viral, "probability"].to_numpy())
     calls["confidence"] = np.where(called, _confidence(calls), None)
-    calls["reason"] = _reasons(calls, windows, min_windows)
+    calls["reason"] = [_reason(row, min_windows) for row in calls.itertuples()]
     return calls[COLUMNS]
 
 
@@ -110,29 +100,15 @@ def _confidence(calls: pd.DataFrame) -> np.ndarray:
     return TIERS[(tier - few).clip(lower=0)]
 
 
-def _reasons(calls: pd.DataFrame, windows: pd.DataFrame, min_windows: int) -> list[str]:
-    unscored = windows[windows["frames"] == 0].groupby(["contig", "status"]).size()
-    why: dict[str, list[str]] = {}
-    for (contig, status), count in unscored.items():
-        why.setdefault(contig, []).append(f"{_NO_FRAME[status]} in {_counted(count)}")
-    return [_reason(row, why.get(row.contig, []), min_windows) for row in calls.itertuples()]
-
-
-def _reason(row, no_frame: list[str], min_windows: int) -> str:
+def _reason(row, min_windows: int) -> str:
     """What decided the call of a contig, in a few words."""
     if row.call != UNCALLED:
         return f"{row.viral_windows} of {row.scored_windows} scored windows viral"
-    if row.status != "ok":
-        return row.reason
-    if row.kept_windows == 0:
-        return f"none of {_counted(row.windows)} was read (max_frames)"
     if row.scored_windows:
-        return f"{_counted(row.scored_windows, 'scored ')}, {min_windows} needed"
-    return ", ".join(no_frame)
-
-
-def _counted(count: int, kind: str = "") -> str:
-    return f"{count} {kind}window{'' if count == 1 else 's'}"
+        return f"{counted(row.scored_windows, 'scored window')}, {min_windows} needed"
+    if row.status == "ok":
+        return f"none of {counted(row.windows, 'window')} with a frame was read (max_frames)"
+    return row.reason
 
 
 def write_calls(path: Path, calls: pd.DataFrame) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
-from Bio.bgzf import BgzfWriter
 
 from seqloom.calls.contigs import VIRAL_WINDOW
+from seqloom.seqs.bgzip import bgzip
 
 # What GFF3 allows unescaped in a sequence id, besides letters, digits and `_.-~`.
 _GFF3_SAFE = ":^*$@!+?|"
@@ -68,14 +68,14 @@ def write_bed(path: Path, regions: pd.DataFrame) -> None:
 
 def write_contigs(path: Path, genome: str | Path, headers: Mapping[str, str]) -> None:
     """The contigs named by `headers`, under these headers, as bgzip (which carries no clock)."""
-    with gzip.open(genome) as lines, BgzfWriter(path) as out:
+    with gzip.open(genome) as lines, bgzip(path) as write:
         for line in lines:
             if line.startswith(b">"):
                 header = headers.get(line[1:-1].decode())
                 if header is not None:
-                    out.write(f">{header}\n".encode())
+                    write(f">{header}\n".encode())
             elif header is not None:
-                out.write(line)
+                write(line)
 
 
 def _gff3(name: str) -> str:

@@ -11,6 +11,7 @@ import pulp
 
 from seqloom.errors import InputError
 from seqloom.scores import LABELS
+from seqloom.seqs.contigs import read_contigs
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def split_table(
     parts = assign_parts(contigs, fractions, seed)
     table = contigs.assign(part=contigs["group"].map(parts).where(contigs["frames"] > 0))
     _tell_absent(table)
-    table["take"] = balanced_take(table) if balance == "category" else table["frames"]
+    table["take"] = TAKES[balance](table)
     return table[["sample", "contig", *STRATUM, "group", "part", "frames", "take"]]
 
 
@@ -46,29 +47,25 @@ def _tell_absent(table: pd.DataFrame) -> None:
 
 
 def labeled_contigs(
-    samples: Sequence[Mapping[str, str | None]], plans: Sequence[Path], contigs: Sequence[Path]
+    samples: Sequence[Mapping[str, str | None]], tables: Sequence[Path]
 ) -> pd.DataFrame:
     """One row per contig of the labeled samples: sample, contig, label, category, group, frames."""
-    tables = []
-    for sample, plan_file, contig_file in zip(samples, plans, contigs, strict=True):
-        plan = pd.read_parquet(plan_file, columns=["contig", "kept_frames"])
-        if plan["contig"].tolist() != _read_tsv(contig_file)["contig"].tolist():
-            raise InputError(
-                f"{plan_file}: not the contigs of {contig_file}; plan the sample again"
-            )
-        tables.append(
+    parts = []
+    for sample, table in zip(samples, tables, strict=True):
+        contigs = read_contigs(table)
+        parts.append(
             pd.DataFrame(
                 {
                     "sample": sample["sample"],
-                    "contig": plan["contig"],
+                    "contig": contigs["contig"],
                     "label": sample["label"],
                     "category": sample["category"],
-                    "group": _groups(sample, plan["contig"]),
-                    "frames": plan["kept_frames"],
+                    "group": _groups(sample, contigs["contig"]),
+                    "frames": contigs["kept_frames"],
                 }
             )
         )
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _groups(sample: Mapping[str, str | None], contigs: pd.Series) -> pd.Series:
@@ -181,6 +178,26 @@ def balanced_take(table: pd.DataFrame) -> pd.Series:
         for rows in labels:
             take.update(_spread(rows, total, ["category", "group"]))
     return take
+
+
+def legacy_take(table: pd.DataFrame) -> pd.Series:
+    """As VirNucPro: all viral frames, of each host category a seventh as many, hosts no more."""
+    take = table["frames"].where(table["label"] == "viral", 0)
+    for _, part in table.groupby("part"):
+        viral = int(part["frames"][part["label"] == "viral"].sum())
+        hosts = [rows for _, rows in part[part["label"] == "host"].groupby("category")]
+        offered = np.array([int(rows["frames"].sum()) for rows in hosts])
+        shares = water_filled(np.minimum(offered, -(-viral // 7)), viral)
+        for rows, share in zip(hosts, shares, strict=True):
+            take.update(_spread(rows, share, ["group"]))
+    return take
+
+
+TAKES = {
+    "category": balanced_take,
+    "virnucpro": legacy_take,
+    "none": lambda table: table["frames"],
+}
 
 
 def _spread(rows: pd.DataFrame, total: int, levels: Sequence[str]) -> pd.Series:

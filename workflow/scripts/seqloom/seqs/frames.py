@@ -1,9 +1,10 @@
 """Six-frame reading of windows, many at once.
 
-Both strands of a batch are translated at every base, whatever the window; a frame is then every
-third amino acid of a stretch, and running counts tell its stops and its X without touching it.
+Every triplet of a batch becomes a codon number, whatever the window; a frame is then every third of
+a stretch. Stops are few on either strand, so a frame asks the sorted list of their positions.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,58 +12,45 @@ import numpy as np
 from Bio.Data.CodonTable import unambiguous_dna_by_id
 
 from seqloom.errors import InputError
+from seqloom.seqs.hashing import mixed
 from seqloom.seqs.windows import Batch, Cut
 
 FRAMES = ("F1", "F2", "F3", "R1", "R2", "R3")
-_COMPLEMENT = {
-    "open": bytes.maketrans(b"ACGTRYMKBVDH", b"TGCAYRKMVBHD"),
-    "virnucpro": bytes.maketrans(b"ACGT", b"TGCA"),
+NO_FRAME = {
+    "no_open_frame": "no open frame",
+    "ambiguous": "too many ambiguous bases",
+    "not_coding": "no coding frame",
 }
-_DIGIT = np.full(256, 4, np.uint8)
-_DIGIT[list(b"ACGT")] = range(4)
-
-
-@dataclass(frozen=True)
-class Strand:
-    """One strand of a batch; `amino[i]` is the codon that begins at base i, X if it is unclear."""
-
-    bases: bytes
-    amino: bytes
-    stops: np.ndarray  # running counts, see _running
-    unclear: np.ndarray
+_COMPLEMENT = bytes.maketrans(b"ACGTRYMKBVDH", b"TGCAYRKMVBHD")
+_COMPLEMENT_OF_CLEAR = bytes.maketrans(b"ACGT", b"TGCA")
+_DIGITS = bytes(b"ACGT".find(byte) % 5 for byte in range(256))
+_UNCLEAR = bytes(codon for codon in range(125) if 4 in (codon // 25, codon // 5 % 5, codon % 5))
+_OPPOSITE = np.arange(6) >= 3
+_SHIFT = np.arange(6) % 3
 
 
 @dataclass(frozen=True)
 class Frames:
-    """The six frames of each window: arrays [windows, 6] in the order of FRAMES, and both strands.
+    """The six frames of each window: arrays [windows, 6] in the order of FRAMES.
 
-    `begin` and `end` are those of the nucleotides on their strand; `length` and `ambiguous` count
-    residues, and X among them.
+    Positions are those of the forward strand in the bases of the batch: [begin, end) are the
+    codons, [first, last) the nucleotides that are written.
     """
 
-    strands: tuple[Strand, Strand]
+    codons: bytes  # the number of the codon that begins at each base
     begin: np.ndarray
     end: np.ndarray
-    codons: np.ndarray
-    length: np.ndarray
-    ambiguous: np.ndarray
-    open: np.ndarray  # at least a codon and no stop
-    kept: np.ndarray  # and not too ambiguous
-    removed: bytes  # residues that are left out of the protein
-
-    def nucleotides(self, window: int, frame: int) -> str:
-        strand = self.strands[frame // 3]
-        return strand.bases[self.begin[window, frame] : self.end[window, frame]].decode()
-
-    def protein(self, window: int, frame: int) -> str:
-        begin = self.begin[window, frame]
-        codons = slice(begin, begin + 3 * self.codons[window, frame], 3)
-        return self.strands[frame // 3].amino[codons].translate(None, self.removed).decode()
+    first: np.ndarray
+    last: np.ndarray
+    length: np.ndarray  # residues
+    ambiguous: np.ndarray  # X among them
+    open: np.ndarray  # without a stop, and long enough
+    kept: np.ndarray  # and chosen by the rule of the cut
 
 
 @cache
 def codon_table(genetic_code: int) -> np.ndarray:
-    """Amino acid by codon: 25 * first + 5 * second + third, A C G T unclear = 0 1 2 3 4."""
+    """The residue (ASCII) of codon 25 a + 5 b + c, where A, C, G, T are 0 to 3 and others 4."""
     if genetic_code not in unambiguous_dna_by_id:
         known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
         raise InputError(f"genetic code {genetic_code} does not exist; choose one of {known}")
@@ -71,56 +59,164 @@ def codon_table(genetic_code: int) -> np.ndarray:
     letters = dict.fromkeys(code.stop_codons, "*") | code.forward_table
     table = np.full(125, ord("X"), np.uint8)
     for codon, letter in letters.items():
-        first, second, third = _DIGIT[list(codon.encode())].tolist()
+        first, second, third = codon.encode().translate(_DIGITS)
         table[25 * first + 5 * second + third] = ord(letter)
     return table
 
 
 def read_frames(batch: Batch, cut: Cut, genetic_code: int) -> Frames:
     """Read every window of the batch in six frames by the rule of the cut."""
-    table = codon_table(genetic_code)
-    opposite = batch.bases.translate(_COMPLEMENT[cut.frames])[::-1]
-    strands = _strand(batch.bases, table), _strand(opposite, table)
-    size = batch.end - batch.start
-    columns = []
-    for strand, first in zip(
-        strands, (batch.offset, len(batch.bases) - batch.offset - size), strict=True
-    ):
-        begin = first[:, None] + np.arange(3)
-        limit = np.broadcast_to((first + size)[:, None], begin.shape)
-        codons = np.maximum(limit - begin, 0) // 3
-        end = begin + 3 * codons
-        stops = strand.stops[end] - strand.stops[begin]
-        unclear = strand.unclear[end] - strand.unclear[begin]
-        columns.append((begin, end, limit, codons, stops, unclear))
-    begin, end, limit, codons, stops, unclear = map(np.hstack, zip(*columns, strict=True))
-
-    is_open = (stops == 0) & (codons > 0)
+    numbers = _codon_numbers(batch.bases)
+    stops, unclear = _stops_and_unclear(numbers, genetic_code)
+    offset, size = batch.offset[:, None], (batch.end - batch.start)[:, None]
+    codons = np.maximum(size - _SHIFT, 0) // 3
+    begin = offset + np.where(_OPPOSITE, size - _SHIFT - 3 * codons, _SHIFT)
+    place = begin // 3 + (begin % 3 + 3 * _OPPOSITE) * _codons_in_phase(len(batch.bases))
+    if cut.frames == "longest_orf":
+        stretches = _long_stretches(stops, place, codons, cut.min_codons)
+        is_open, kept, moved, codons = _longest(stretches, unclear, place, _luck(batch), cut)
+        begin, place = begin + 3 * moved, place + moved
+    else:
+        next_stop = np.append(stops, np.iinfo(stops.dtype).max)[np.searchsorted(stops, place)]
+        is_open = kept = (codons > 0) & (next_stop >= place + codons)
+    ambiguous = _count(unclear, place, codons)
+    end = begin + 3 * codons
+    first, last, length = begin, end, codons
     if cut.frames == "open":
-        kept = is_open & (unclear / np.maximum(codons, 1) <= cut.max_ambiguous)
-        return Frames(strands, begin, end, codons, codons, unclear, is_open, kept, b"")
-    # The published program deletes unclear codons and takes one base more than the rest needs.
-    length = codons - unclear
-    end = np.minimum(begin + 3 * length + 1, limit)
-    kept = is_open & (length > 0)
-    return Frames(strands, begin, end, codons, length, np.zeros_like(length), is_open, kept, b"X")
+        kept = is_open & (ambiguous / np.maximum(codons, 1) <= cut.max_ambiguous)
+    if cut.frames == "virnucpro":
+        # The published program deletes unclear codons and takes one base more than the rest needs.
+        length, ambiguous = codons - ambiguous, np.zeros_like(ambiguous)
+        kept = is_open & (length > 0)
+        first = np.where(_OPPOSITE, np.maximum(end - 3 * length - 1, offset), begin)
+        last = np.where(_OPPOSITE, end, np.minimum(begin + 3 * length + 1, offset + size))
+    if cut.max_per_window:
+        kept = _longest_of_window(kept, codons, _luck(batch), cut.max_per_window)
+    return Frames(numbers, begin, end, first, last, length, ambiguous, is_open, kept)
 
 
-def window_status(frames: Frames) -> np.ndarray:
-    """`ok`, or why a window has no frame."""
+def sequences(
+    batch: Batch, frames: Frames, window: np.ndarray, frame: np.ndarray, cut: Cut, genetic_code: int
+) -> Iterator[tuple[str, str]]:
+    """Nucleotides and protein of these frames of a batch."""
+    legacy = cut.frames == "virnucpro"
+    complement = _COMPLEMENT_OF_CLEAR if legacy else _COMPLEMENT
+    forward, opposite = _both_tables(genetic_code)
+    removed = _UNCLEAR if legacy else b""
+    bounds = (frames.begin, frames.end, frames.first, frames.last)
+    for reverse, begin, end, first, last in zip(
+        (frame >= 3).tolist(), *(bound[window, frame].tolist() for bound in bounds), strict=True
+    ):
+        bases, protein = batch.bases[first:last], frames.codons[begin:end:3]
+        if reverse:
+            bases = bases.translate(complement)[::-1]
+            protein = protein[::-1].translate(opposite, removed)
+        else:
+            protein = protein.translate(forward, removed)
+        yield bases.decode(), protein.decode()
+
+
+def window_status(frames: Frames, kept: np.ndarray) -> np.ndarray:
+    """`ok`, or why a window has no frame among `kept`."""
     lost = np.where(frames.open.any(axis=1), "ambiguous", "no_open_frame")
-    return np.where(frames.kept.any(axis=1), "ok", lost)
+    lost = np.where(frames.kept.any(axis=1), "not_coding", lost)
+    return np.where(kept.any(axis=1), "ok", lost)
 
 
-def _strand(bases: bytes, table: np.ndarray) -> Strand:
-    digits = _DIGIT[np.frombuffer(bases, np.uint8)]
-    amino = table[25 * digits[:-2] + 5 * digits[1:-1] + digits[2:]]
-    return Strand(bases, amino.tobytes(), _running(amino == ord("*")), _running(amino == ord("X")))
+def _codon_numbers(bases: bytes) -> bytes:
+    """The number, as in `codon_table`, of the codon that begins at each base."""
+    digits = np.frombuffer(bases.translate(_DIGITS), np.uint8)
+    return (25 * digits[:-2] + 5 * digits[1:-1] + digits[2:]).tobytes()
 
 
-def _running(hits: np.ndarray) -> np.ndarray:
-    """Element i: the hits at i - 3, i - 6, ...; so b - a is what lies at a, a + 3, ... before b."""
-    # Three in front of the first hit, and some behind the last so that any end is inside.
-    padded = np.zeros((len(hits) // 3 + 2, 3), np.int32)
-    padded.ravel()[3 : 3 + len(hits)] = hits
-    return padded.cumsum(axis=0, dtype=np.int32).ravel()
+@cache
+def _both_tables(genetic_code: int) -> tuple[bytes, bytes]:
+    """The residue by codon number, and that of the reverse complement."""
+    table, complement = codon_table(genetic_code), np.array([3, 2, 1, 0, 4])
+    opposite = table.reshape(5, 5, 5)[np.ix_(complement, complement, complement)].T
+    return table.tobytes().ljust(256), opposite.tobytes().ljust(256)
+
+
+@cache
+def _kinds(genetic_code: int) -> bytes:
+    """By codon number: 1 for a stop, plus 2 for one on the opposite strand, plus 4 if unclear."""
+    forward, opposite = (np.frombuffer(table, np.uint8) for table in _both_tables(genetic_code))
+    kinds = (forward == ord("*")) + 2 * (opposite == ord("*")) + 4 * (forward == ord("X"))
+    return kinds.astype(np.uint8).tobytes()
+
+
+def _codons_in_phase(bases: int) -> int:
+    return bases // 3 + 2
+
+
+def _stops_and_unclear(codons: bytes, genetic_code: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where they are, sorted: codons are numbered by strand, phase and position.
+
+    So a frame is a run of numbers, and what it holds is found by bisection.
+    """
+    kinds = np.zeros((_codons_in_phase(len(codons) + 2), 3), np.uint8)
+    kinds.ravel()[: len(codons)] = np.frombuffer(codons.translate(_kinds(genetic_code)), np.uint8)
+    kinds = kinds.T.ravel()
+    forward, opposite, unclear = (np.flatnonzero(kinds & bit > 0) for bit in (1, 2, 4))
+    return (
+        np.concatenate([forward, opposite + len(kinds)]),
+        np.concatenate([unclear, unclear + len(kinds)]),
+    )
+
+
+def _count(places: np.ndarray, first: np.ndarray, codons: np.ndarray) -> np.ndarray:
+    """How many of the places lie in each run of codons."""
+    return np.searchsorted(places, first + codons) - np.searchsorted(places, first)
+
+
+def _luck(batch: Batch) -> np.ndarray:
+    """A random but fixed number per frame: a choice by order would prefer the forward strand."""
+    return mixed(6 * batch.number[:, None] + np.arange(6))
+
+
+def _longest_of_window(
+    kept: np.ndarray, codons: np.ndarray, luck: np.ndarray, most: int
+) -> np.ndarray:
+    """The longest frames of each window, at most so many; luck decides between equals."""
+    rank = np.argsort(np.lexsort((luck, -codons, ~kept), axis=1), axis=1)
+    return kept & (rank < most)
+
+
+def _long_stretches(
+    stops: np.ndarray, place: np.ndarray, codons: np.ndarray, min_codons: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All stretches between stops: frame (in the flat array), codons before it there, length."""
+    place, codons = place.ravel(), codons.ravel()
+    low, high = np.searchsorted(stops, place), np.searchsorted(stops, place + codons)
+    counts = high - low + 1
+    frame = np.repeat(np.arange(len(place)), counts)
+    # The stop that ends the stretch; the last stretch ends with the frame.
+    stop = np.arange(len(frame)) - np.repeat(np.cumsum(counts) - counts - low, counts)
+    padded = np.append(stops, 0)
+    begin = np.where(stop == low[frame], place[frame], padded[stop - 1] + 1)
+    end = np.where(stop == high[frame], (place + codons)[frame], padded[stop])
+    long = end - begin >= min_codons
+    return frame[long], (begin - place[frame])[long], (end - begin)[long]
+
+
+def _longest(
+    stretches: tuple[np.ndarray, np.ndarray, np.ndarray],
+    unclear: np.ndarray,
+    place: np.ndarray,
+    luck: np.ndarray,
+    cut: Cut,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of each window the longest stretch that is clear enough: open, kept, before it, length."""
+    frame, before, length = stretches
+    is_open, kept = np.zeros((2, *place.shape), bool)
+    moved, codons = np.zeros((2, *place.shape), np.int64)
+    is_open.flat[frame] = True
+    x = _count(unclear, place.ravel()[frame] + before, length)
+    clear = x / length <= cut.max_ambiguous
+    frame, before, length = frame[clear], before[clear], length[clear]
+    order = np.lexsort((luck.ravel()[frame], -length, frame // 6))
+    _, first = np.unique(frame[order] // 6, return_index=True)
+    best = order[first]
+    kept.flat[frame[best]] = True
+    moved.flat[frame[best]], codons.flat[frame[best]] = before[best], length[best]
+    return is_open, kept, moved, codons

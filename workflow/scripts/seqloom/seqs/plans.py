@@ -1,107 +1,104 @@
-"""What the windows of a sample will be, which of them are read, and which a shard holds."""
+"""What every window of a sample gives, which are read, and which a shard holds."""
 
-from hashlib import blake2b
+import json
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyfaidx import Faidx
 
+from seqloom.errors import InputError
 from seqloom.progress import Progress
-from seqloom.seqs.frames import read_frames
-from seqloom.seqs.windows import Cut, Wanted, count_windows, read_windows
+from seqloom.seqs.coding import CodingRegions, Translations
+from seqloom.seqs.frames import NO_FRAME, Frames, read_frames, sequences, window_status
+from seqloom.seqs.hashing import mixed, text_key
+from seqloom.seqs.windows import Batch, Cut, Layout, has_unclear_base, read_windows
 from seqloom.sharding import parse_shard
+from seqloom.tables import read_table_metadata
 
-SCHEMA = pa.schema(
-    {
-        "contig": pa.string(),
-        "length": pa.int64(),
-        "windows": pa.int64(),
-        "frames": pa.int64(),
-        "kept_windows": pa.int64(),
-        "kept_frames": pa.int64(),
-        "threshold": pa.uint64(),
-    }
-)
-_ALL = np.uint64(2**64 - 1)
+# One byte a window: a bit for each of its frames that is used, and one if it is read at all.
+SCHEMA = pa.schema({"bits": pa.uint8()})
+_BITS = np.uint8(1) << np.arange(6, dtype=np.uint8)
+_READ = np.uint8(1 << 6)
+_FRAMES = np.array([(bits & 0x3F).bit_count() for bits in range(256)], np.uint8)
+
+# Which of the kept frames of a batch may train.
+Filter = Callable[[Batch, Frames], np.ndarray]
 
 
 def frame_plan(
-    contigs: pd.DataFrame,
-    genome: Faidx,
-    cut: Cut,
-    genetic_code: int,
-    seed: int,
-    max_frames: int | None,
-) -> pa.Table:
-    """The plan of a DNA sample; at most `max_frames` frames, fairly shared among its contigs."""
-    names, lengths = contigs["contig"].tolist(), contigs["length"].to_numpy()
-    windows = np.where(contigs["status"] == "ok", count_windows(lengths, cut.window), 0)
-    wanted = [(i, np.arange(n)) for i, n in enumerate(windows) if n]
-    counts = [np.zeros(0, np.int64)]
-    with Progress("count frames", int(windows.sum()), "windows") as progress:
-        for batch in read_windows(genome, list(zip(names, lengths, strict=True)), wanted, cut):
-            counts.append(read_frames(batch, cut, genetic_code).kept.sum(axis=1))
-            progress.advance(len(counts[-1]))
-    frames = np.concatenate(counts)
-    contig = np.repeat(np.arange(len(names)), windows)
-
-    threshold = np.full(len(names), _ALL)
-    kept = np.ones(len(frames), bool)
-    if max_frames is not None and frames.sum() > max_frames:
-        hashes = np.concatenate([window_hashes(seed, names[i], numbers) for i, numbers in wanted])
-        threshold = fair_thresholds(contig, frames, hashes, len(names), max_frames)
-        kept = hashes <= threshold[contig]
-    return _table(contigs, contig, frames, kept, threshold)
+    genome: Faidx, layout: Layout, cut: Cut, genetic_code: int, coding: Filter | None = None
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """The bits of all windows, and how many of each contig have no frame, by reason."""
+    bits = np.full(len(layout), _READ, np.uint8)
+    lost = {status: np.zeros(len(layout.names), np.int64) for status in NO_FRAME}
+    with Progress("count frames", len(layout), "windows") as progress:
+        for batch in read_windows(genome, layout, cut, range(len(layout))):
+            frames = read_frames(batch, cut, genetic_code)
+            kept = coding(batch, frames) if coding else frames.kept
+            bits[batch.window] |= kept @ _BITS
+            status = window_status(frames, kept)
+            for name, counts in lost.items():
+                np.add.at(counts, batch.contig[status == name], 1)
+            progress.advance(len(batch.window))
+    return bits, pd.DataFrame(lost)
 
 
-def whole_plan(contigs: pd.DataFrame) -> pa.Table:
-    """The plan of a protein sample: every protein is one window with one frame."""
-    contig = np.flatnonzero(contigs["status"] == "ok")
-    one = np.ones(len(contig), np.int64)
-    return _table(contigs, contig, one, one > 0, np.full(len(contigs), _ALL))
+def training_filter(cut: Cut, genetic_code: int, annotation: pa.Table, names: list[str]) -> Filter:
+    """Keep the frames that lie in a coding sequence: by coordinates, or as VirNucPro by letters."""
+    if cut.training == "coding":
+        regions = CodingRegions(annotation, names)
+    else:
+        translations = Translations(annotation, names)
+
+    def coding_frames(batch: Batch, frames: Frames) -> np.ndarray:
+        kept = frames.kept
+        if cut.training == "virnucpro":
+            kept = kept & ~has_unclear_base(batch)[:, None]
+        window, frame = np.nonzero(kept)
+        contig = batch.contig[window]
+        if cut.training == "coding":
+            shift = (batch.start - batch.offset)[window]
+            begin, end = (ends[window, frame] + shift for ends in (frames.begin, frames.end))
+            found = regions.contain(contig, begin, end, frame >= 3)
+        else:
+            pairs = sequences(batch, frames, window, frame, cut, genetic_code)
+            found = translations.contain(contig, [protein for _, protein in pairs])
+        kept = np.zeros_like(kept)
+        kept[window[found], frame[found]] = True
+        return kept
+
+    return coding_frames
 
 
-def _table(
-    contigs: pd.DataFrame,
-    contig: np.ndarray,
-    frames: np.ndarray,
-    kept: np.ndarray,
-    threshold: np.ndarray,
-) -> pa.Table:
-    """Sum up windows, given the contig, the number of frames and the fate of each."""
-
-    def per_contig(values: np.ndarray) -> np.ndarray:
-        return np.bincount(contig, values, len(contigs)).astype(np.int64)
-
-    columns = {
-        "contig": contigs["contig"].tolist(),
-        "length": contigs["length"].to_numpy(),
-        "windows": per_contig(np.ones(len(contig))),
-        "frames": per_contig(frames),
-        "kept_windows": per_contig(kept),
-        "kept_frames": per_contig(frames * kept),
-        "threshold": threshold,
-    }
-    return pa.table(columns, schema=SCHEMA)
+def protein_plan(contigs: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """The bits of a protein sample: every protein is a window with one frame."""
+    unclear = (contigs["status"] == "all_ambiguous").to_numpy()
+    bits = _READ | (~unclear).astype(np.uint8)
+    return bits[contigs["length"] > 0], pd.DataFrame({"ambiguous": unclear.astype(np.int64)})
 
 
-def window_hashes(seed: int, contig: str, numbers: np.ndarray) -> np.ndarray:
-    """A random but fixed number per window (splitmix64), never the same twice in a contig."""
-    key = blake2b(f"{seed} {contig}".encode(), digest_size=8).digest()
-    z = np.frombuffer(key, "<u8") + numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+def sampled(bits: np.ndarray, layout: Layout, seed: int, max_frames: int) -> np.ndarray:
+    """The bits with so many windows unread that at most `max_frames` frames are left."""
+    frames = _FRAMES[bits].astype(np.int64)
+    if frames.sum() <= max_frames:
+        return bits
+    contig, number = layout.locate(np.arange(len(bits)))
+    keys = np.array([text_key(f"{seed} {name}") for name in layout.names], np.uint64)
+    read = fair_choice(contig, frames, mixed(number, keys[contig]), max_frames)
+    return np.where(read, bits, bits & ~_READ)
 
 
-def fair_thresholds(
-    contig: np.ndarray, frames: np.ndarray, hashes: np.ndarray, contigs: int, max_frames: int
+def fair_choice(
+    contig: np.ndarray, frames: np.ndarray, hashes: np.ndarray, max_frames: int
 ) -> np.ndarray:
-    """The highest hash each contig keeps when all are filled evenly up to `max_frames` together.
+    """Which windows are read when all contigs are filled evenly up to `max_frames` together.
 
     Every contig offers its windows in the order of their hashes; the next one taken is always that
-    of the contig with the fewest frames so far. 0 keeps nothing.
+    of the contig with the fewest frames so far.
     """
     offered = np.lexsort((hashes, contig))
     contig, frames, hashes = contig[offered], frames[offered], hashes[offered]
@@ -110,20 +107,73 @@ def fair_thresholds(
     so_far -= np.repeat(so_far[first], np.diff(first, append=len(contig)))
     taken = np.lexsort((hashes, so_far))
     taken = taken[np.cumsum(frames[taken]) <= max_frames]
-    threshold = np.zeros(contigs, np.uint64)
-    np.maximum.at(threshold, contig[taken], hashes[taken])
-    return threshold
+    read = np.zeros(len(offered), bool)
+    read[offered[taken]] = True
+    return read
 
 
-def shard_windows(plan: pd.DataFrame, shard: str, seed: int = 0) -> Wanted:
-    """The windows of a shard such as `0003-of-0016`: its even share of the kept ones, in order."""
+def planned_contigs(
+    contigs: pd.DataFrame, layout: Layout, bits: np.ndarray, lost: pd.DataFrame
+) -> pd.DataFrame:
+    """The table of contigs with what the cut makes of each; those without a frame say why."""
+    if contigs["contig"].tolist() != layout.names:
+        raise InputError("the table and the genome have other contigs; index the sample again")
+    contig, _ = layout.locate(np.arange(len(bits)))
+
+    def per_contig(values: np.ndarray) -> np.ndarray:
+        return np.bincount(contig, values, len(contigs)).astype(np.int64)
+
+    frames, read = _FRAMES[bits], bits & _READ > 0
+    counts = {
+        "windows": layout.counts,
+        "frames": per_contig(frames),
+        "kept_windows": per_contig(read),
+        "kept_frames": per_contig(frames * read),
+    }
+    table = contigs.drop(columns=["status", "reason", "sha256"]).assign(**counts)
+    without = (contigs["status"] == "ok") & (counts["frames"] == 0)
+    table["status"] = contigs["status"].mask(without, "no_frame")
+    table["reason"] = contigs["reason"]
+    table.loc[without, "reason"] = _reasons(lost[without])
+    return table.assign(sha256=contigs["sha256"])
+
+
+def _reasons(lost: pd.DataFrame) -> list[str]:
+    return [
+        ", ".join(
+            f"{NO_FRAME[status]} in {counted(count, 'window')}"
+            for status, count in zip(lost.columns, counts, strict=True)
+            if count
+        )
+        for counts in lost.itertuples(index=False, name=None)
+    ]
+
+
+def counted(count: int, unit: str) -> str:
+    """`1 window`, `2 windows`."""
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def shard_windows(bits: np.ndarray, shard: str) -> np.ndarray:
+    """The windows of a shard such as `0003-of-0016`: its even share of those read, in order."""
     index, count = parse_shard(shard)
-    names, windows, threshold = (plan[c].to_numpy() for c in ("contig", "windows", "threshold"))
-    size = plan["kept_windows"].to_numpy()
-    ends = np.cumsum(size)
-    begins, total = ends - size, size.sum()
-    first, last = (index - 1) * total // count, index * total // count
-    for i in np.flatnonzero(np.maximum(begins, first) < np.minimum(ends, last)):
-        numbers = np.arange(windows[i])
-        kept = numbers[window_hashes(seed, names[i], numbers) <= threshold[i]]
-        yield int(i), kept[max(first - begins[i], 0) : last - begins[i]]
+    read = np.flatnonzero(bits & _READ)
+    return read[(index - 1) * len(read) // count : index * len(read) // count]
+
+
+def read_plan(path: str | Path, layout: Layout) -> tuple[np.ndarray, dict[str, str]]:
+    """The bits of all windows, and the metadata of the file."""
+    table = pq.read_table(path)
+    if len(table) != len(layout):
+        raise InputError(f"{path}: is not of this genome and cut; plan the sample again")
+    return table["bits"].to_numpy(), read_table_metadata(path)
+
+
+def genome_digest(plan: dict[str, str]) -> dict[str, dict[str, str]]:
+    """The checksum of the genome a plan was made of: a shard need not read all of it again."""
+    return {"genome": json.loads(plan["provenance"])["inputs"]["genome"]}
+
+
+def planned_frames(bits: np.ndarray) -> np.ndarray:
+    """The bits of windows as an array [windows, 6]."""
+    return (bits[:, None] & _BITS) > 0

@@ -1,10 +1,12 @@
-"""FASTA as people have it, read record by record and checked letter by letter."""
+"""FASTA as people have it, read piece by piece and checked letter by letter."""
 
+import logging
 import lzma
 import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from backports.zstd import ZstdError
@@ -13,18 +15,36 @@ from xopen import xopen
 
 from seqloom.errors import InputError
 
-# IUPAC letters. A gap is not one: without it the positions would no longer be those of the file.
-_LETTERS = {"dna": "ACGTURYSWKMBDHVN", "protein": "ACDEFGHIKLMNPQRSTVWYBJOUXZ*"}
+log = logging.getLogger(__name__)
+
+_BLANKS = b"\n \t"
+_WRONG = b"\0"
+
+
+def _reading(letters: bytes, read_as: bytes) -> bytes:
+    """What each byte is read as, in either case; 0 if it is wrong."""
+    table = bytearray(256)
+    for letter, upper in zip(letters, read_as, strict=True):
+        table[letter] = table[letter | 0x20] = upper
+    return bytes(table)
+
+
+# A gap stays a position, an unknown one, so that coordinates are those of the file.
+_READ_AS = {
+    "dna": _reading(b"ACGTRYSWKMBDHVNU-", b"ACGTRYSWKMBDHVNTN"),
+    "protein": _reading(b"ACDEFGHIKLMNPQRSTVWYBJOUXZ*-", b"ACDEFGHIKLMNPQRSTVWYBJOUXZ*X"),
+}
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BLOCK = 1 << 20
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, IsalError, ZstdError)
 
 
 @dataclass(frozen=True)
-class Record:
-    """One sequence: upper case, U as T in DNA, no stop at the end of a protein."""
+class Title:
+    """What stands above a sequence, and where."""
 
     name: str
     header: str
-    sequence: bytes
     path: str
     line: int
 
@@ -33,79 +53,146 @@ class Record:
         return f'{self.path} line {self.line}, record "{self.name}"'
 
 
+Record = tuple[Title, Iterator[bytes]]
+
+
 def read_fasta(paths: Iterable[str], molecule: str) -> Iterator[Record]:
-    """The records of all files of a sample, in order, one in memory at a time."""
+    """The records of all files of a sample, in order: a title, and pieces of at most a megabyte.
+
+    Letters are upper case; a U in DNA is a T, a gap an N (in proteins an X); a protein has no stop
+    at its end. The pieces must be taken before the next record.
+    """
     seen: dict[str, tuple[str, int]] = {}
     for path in paths:
-        for record in _records(path, molecule):
-            if record.name in seen:
-                first, line = seen[record.name]
+        for title, pieces in _records(path, molecule):
+            if title.name in seen:
+                first, line = seen[title.name]
                 raise InputError(
-                    f"{record.where}: {first} line {line} has the same name; rename one of them"
+                    f"{title.where}: {first} line {line} has the same name; rename one of them"
                 )
-            seen[record.name] = record.path, record.line
-            yield record
+            seen[title.name] = title.path, title.line
+            yield title, pieces if molecule == "dna" else _without_stop(title, pieces)
 
 
 def _records(path: str, molecule: str) -> Iterator[Record]:
-    letters = _LETTERS[molecule] + _LETTERS[molecule].lower()
-    header, first, parts = "", 0, []
-    for number, line in _lines(path):
-        if line.startswith(">"):
-            if header:
-                yield _record(header, parts, molecule, path, first)
-            # A tab would break the tables that keep the header.
-            header, first, parts = line[1:].strip().replace("\t", " "), number, []
-            if not header:
-                raise InputError(f'{path} line {number}: nothing stands after ">"; name the record')
-        elif line and not header:
-            raise InputError(
-                f'{path} line {number}: FASTA begins with ">", this with {line[:10]!a}; '
-                "give a FASTA file"
-            )
-        else:
-            # Stripping what is allowed leaves the first wrong letter in front: one pass, in C.
-            wrong = line.strip(letters)
-            if wrong:
-                raise InputError(
-                    f'{path} line {number}, record "{header.split()[0]}": {wrong[0]!a} is not a '
-                    f"{molecule} letter; correct the file, or the molecule of the sample"
-                )
-            parts.append(line)
-    if not header:
+    titles = 0
+
+    def number(part: Title | bytes) -> int:
+        nonlocal titles
+        titles += isinstance(part, Title)
+        return titles
+
+    for _, parts in groupby(_titles_and_pieces(path, molecule), number):
+        yield next(parts), parts  # noqa: B031 one iterator: the title, then what is left
+    if not titles:
         raise InputError(f"{path}: there is no sequence in this file; give a FASTA file")
-    yield _record(header, parts, molecule, path, first)
 
 
-def _record(header: str, parts: list[str], molecule: str, path: str, line: int) -> Record:
-    sequence = "".join(parts).upper().encode()
-    if molecule == "dna":
-        sequence = sequence.replace(b"U", b"T")
-    record = Record(header.split()[0], header, sequence.rstrip(b"*"), path, line)
-    if not record.name.isascii():
-        raise InputError(f"{record.where}: the name has letters that are not ASCII; rename it")
-    if b"*" in record.sequence:
-        raise InputError(
-            f"{record.where}: a stop (*) inside the protein; cut it there or remove it"
-        )
-    return record
+def _titles_and_pieces(path: str, molecule: str) -> Iterator[Title | bytes]:
+    title, gaps = None, 0
+    for line, text in _blocks(path):
+        # What is before the first title of a block belongs to the record of the block before.
+        before, *records = text.split(b"\n>")
+        if letters := _letters(before, molecule, title, path, line):
+            gaps += before.count(b"-")
+            yield letters
+        line += before.count(b"\n")
+        for record in records:
+            line += 1
+            header, _, body = record.partition(b"\n")
+            title = _title(header, path, line)
+            yield title
+            if letters := _letters(body, molecule, title, path, line + 1):
+                gaps += body.count(b"-")
+                yield letters
+            line += record.count(b"\n")
+    if gaps:
+        log.warning("%s: %d gaps (-) are read as unknown letters", path, gaps)
 
 
-def _lines(path: str) -> Iterator[tuple[int, str]]:
-    """Numbered lines without line ends, whatever the compression."""
+def _blocks(path: str) -> Iterator[tuple[int, bytes]]:
+    """A file in pieces with their line numbers, whatever the compression; no title is cut.
+
+    A piece that begins with a line begins with the line end before it.
+    """
     if not Path(path).is_file():
         raise InputError(f"{path}: there is no such file; correct the sample sheet")
-    number = 0
+    line, rest = 0, b"\n"
     try:
         # A handle without a name makes xopen go by the content instead of the suffix. No threads:
         # with them a truncated zst ends without an error.
         with (
             open(os.open(path, os.O_RDONLY), "rb") as raw,
-            xopen(raw, "rt", threads=0, encoding="utf-8-sig", errors="replace") as text,
+            xopen(raw, "rb", threads=0) as file,
         ):
-            for number, line in enumerate(text, start=1):
-                yield number, line.strip()
+            while block := file.read(_BLOCK):
+                if line == 0:
+                    block = block.removeprefix(_BYTE_ORDER_MARK)
+                while block.endswith(b"\r") and (more := file.read(1)):
+                    block += more
+                if b"\r" in block:
+                    block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                text = rest + block
+                last = text.rfind(b"\n")
+                whole = last if text[last + 1 : last + 2] in (b">", b"") else len(text)
+                text, rest = text[:whole], text[whole:]
+                yield line, text
+                line += text.count(b"\n")
+            yield line, rest
     except _DAMAGED as error:
         raise InputError(
-            f"{path} after line {number}: reading fails ({error}); is it cut short? copy it again"
+            f"{path} after line {line}: reading fails ({error}); is it cut short? copy it again"
         ) from None
+
+
+def _letters(text: bytes, molecule: str, title: Title | None, path: str, line: int) -> bytes:
+    """The letters of a piece of sequence that begins on this line."""
+    letters = text.translate(_READ_AS[molecule], _BLANKS)
+    if letters and (title is None or _WRONG in letters):
+        raise _wrong(text, molecule, title, path, line)
+    return letters
+
+
+def _wrong(text: bytes, molecule: str, title: Title | None, path: str, line: int) -> InputError:
+    """The first thing that is wrong with a piece of sequence."""
+    right = _BLANKS + bytes(byte for byte, letter in enumerate(_READ_AS[molecule]) if letter)
+    for number, content in enumerate(text.split(b"\n"), start=line):
+        if title is None and content.strip():
+            begin = content.strip()[:10].decode(errors="replace")
+            return InputError(
+                f'{path} line {number}: FASTA begins with ">", this with {begin!a}; '
+                "give a FASTA file"
+            )
+        # Stripping what is right leaves the first wrong letter in front.
+        if title and (rest := content.strip(right)):
+            return InputError(
+                f'{path} line {number}, record "{title.name}": '
+                f"{rest.decode(errors='replace')[0]!a} is not a {molecule} letter; "
+                "correct the file, or the molecule of the sample"
+            )
+
+
+def _title(header: bytes, path: str, line: int) -> Title:
+    # A tab would break the tables that keep the header.
+    text = header.decode(errors="replace").strip().replace("\t", " ")
+    if not text:
+        raise InputError(f'{path} line {line}: nothing stands after ">"; name the record')
+    title = Title(text.split()[0], text, path, line)
+    if not title.name.isascii():
+        raise InputError(f"{title.where}: the name has letters that are not ASCII; rename it")
+    return title
+
+
+def _without_stop(title: Title, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """A protein up to its stop."""
+    stops = b""
+    for piece in pieces:
+        piece = stops + piece
+        letters = piece.rstrip(b"*")
+        if b"*" in letters:
+            raise InputError(
+                f"{title.where}: a stop (*) inside the protein; cut it there or remove it"
+            )
+        stops = piece[len(letters) :]
+        if letters:
+            yield letters

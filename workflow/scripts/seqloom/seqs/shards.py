@@ -15,8 +15,9 @@ from pyfaidx import Faidx
 from seqloom.files import atomic_all, sha256
 from seqloom.progress import Progress
 from seqloom.provenance import as_strings
-from seqloom.seqs.frames import FRAMES, Frames, read_frames, window_status
-from seqloom.seqs.windows import Batch, Cut, Wanted, read_windows
+from seqloom.seqs.frames import FRAMES, Frames, read_frames, sequences, window_status
+from seqloom.seqs.plans import planned_frames, shard_windows
+from seqloom.seqs.windows import Batch, Cut, Layout, read_windows
 
 SCHEMA = pa.schema(
     {
@@ -43,51 +44,63 @@ Part = tuple[pa.Table, dict[str, str]]
 
 
 def frame_parts(
-    genome: Faidx, contigs: Sequence[tuple[str, int]], wanted: Wanted, cut: Cut, genetic_code: int
+    genome: Faidx, layout: Layout, plan: np.ndarray, shard: str, cut: Cut, genetic_code: int
 ) -> Iterator[Part]:
-    """The frames of the wanted windows, in order of contig, window and frame."""
-    names = np.array([name for name, _ in contigs], object)
-    wanted = list(wanted)
-    with Progress("frames", sum(len(numbers) for _, numbers in wanted), "windows") as progress:
-        for batch in read_windows(genome, contigs, wanted, cut):
-            yield _frame_part(batch, read_frames(batch, cut, genetic_code), names)
-            progress.advance(len(batch.number))
+    """The frames of a shard, in order of contig, window and frame."""
+    windows = shard_windows(plan, shard)
+    with Progress("frames", len(windows), "windows") as progress:
+        for batch in read_windows(genome, layout, cut, windows):
+            frames = read_frames(batch, cut, genetic_code)
+            kept = frames.kept & planned_frames(plan[batch.window])
+            window, frame = _window_and_frame(kept)
+            contigs = [layout.names[c] for c in batch.contig[window].tolist()]
+            table = _frame_table(batch, frames, kept, window, frame, contigs)
+            found = frame >= 0
+            pairs = sequences(batch, frames, window[found], frame[found], cut, genetic_code)
+            ids = table["id"].filter(found).to_pylist()
+            yield table, _fasta(ids, pairs)
+            progress.advance(len(batch.window))
 
 
-def _frame_part(batch: Batch, frames: Frames, names: np.ndarray) -> Part:
-    window, frame = _window_and_frame(frames.kept)
-    found = frame >= 0
-    contig, number = names[batch.contig[window]], batch.number[window] + 1
+def _frame_table(
+    batch: Batch,
+    frames: Frames,
+    kept: np.ndarray,
+    window: np.ndarray,
+    frame: np.ndarray,
+    contigs: Sequence[str],
+) -> pa.Table:
+    found, number = frame >= 0, batch.number[window] + 1
     labels = (*FRAMES, "")
     ids = [
         f"{c}_chunk_{n}{labels[f]}"
-        for c, n, f in zip(contig, number.tolist(), frame.tolist(), strict=True)
+        for c, n, f in zip(contigs, number.tolist(), frame.tolist(), strict=True)
     ]
-
-    begin, end, size = frames.begin[window, frame], frames.end[window, frame], len(batch.bases)
-    reverse = frame >= 3
     shift = batch.start[window] - batch.offset[window]
     columns = {
         "id": ids,
-        "contig": contig,
+        "contig": contigs,
         "window": number,
         "start": batch.start[window],
         "end": batch.end[window],
-        "strand": pa.array(np.where(reverse, "-", "+"), mask=~found),
+        "strand": pa.array(np.where(frame >= 3, "-", "+"), mask=~found),
         "frame": pa.array(frame % 3 + 1, mask=~found),
-        "frame_start": pa.array(np.where(reverse, size - end, begin) + shift, mask=~found),
-        "frame_end": pa.array(np.where(reverse, size - begin, end) + shift, mask=~found),
+        "frame_start": pa.array(frames.first[window, frame] + shift, mask=~found),
+        "frame_end": pa.array(frames.last[window, frame] + shift, mask=~found),
         "length": np.where(found, frames.length[window, frame], 0),
         "ambiguous": np.where(found, frames.ambiguous[window, frame], 0),
-        "status": window_status(frames)[window],
+        "status": window_status(frames, kept)[window],
     }
-    where = list(zip(window[found].tolist(), frame[found].tolist(), strict=True))
-    ids = [name for name, has_frame in zip(ids, found, strict=True) if has_frame]
-    fasta = {
-        ".fna": _fasta(ids, (frames.nucleotides(*w) for w in where)),
-        ".faa": _fasta(ids, (frames.protein(*w) for w in where)),
-    }
-    return _table(columns), fasta
+    return _table(columns)
+
+
+def _fasta(ids: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Both FASTA files of frames, two lines a record."""
+    nucleotides, proteins = [], []
+    for name, (bases, protein) in zip(ids, pairs, strict=True):
+        nucleotides.append(f">{name}\n{bases}\n")
+        proteins.append(f">{name}\n{protein}\n")
+    return {".fna": "".join(nucleotides), ".faa": "".join(proteins)}
 
 
 def _window_and_frame(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,35 +113,38 @@ def _window_and_frame(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return window[order], frame[order]
 
 
-def protein_part(genome: Faidx, contigs: Sequence[tuple[str, int]]) -> Part:
+def protein_part(genome: Faidx, layout: Layout, plan: np.ndarray, shard: str) -> Part:
     """Proteins as they are: one window and one frame each."""
-    names = [name for name, _ in contigs]
-    sequences = [genome.fetch(name, 1, length) for name, length in contigs]
-    lengths = [length for _, length in contigs]
+    windows = shard_windows(plan, shard)
+    contig, _ = layout.locate(windows)
+    found = planned_frames(plan[windows]).any(axis=1)
+    names, lengths = [layout.names[c] for c in contig.tolist()], layout.lengths[contig]
+    texts = list(map(genome.fetch, names, [1] * len(names), lengths.tolist()))
     count = len(names)
     columns = {
         "id": names,
         "contig": names,
-        "window": [1] * count,
-        "start": [0] * count,
+        "window": np.ones(count),
+        "start": np.zeros(count),
         "end": lengths,
-        "strand": [None] * count,
-        "frame": [None] * count,
-        "frame_start": [0] * count,
-        "frame_end": lengths,
-        "length": lengths,
-        "ambiguous": [sequence.count("X") for sequence in sequences],
-        "status": ["ok"] * count,
+        "strand": pa.nulls(count),
+        "frame": pa.nulls(count),
+        "frame_start": pa.array(np.zeros(count), mask=~found),
+        "frame_end": pa.array(lengths, mask=~found),
+        "length": np.where(found, lengths, 0),
+        "ambiguous": np.where(found, [text.count("X") for text in texts], 0),
+        "status": np.where(found, "ok", "ambiguous"),
     }
-    return _table(columns), {".faa": _fasta(names, sequences)}
+    records = [
+        f">{name}\n{text}\n"
+        for name, text, is_clear in zip(names, texts, found.tolist(), strict=True)
+        if is_clear
+    ]
+    return _table(columns), {".faa": "".join(records)}
 
 
 def _table(columns: Mapping[str, Any]) -> pa.Table:
     return pa.table(columns).cast(_WITHOUT_ROW)
-
-
-def _fasta(ids: Iterable[str], sequences: Iterable[str]) -> str:
-    return "".join(f">{name}\n{text}\n" for name, text in zip(ids, sequences, strict=True))
 
 
 def write_shard(

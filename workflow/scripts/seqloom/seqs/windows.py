@@ -1,25 +1,48 @@
 """Where windows start, and the windows of a genome, read in batches."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from pyfaidx import Faidx
 
 _BATCH_BASES = 1 << 20
-
-Wanted = Iterable[tuple[int, np.ndarray]]  # the position of a contig and 0-based window numbers
+_GAP = 1 << 16  # what lies between windows further apart is not read
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A way to turn contigs into frames."""
+    """A way to turn contigs into frames; config/README.md says what each setting means."""
 
-    window: int
-    scheme: str
-    frames: str
-    max_ambiguous: float
+    window: int = 300
+    scheme: str = "even"
+    frames: str = "open"
+    min_codons: int = 30
+    max_ambiguous: float = 0.1
+    max_per_window: int | None = None
+    training: str = "all"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The windows of all contigs, numbered through in their order."""
+
+    names: list[str]
+    lengths: np.ndarray
+    ends: np.ndarray  # how many windows there are up to and with this contig
+
+    @property
+    def counts(self) -> np.ndarray:
+        return np.diff(self.ends, prepend=0)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1]) if len(self.ends) else 0
+
+    def locate(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The position of their contigs, and their 0-based numbers there."""
+        contig = np.searchsorted(self.ends, windows, side="right")
+        return contig, windows - (self.ends - self.counts)[contig]
 
 
 @dataclass(frozen=True)
@@ -28,22 +51,43 @@ class Batch:
 
     bases: bytes
     offset: np.ndarray  # where the window begins in `bases`
-    contig: np.ndarray  # position of its contig in the plan
-    number: np.ndarray  # 0-based
+    window: np.ndarray  # its number in the layout
+    contig: np.ndarray  # position of its contig there
+    number: np.ndarray  # its 0-based number on the contig
     start: np.ndarray  # on the contig
     end: np.ndarray
 
 
 def add_cut_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--window", type=int, default=300, help="window length in bases")
-    parser.add_argument("--scheme", choices=("even", "virnucpro"), default="even")
-    parser.add_argument("--frames", choices=("open", "virnucpro"), default="open")
-    parser.add_argument("--max-ambiguous", type=float, default=0.1, help="highest share of X")
+    default = Cut()
+    parser.add_argument("--window", type=int, default=default.window, help="length in bases")
+    parser.add_argument("--scheme", choices=("even", "virnucpro"), default=default.scheme)
+    parser.add_argument(
+        "--frames", choices=("open", "longest_orf", "virnucpro"), default=default.frames
+    )
+    parser.add_argument("--min-codons", type=int, default=default.min_codons, help="longest_orf")
+    parser.add_argument(
+        "--max-ambiguous", type=float, default=default.max_ambiguous, help="highest share of X"
+    )
+    parser.add_argument("--max-per-window", type=int, help="most frames of a window")
+    parser.add_argument(
+        "--training",
+        choices=("all", "coding", "virnucpro"),
+        default=default.training,
+        help="frames of annotated samples",
+    )
     parser.add_argument("--genetic-code", type=int, default=11, help="number of the NCBI table")
 
 
 def cut_of(args: argparse.Namespace) -> Cut:
-    return Cut(args.window, args.scheme, args.frames, args.max_ambiguous)
+    return Cut(**{name: getattr(args, name) for name in Cut.__dataclass_fields__})
+
+
+def window_layout(genome: Faidx, window: int | None) -> Layout:
+    """The windows of this length; None: every contig is one."""
+    lengths = np.array([record.rlen for record in genome.index.values()], np.int64)
+    counts = count_windows(lengths, window) if window else np.minimum(lengths, 1)
+    return Layout(list(genome.index), lengths, np.cumsum(counts))
 
 
 def count_windows(length: int | np.ndarray, size: int) -> int | np.ndarray:
@@ -52,13 +96,13 @@ def count_windows(length: int | np.ndarray, size: int) -> int | np.ndarray:
 
 
 def window_bounds(
-    length: int, numbers: np.ndarray, size: int, scheme: str
+    length: int | np.ndarray, numbers: np.ndarray, size: int, scheme: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and ends of the windows with these 0-based numbers on a contig of this length."""
+    """Starts and ends of the windows with these 0-based numbers on contigs of these lengths."""
     count = count_windows(length, size)
     if scheme == "even":
         # The first begins at 0, the last ends with the contig; one window alone may be short.
-        starts = numbers * max(length - size, 0) // max(count - 1, 1)
+        starts = numbers * np.maximum(length - size, 0) // np.maximum(count - 1, 1)
     else:
         surplus = count * size - length
         overlap = surplus // count
@@ -68,36 +112,31 @@ def window_bounds(
 
 
 def read_windows(
-    genome: Faidx,
-    contigs: Sequence[tuple[str, int]],
-    wanted: Wanted,
-    cut: Cut,
+    genome: Faidx, layout: Layout, cut: Cut, wanted: Sequence[int] | np.ndarray
 ) -> Iterator[Batch]:
-    """The wanted windows of `contigs` (name, length), in batches of about a million bases."""
-    parts: list[Batch] = []
-    size = 0
-    for contig, numbers in _stretches(wanted, max(1, _BATCH_BASES // cut.window)):
-        name, length = contigs[contig]
-        start, end = window_bounds(length, numbers, cut.window, cut.scheme)
-        bases = genome.fetch(name, int(start[0]) + 1, int(end[-1])).encode()
-        offset = start - start[0] + size
-        parts.append(Batch(bases, offset, np.full(len(numbers), contig), numbers, start, end))
-        size += len(bases)
-        if size >= _BATCH_BASES:
-            yield _joined(parts)
-            parts, size = [], 0
-    if parts:
-        yield _joined(parts)
+    """The wanted windows, in order, in batches of about a million bases."""
+    most = max(1, _BATCH_BASES // cut.window)
+    for first in range(0, len(wanted), most):
+        windows = np.asarray(wanted[first : first + most])
+        contig, number = layout.locate(windows)
+        start, end = window_bounds(layout.lengths[contig], number, cut.window, cut.scheme)
+        apart = (np.diff(contig) != 0) | (start[1:] - end[:-1] > _GAP)
+        begins = np.flatnonzero(np.concatenate([[True], apart]))
+        lasts = np.append(begins[1:], len(windows)) - 1
+        regions = [
+            genome.fetch(layout.names[c], s + 1, e)
+            for c, s, e in zip(
+                contig[begins].tolist(), start[begins].tolist(), end[lasts].tolist(), strict=True
+            )
+        ]
+        sizes = np.array([len(region) for region in regions])
+        shift = np.repeat(np.cumsum(sizes) - sizes - start[begins], lasts - begins + 1)
+        yield Batch("".join(regions).encode(), start + shift, windows, contig, number, start, end)
 
 
-def _stretches(wanted: Wanted, most: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Cut the numbers of a contig so that no region is long, however far apart they are."""
-    for contig, numbers in wanted:
-        for part in np.split(numbers, np.flatnonzero(np.diff(numbers // most)) + 1):
-            yield contig, part
-
-
-def _joined(parts: Sequence[Batch]) -> Batch:
-    bases = b"".join(part.bases for part in parts)
-    columns = ("offset", "contig", "number", "start", "end")
-    return Batch(bases, *(np.concatenate([getattr(p, c) for p in parts]) for c in columns))
+def has_unclear_base(batch: Batch) -> np.ndarray:
+    """Which windows hold a letter that is not A, C, G or T."""
+    letters = np.frombuffer(batch.bases, np.uint8)
+    unclear = np.flatnonzero(~np.isin(letters, list(b"ACGT")))
+    first, last = batch.offset, batch.offset + batch.end - batch.start
+    return np.searchsorted(unclear, first) < np.searchsorted(unclear, last)

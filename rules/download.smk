@@ -1,0 +1,25 @@
+if SETTINGS["refseq"]:
+
+    rule download:
+        """Fetch a file of the list, going on where the last try ended."""
+        output:
+            f"{REFSEQ_FOLDER}{{file}}",
+        log:
+            "logs/download/{file}.log",
+        benchmark:
+            "results/benchmarks/download/{file}.tsv"
+        wildcard_constraints:
+            file=one_of(download.name for download in SETTINGS.downloads.values()),
+        # Cluster nodes may have no network.
+        localrule: True
+        conda:
+            "../envs/seqloom.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 1000 * attempt,
+            runtime=lambda wildcards, attempt: 1440 * attempt,
+        params:
+            row=download_flags,
+        shell:
+            # The mirror is no param: another one has the same files, and shall not fetch them again.
+            f"download.py {{params.row}} {flags({'mirror': SETTINGS['refseq']['mirror']})}"
+            " --out {output} 2> {log}"

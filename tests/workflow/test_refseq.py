@@ -1,0 +1,97 @@
+"""Files of `refseq: list`: fetched from a server that breaks off, once, and used."""
+
+import gzip
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+GENOME = b">a\n" + b"ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 200 + b"\n"
+PACKED = gzip.compress(GENOME, mtime=0)
+MD5 = hashlib.md5(PACKED).hexdigest()
+TARGET = "results/genomes/one.fa.gz"
+NO_EXPERIMENT = {"fusions": {}, "experiments": {}, "predict": {}, "simulate": None, "export": []}
+
+
+class BreaksOffOnce(SimpleHTTPRequestHandler):
+    def copyfile(self, source, outputfile):
+        self.server.answers += 1
+        outputfile.write(source.read(50) if self.server.answers == 1 else source.read())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch) -> Iterator[ThreadingHTTPServer]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    folder = tmp_path / "served/mirrored/a"
+    folder.mkdir(parents=True)
+    (folder / "x.fa.gz").write_bytes(PACKED)
+
+    def handler(*arguments):
+        return BreaksOffOnce(*arguments, directory=tmp_path / "served")
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.answers = 0
+    server.root = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def configure(project, mirror, md5=MD5):
+    row = f"https://nowhere.invalid/a/x.fa.gz\t{len(PACKED)}\t{md5}"
+    (project.folder / "list.tsv").write_text(f"url\tbytes\tmd5\n{row}\n")
+    (project.folder / "samples.tsv").write_text("sample\tfasta\none\tresources/refseq/x.fa.gz\n")
+    project.configure(refseq={"list": "list.tsv", "mirror": mirror}, **NO_EXPERIMENT)
+
+
+def test_a_listed_genome_is_fetched_once_whatever_the_mirror(fresh, server):
+    configure(fresh, f"{server.root}/mirrored")
+    assert fresh.planned(TARGET) == {"download": 1, "index": 1}
+    fresh.run(TARGET)
+    assert (fresh.folder / "resources/refseq/x.fa.gz").read_bytes() == PACKED
+    assert gzip.decompress((fresh.folder / TARGET).read_bytes()).replace(b"\n", b"") == (
+        GENOME.replace(b"\n", b"")
+    )
+    assert server.answers == 2
+    report = "results/report.html"
+    fresh.run(report)
+    configure(fresh, "https://another.invalid")
+    assert fresh.planned(TARGET, report) == {}
+    fresh.run(TARGET)
+    assert server.answers == 2
+
+
+def test_another_checksum_in_the_list_fetches_again(fresh, server):
+    configure(fresh, f"{server.root}/mirrored")
+    fresh.run(TARGET)
+    configure(fresh, f"{server.root}/mirrored", md5="0" * 32)
+    done = fresh.snakemake(TARGET)
+    assert done.returncode != 0
+    assert f"has md5 {MD5}, but {'0' * 32} is expected; correct the list" in done.stdout
+    assert not list((fresh.folder / "resources").rglob("*x.fa.gz*"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"list": "no.tsv"}, "no.tsv: the list of files does not exist; correct `refseq: list`"),
+        ({"list": "list.tsv", "mirror": "here"}, "config: refseq.mirror: 'here' does not match"),
+        ({"mirror": "http://here"}, "config: refseq: 'list' is missing; add it"),
+        ({"list": "list.tsv"}, "list.tsv line 2: none of bytes, md5 and sha256 is given"),
+    ],
+)
+def test_a_wrong_list_is_one_sentence_before_any_job(fresh, changes, sentence):
+    (fresh.folder / "list.tsv").write_text("url\nhttps://nowhere.invalid/x.fa.gz\n")
+    fresh.configure(refseq=changes)
+    done = fresh.snakemake("-n")
+    assert done.returncode != 0
+    assert sentence in done.stdout
+    assert "Traceback" not in done.stdout

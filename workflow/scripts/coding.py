@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Read the coding sequences (CDS) of a sample from its annotation into one table."""
+
+import argparse
+import logging
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from seqloom.cli import parser, run
+from seqloom.files import atomic
+from seqloom.provenance import as_strings, provenance
+from seqloom.seqs.annotations import read_annotations
+from seqloom.seqs.contigs import read_contigs
+
+log = logging.getLogger(__name__)
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument(
+        "--annotation", nargs="+", required=True, help="GFF3 or GenBank; plain or compressed"
+    )
+    options.add_argument("--records", required=True, help=".tsv of index.py")
+    options.add_argument("--genetic-code", type=int, default=11, help="number of the NCBI table")
+    options.add_argument("--out", required=True, help="parquet, one row per part of a CDS")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    records = read_contigs(args.records)
+    lengths = dict(zip(records["contig"], records["length"], strict=True))
+    table = read_annotations(args.annotation, lengths, args.genetic_code)
+    inputs = {f"annotation {i}": path for i, path in enumerate(args.annotation, start=1)}
+    metadata = {
+        "provenance": provenance(
+            "coding",
+            inputs | {"records": args.records},
+            {"genetic_code": args.genetic_code},
+            ("biopython", "xopen"),
+        )
+    }
+    with atomic(args.out) as file:
+        pq.write_table(table.replace_schema_metadata(as_strings(metadata)), file)
+    log.info("%d CDS in %d parts", pc.max(table["cds"]).as_py() + 1, len(table))
+
+
+if __name__ == "__main__":
+    run(main, arguments())

@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""Fetch a file, going on where the last try ended; it appears once its checksums are right."""
+
+import argparse
+from pathlib import Path
+
+from seqloom.cli import parser, run
+from seqloom.download import checked_download, fetch
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--url", required=True)
+    options.add_argument("--mirror", help="server, and path if any, that stands for the URL's own")
+    options.add_argument("--bytes", help="the size the file must have")
+    options.add_argument("--md5", help="the MD5 it must have, as NCBI publishes them")
+    options.add_argument("--sha256", help="the SHA-256 it must have")
+    options.add_argument("--out", type=Path, required=True, help="file to write")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    cells = {key: getattr(args, key) for key in ("url", "bytes", "md5", "sha256")}
+    fetch(checked_download(cells, "command line"), args.out, args.mirror)
+
+
+if __name__ == "__main__":
+    run(main, arguments())
