@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from seqloom.cli import parser, run
 from seqloom.provenance import provenance
-from seqloom.seqs.contigs import open_genome
-from seqloom.seqs.plans import genome_digest, read_plan
+from seqloom.seqs.genome import open_genome
+from seqloom.seqs.plans import check_plan, genome_digest, read_plan
 from seqloom.seqs.shards import frame_parts, write_shard
 from seqloom.seqs.windows import add_cut_arguments, cut_of, window_layout
 
@@ -31,6 +31,8 @@ def main(args: argparse.Namespace) -> None:
     cut, genome = cut_of(args), open_genome(args.genome)
     layout = window_layout(genome, cut.window)
     plan, made = read_plan(args.plan, layout)
+    settings = {**asdict(cut), "genetic_code": args.genetic_code}
+    check_plan(args.plan, made, settings)
     metadata = {
         "sample": args.sample,
         "cut": args.cut_name,
@@ -40,7 +42,7 @@ def main(args: argparse.Namespace) -> None:
         "provenance": provenance(
             "frames",
             inputs={"plan": args.plan},
-            settings={**asdict(cut), "genetic_code": args.genetic_code},
+            settings=settings,
             packages=("numpy", "biopython"),
             digests=genome_digest(made),
         ),

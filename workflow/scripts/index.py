@@ -8,8 +8,8 @@ import logging
 from seqloom.cli import parser, run
 from seqloom.files import atomic_all
 from seqloom.provenance import provenance
-from seqloom.seqs.contigs import write_sample
 from seqloom.seqs.reading import read_fasta
+from seqloom.seqs.storing import write_sample
 
 log = logging.getLogger(__name__)
 

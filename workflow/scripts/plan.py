@@ -12,15 +12,9 @@ import pyarrow.parquet as pq
 from seqloom.cli import parser, run
 from seqloom.files import atomic_all
 from seqloom.provenance import as_strings, provenance
-from seqloom.seqs.contigs import open_genome, read_contigs, write_contigs
-from seqloom.seqs.plans import (
-    SCHEMA,
-    frame_plan,
-    planned_contigs,
-    protein_plan,
-    sampled,
-    training_filter,
-)
+from seqloom.seqs.contigs import planned_contigs, read_contigs, write_contigs
+from seqloom.seqs.genome import open_genome
+from seqloom.seqs.plans import SCHEMA, frame_plan, protein_plan, sampled, training_filter
 from seqloom.seqs.windows import add_cut_arguments, cut_of, window_layout
 
 log = logging.getLogger(__name__)
@@ -46,7 +40,7 @@ def main(args: argparse.Namespace) -> None:
     layout = window_layout(genome, None if args.whole else cut.window)
     if args.whole:
         settings = {"whole": True}
-        bits, lost = protein_plan(records)
+        plan = protein_plan(layout, (records["status"] == "all_ambiguous").to_numpy())
     else:
         settings = {**asdict(cut), "genetic_code": args.genetic_code}
         coding = None
@@ -54,17 +48,17 @@ def main(args: argparse.Namespace) -> None:
             inputs["coding"] = args.coding
             annotation = pq.read_table(args.coding)
             coding = training_filter(cut, args.genetic_code, annotation, layout.names)
-        bits, lost = frame_plan(genome, layout, cut, args.genetic_code, coding)
+        plan = frame_plan(genome, layout, cut, args.genetic_code, coding)
     if args.max_frames:
         settings |= {"seed": args.seed, "max_frames": args.max_frames}
-        bits = sampled(bits, layout, args.seed, args.max_frames)
-    contigs = planned_contigs(records, layout, bits, lost)
+        plan = sampled(plan, layout, args.seed, args.max_frames)
+    contigs = planned_contigs(records, layout, plan)
     counts = contigs[["windows", "frames", "kept_windows", "kept_frames"]].sum().to_dict()
     made = {"provenance": provenance("plan", inputs, settings, ("numpy", "biopython"))}
     card = args.contigs.removesuffix(".tsv") + ".json"
     with atomic_all([args.out, args.contigs, card]) as (plan_file, contig_file, card_file):
-        plan = pa.table([bits], schema=SCHEMA.with_metadata(as_strings(made)))
-        pq.write_table(plan, plan_file)
+        table = pa.table([plan], schema=SCHEMA.with_metadata(as_strings(made)))
+        pq.write_table(table, plan_file)
         write_contigs(contig_file, contigs)
         card_file.write_text(
             json.dumps({"contigs": len(contigs), **counts, **made}, indent=2) + "\n"

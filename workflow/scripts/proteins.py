@@ -6,7 +6,7 @@ import logging
 
 from seqloom.cli import parser, run
 from seqloom.provenance import provenance
-from seqloom.seqs.contigs import open_genome
+from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import genome_digest, read_plan
 from seqloom.seqs.shards import protein_part, write_shard
 from seqloom.seqs.windows import window_layout

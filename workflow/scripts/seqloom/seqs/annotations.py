@@ -1,14 +1,13 @@
 """The coding sequences (CDS) of a sample, from GFF3 or GenBank files."""
 
+import io
 import logging
-import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from pathlib import Path
 from typing import NamedTuple, TextIO
 from urllib.parse import unquote
 
@@ -16,10 +15,9 @@ import pyarrow as pa
 from Bio import BiopythonParserWarning, SeqIO
 from Bio.SeqFeature import SeqFeature
 from Bio.SeqRecord import SeqRecord
-from xopen import xopen
 
 from seqloom.errors import InputError
-from seqloom.seqs.reading import _DAMAGED
+from seqloom.seqs.reading import DAMAGED, open_packed
 
 # A row per part of a CDS: 0-based, half-open, on the forward strand. `phase` counts the bases to
 # skip, in the direction of reading, to the first whole codon of this part; `cds` numbers the CDS
@@ -100,17 +98,10 @@ def read_annotations(
 @contextmanager
 def _opened(path: str) -> Iterator[TextIO]:
     """The text of a file, whatever the compression."""
-    if not Path(path).is_file():
-        raise InputError(f"{path}: there is no such file; correct the sample sheet")
     try:
-        # A handle without a name makes xopen go by the content instead of the suffix. No threads:
-        # with them a truncated zst ends without an error.
-        with (
-            open(os.open(path, os.O_RDONLY), "rb") as raw,
-            xopen(raw, "rt", threads=0, encoding="utf-8-sig", errors="replace") as text,
-        ):
-            yield text
-    except _DAMAGED as error:
+        with open_packed(path) as file:
+            yield io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace")
+    except DAMAGED as error:
         raise InputError(
             f"{path}: reading fails ({error}); is it cut short? copy it again"
         ) from None

@@ -58,19 +58,18 @@ class Translations:
         self._places = np.argsort(keys)
         self._keys = keys[self._places]
 
-    def contain(self, contig: np.ndarray, proteins: Sequence[str]) -> np.ndarray:
+    def contain(self, contig: np.ndarray, proteins: Sequence[bytes]) -> np.ndarray:
         """Whether a protein is part of a translation of its contig, a position in the list."""
-        texts = [protein.encode() for protein in proteins]
-        heads = np.array(texts, f"S{_SEED}").view(np.uint8).reshape(-1, _SEED)
+        heads = np.array(proteins, f"S{_SEED}").view(np.uint8).reshape(-1, _SEED)
         first = _keys(contig, _seeds(heads))
         # A shorter protein is found wherever its letters begin what was indexed.
-        missing = np.maximum(_SEED - np.array([len(text) for text in texts], np.int64), 0)
+        missing = np.maximum(_SEED - np.array([len(protein) for protein in proteins], np.int64), 0)
         low = np.searchsorted(self._keys, first)
         high = np.searchsorted(self._keys, first + (1 << 5 * missing))
         return np.array(
             [
-                any(self._text.startswith(text, place) for place in self._places[a:b])
-                for text, a, b in zip(texts, low, high, strict=True)
+                any(self._text.startswith(protein, place) for place in self._places[a:b])
+                for protein, a, b in zip(proteins, low, high, strict=True)
             ],
             bool,
         )

@@ -21,10 +21,14 @@ NO_FRAME = {
     "ambiguous": "too many ambiguous bases",
     "not_coding": "no coding frame",
 }
+STATUSES = ("ok", *NO_FRAME)
 _COMPLEMENT = bytes.maketrans(b"ACGTRYMKBVDH", b"TGCAYRKMVBHD")
 _COMPLEMENT_OF_CLEAR = bytes.maketrans(b"ACGT", b"TGCA")
 _DIGITS = bytes(b"ACGT".find(byte) % 5 for byte in range(256))
-_UNCLEAR = bytes(codon for codon in range(125) if 4 in (codon // 25, codon // 5 % 5, codon % 5))
+_UNCLEAR_CODONS = bytes(
+    codon for codon in range(125) if 4 in (codon // 25, codon // 5 % 5, codon % 5)
+)
+_STOPS, _UNCLEAR = (1, 2), (4, 4)  # kinds of codons, by strand, to be added up
 _OPPOSITE = np.arange(6) >= 3
 _SHIFT = np.arange(6) % 3
 
@@ -64,21 +68,30 @@ def codon_table(genetic_code: int) -> np.ndarray:
     return table
 
 
-def read_frames(batch: Batch, cut: Cut, genetic_code: int) -> Frames:
-    """Read every window of the batch in six frames by the rule of the cut."""
+def read_frames(
+    batch: Batch, cut: Cut, genetic_code: int, planned: np.ndarray | None = None
+) -> Frames:
+    """Read every window of the batch in six frames by the rule of the cut.
+
+    Where a plan says which frames are kept, whole frames need not be searched for stops again.
+    """
     numbers = _codon_numbers(batch.bases)
-    stops, unclear = _stops_and_unclear(numbers, genetic_code)
+    kinds = numbers.translate(_kinds(genetic_code))
+    unclear = _places(kinds, *_UNCLEAR)
     offset, size = batch.offset[:, None], (batch.end - batch.start)[:, None]
     codons = np.maximum(size - _SHIFT, 0) // 3
     begin = offset + np.where(_OPPOSITE, size - _SHIFT - 3 * codons, _SHIFT)
-    place = begin // 3 + (begin % 3 + 3 * _OPPOSITE) * _codons_in_phase(len(batch.bases))
+    place = begin // 3 + (begin % 3 + 3 * _OPPOSITE) * _codons_in_phase(len(numbers))
     if cut.frames == "longest_orf":
-        stretches = _long_stretches(stops, place, codons, cut.min_codons)
+        stretches = _long_stretches(_places(kinds, *_STOPS), place, codons, cut.min_codons)
         is_open, kept, moved, codons = _longest(stretches, unclear, place, _luck(batch), cut)
         begin, place = begin + 3 * moved, place + moved
-    else:
+    elif planned is None:
+        stops = _places(kinds, *_STOPS)
         next_stop = np.append(stops, np.iinfo(stops.dtype).max)[np.searchsorted(stops, place)]
         is_open = kept = (codons > 0) & (next_stop >= place + codons)
+    else:
+        is_open = kept = planned
     ambiguous = _count(unclear, place, codons)
     end = begin + 3 * codons
     first, last, length = begin, end, codons
@@ -97,30 +110,29 @@ def read_frames(batch: Batch, cut: Cut, genetic_code: int) -> Frames:
 
 def sequences(
     batch: Batch, frames: Frames, window: np.ndarray, frame: np.ndarray, cut: Cut, genetic_code: int
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[bytes, bytes]]:
     """Nucleotides and protein of these frames of a batch."""
     legacy = cut.frames == "virnucpro"
     complement = _COMPLEMENT_OF_CLEAR if legacy else _COMPLEMENT
-    forward, opposite = _both_tables(genetic_code)
-    removed = _UNCLEAR if legacy else b""
+    tables = _both_tables(genetic_code)
+    removed = _UNCLEAR_CODONS if legacy else b""
+    bases, codons = batch.bases, frames.codons
     bounds = (frames.begin, frames.end, frames.first, frames.last)
     for reverse, begin, end, first, last in zip(
         (frame >= 3).tolist(), *(bound[window, frame].tolist() for bound in bounds), strict=True
     ):
-        bases, protein = batch.bases[first:last], frames.codons[begin:end:3]
+        nucleotides = bases[first:last]
+        protein = codons[begin:end:3].translate(tables[reverse], removed)
         if reverse:
-            bases = bases.translate(complement)[::-1]
-            protein = protein[::-1].translate(opposite, removed)
-        else:
-            protein = protein.translate(forward, removed)
-        yield bases.decode(), protein.decode()
+            nucleotides, protein = nucleotides.translate(complement)[::-1], protein[::-1]
+        yield nucleotides, protein
 
 
 def window_status(frames: Frames, kept: np.ndarray) -> np.ndarray:
-    """`ok`, or why a window has no frame among `kept`."""
-    lost = np.where(frames.open.any(axis=1), "ambiguous", "no_open_frame")
-    lost = np.where(frames.kept.any(axis=1), "not_coding", lost)
-    return np.where(kept.any(axis=1), "ok", lost)
+    """The number in STATUSES of each window, of which the frames `kept` are used."""
+    lost = np.where(frames.open.any(axis=1), STATUSES.index("ambiguous"), 1)
+    lost = np.where(frames.kept.any(axis=1), STATUSES.index("not_coding"), lost)
+    return np.where(kept.any(axis=1), 0, lost).astype(np.uint8)
 
 
 def _codon_numbers(bases: bytes) -> bytes:
@@ -139,28 +151,32 @@ def _both_tables(genetic_code: int) -> tuple[bytes, bytes]:
 
 @cache
 def _kinds(genetic_code: int) -> bytes:
-    """By codon number: 1 for a stop, plus 2 for one on the opposite strand, plus 4 if unclear."""
+    """By codon number, whether it is a stop, on either strand, or unclear."""
     forward, opposite = (np.frombuffer(table, np.uint8) for table in _both_tables(genetic_code))
-    kinds = (forward == ord("*")) + 2 * (opposite == ord("*")) + 4 * (forward == ord("X"))
-    return kinds.astype(np.uint8).tobytes()
+    stops = (_STOPS[0] * (forward == ord("*"))) | (_STOPS[1] * (opposite == ord("*")))
+    return (stops | (_UNCLEAR[0] * (forward == ord("X")))).astype(np.uint8).tobytes()
 
 
-def _codons_in_phase(bases: int) -> int:
-    return bases // 3 + 2
+def _codons_in_phase(codons: int) -> int:
+    return codons // 3 + 2
 
 
-def _stops_and_unclear(codons: bytes, genetic_code: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where they are, sorted: codons are numbered by strand, phase and position.
+def _places(kinds: bytes, *by_strand: int) -> np.ndarray:
+    """Where these kinds stand, sorted: codons are numbered by strand, phase and position.
 
     So a frame is a run of numbers, and what it holds is found by bisection.
     """
-    kinds = np.zeros((_codons_in_phase(len(codons) + 2), 3), np.uint8)
-    kinds.ravel()[: len(codons)] = np.frombuffer(codons.translate(_kinds(genetic_code)), np.uint8)
-    kinds = kinds.T.ravel()
-    forward, opposite, unclear = (np.flatnonzero(kinds & bit > 0) for bit in (1, 2, 4))
-    return (
-        np.concatenate([forward, opposite + len(kinds)]),
-        np.concatenate([unclear, unclear + len(kinds)]),
+    # Most batches have nothing unclear, and looking is cheap.
+    if not any(kind & sum(by_strand) and bytes([kind]) in kinds for kind in range(8)):
+        return np.zeros(0, np.int64)
+    phases = np.zeros((_codons_in_phase(len(kinds)), 3), np.uint8)
+    phases.ravel()[: len(kinds)] = np.frombuffer(kinds, np.uint8)
+    phases = phases.T.ravel()
+    return np.concatenate(
+        [
+            np.flatnonzero(phases & kind > 0) + strand * len(phases)
+            for strand, kind in enumerate(by_strand)
+        ]
     )
 
 

@@ -5,9 +5,11 @@ import lzma
 import os
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import BinaryIO
 
 from backports.zstd import ZstdError
 from isal.isal_zlib import error as IsalError
@@ -36,7 +38,8 @@ _READ_AS = {
 }
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLOCK = 1 << 20
-_DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, IsalError, ZstdError)
+# What a damaged file may raise while it is read.
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, IsalError, ZstdError)
 
 
 @dataclass(frozen=True)
@@ -89,60 +92,64 @@ def _records(path: str, molecule: str) -> Iterator[Record]:
 
 
 def _titles_and_pieces(path: str, molecule: str) -> Iterator[Title | bytes]:
-    title, gaps = None, 0
-    for line, text in _blocks(path):
-        # What is before the first title of a block belongs to the record of the block before.
-        before, *records = text.split(b"\n>")
-        if letters := _letters(before, molecule, title, path, line):
-            gaps += before.count(b"-")
-            yield letters
-        line += before.count(b"\n")
-        for record in records:
-            line += 1
-            header, _, body = record.partition(b"\n")
-            title = _title(header, path, line)
-            yield title
-            if letters := _letters(body, molecule, title, path, line + 1):
-                gaps += body.count(b"-")
+    line, title, gaps = 0, None, 0
+    try:
+        for text in _blocks(path):
+            # What is before the first title of a block belongs to the record of the block before.
+            before, *records = text.split(b"\n>") if b">" in text else [text]
+            if letters := _letters(before, molecule, title, path, line):
+                gaps += before.count(b"-")
                 yield letters
-            line += record.count(b"\n")
+            line += before.count(b"\n")
+            for record in records:
+                line += 1
+                header, _, body = record.partition(b"\n")
+                title = _title(header, path, line)
+                yield title
+                if letters := _letters(body, molecule, title, path, line + 1):
+                    gaps += body.count(b"-")
+                    yield letters
+                line += record.count(b"\n")
+    except DAMAGED as error:
+        raise InputError(
+            f"{path} after line {line}: reading fails ({error}); is it cut short? copy it again"
+        ) from None
     if gaps:
         log.warning("%s: %d gaps (-) are read as unknown letters", path, gaps)
 
 
-def _blocks(path: str) -> Iterator[tuple[int, bytes]]:
-    """A file in pieces with their line numbers, whatever the compression; no title is cut.
+def _blocks(path: str) -> Iterator[bytes]:
+    """A file in pieces, whatever the compression; no title is cut.
 
     A piece that begins with a line begins with the line end before it.
     """
+    rest, is_first = b"\n", True
+    with open_packed(path) as file:
+        while block := file.read(_BLOCK):
+            if is_first:
+                block = block.removeprefix(_BYTE_ORDER_MARK)
+                is_first = False
+            while block.endswith(b"\r") and (more := file.read(1)):
+                block += more
+            if b"\r" in block:
+                block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            text = rest + block
+            last = text.rfind(b"\n")
+            whole = last if text[last + 1 : last + 2] in (b">", b"") else len(text)
+            yield text[:whole]
+            rest = text[whole:]
+        yield rest
+
+
+@contextmanager
+def open_packed(path: str) -> Iterator[BinaryIO]:
+    """A file as bytes, unpacked by its content, whatever its suffix."""
     if not Path(path).is_file():
         raise InputError(f"{path}: there is no such file; correct the sample sheet")
-    line, rest = 0, b"\n"
-    try:
-        # A handle without a name makes xopen go by the content instead of the suffix. No threads:
-        # with them a truncated zst ends without an error.
-        with (
-            open(os.open(path, os.O_RDONLY), "rb") as raw,
-            xopen(raw, "rb", threads=0) as file,
-        ):
-            while block := file.read(_BLOCK):
-                if line == 0:
-                    block = block.removeprefix(_BYTE_ORDER_MARK)
-                while block.endswith(b"\r") and (more := file.read(1)):
-                    block += more
-                if b"\r" in block:
-                    block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-                text = rest + block
-                last = text.rfind(b"\n")
-                whole = last if text[last + 1 : last + 2] in (b">", b"") else len(text)
-                text, rest = text[:whole], text[whole:]
-                yield line, text
-                line += text.count(b"\n")
-            yield line, rest
-    except _DAMAGED as error:
-        raise InputError(
-            f"{path} after line {line}: reading fails ({error}); is it cut short? copy it again"
-        ) from None
+    # A handle without a name makes xopen go by the content instead of the suffix. No threads: with
+    # them a truncated zst ends without an error.
+    with open(os.open(path, os.O_RDONLY), "rb") as raw, xopen(raw, "rb", threads=0) as file:
+        yield file
 
 
 def _letters(text: bytes, molecule: str, title: Title | None, path: str, line: int) -> bytes:

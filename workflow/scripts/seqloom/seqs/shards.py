@@ -2,21 +2,22 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import compress, pairwise
 from pathlib import Path
 from typing import Any
 
 import dnaio
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyfaidx import Faidx
 
 from seqloom.files import atomic_all, sha256
 from seqloom.progress import Progress
 from seqloom.provenance import as_strings
-from seqloom.seqs.frames import FRAMES, Frames, read_frames, sequences, window_status
-from seqloom.seqs.plans import planned_frames, shard_windows
+from seqloom.seqs.frames import FRAMES, STATUSES, Frames, read_frames, sequences
+from seqloom.seqs.genome import Genome
+from seqloom.seqs.plans import planned_frames, shard_windows, statuses
 from seqloom.seqs.windows import Batch, Cut, Layout, read_windows
 
 SCHEMA = pa.schema(
@@ -37,50 +38,50 @@ SCHEMA = pa.schema(
     }
 )
 _WITHOUT_ROW = SCHEMA.remove(0)
-_NULLABLE = {pa.int8(): pd.Int8Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
+_STATUSES = np.array(STATUSES, object)
 
 # Rows of a shard, but for the column `row`, and what they add to its FASTA files, by suffix.
-Part = tuple[pa.Table, dict[str, str]]
+Part = tuple[pa.Table, dict[str, bytes]]
 
 
 def frame_parts(
-    genome: Faidx, layout: Layout, plan: np.ndarray, shard: str, cut: Cut, genetic_code: int
+    genome: Genome, layout: Layout, plan: np.ndarray, shard: str, cut: Cut, genetic_code: int
 ) -> Iterator[Part]:
     """The frames of a shard, in order of contig, window and frame."""
     windows = shard_windows(plan, shard)
     with Progress("frames", len(windows), "windows") as progress:
         for batch in read_windows(genome, layout, cut, windows):
-            frames = read_frames(batch, cut, genetic_code)
-            kept = frames.kept & planned_frames(plan[batch.window])
+            kept = planned_frames(plan[batch.window])
+            frames = read_frames(batch, cut, genetic_code, kept)
             window, frame = _window_and_frame(kept)
-            contigs = [layout.names[c] for c in batch.contig[window].tolist()]
-            table = _frame_table(batch, frames, kept, window, frame, contigs)
             found = frame >= 0
+            contigs = [layout.names[c] for c in batch.contig[window].tolist()]
+            ids = _ids(contigs, batch.number[window] + 1, frame)
+            status = statuses(plan[batch.window])[window]
+            columns = _columns(batch, frames, window, frame)
+            table = _table({"id": ids, "contig": contigs, "status": _STATUSES[status], **columns})
             pairs = sequences(batch, frames, window[found], frame[found], cut, genetic_code)
-            ids = table["id"].filter(found).to_pylist()
-            yield table, _fasta(ids, pairs)
+            yield table, _both_fasta(compress(ids, found), pairs)
             progress.advance(len(batch.window))
 
 
-def _frame_table(
-    batch: Batch,
-    frames: Frames,
-    kept: np.ndarray,
-    window: np.ndarray,
-    frame: np.ndarray,
-    contigs: Sequence[str],
-) -> pa.Table:
-    found, number = frame >= 0, batch.number[window] + 1
+def _ids(contigs: Sequence[str], numbers: np.ndarray, frame: np.ndarray) -> list[str]:
+    """`contig_chunk_3R1`; a window without a frame has no `R1`."""
     labels = (*FRAMES, "")
-    ids = [
-        f"{c}_chunk_{n}{labels[f]}"
-        for c, n, f in zip(contigs, number.tolist(), frame.tolist(), strict=True)
+    return [
+        f"{contig}_chunk_{number}{labels[f]}"
+        for contig, number, f in zip(contigs, numbers.tolist(), frame.tolist(), strict=True)
     ]
+
+
+def _columns(
+    batch: Batch, frames: Frames, window: np.ndarray, frame: np.ndarray
+) -> dict[str, np.ndarray | pa.Array]:
+    """The numbers of each row."""
+    found = frame >= 0
     shift = batch.start[window] - batch.offset[window]
-    columns = {
-        "id": ids,
-        "contig": contigs,
-        "window": number,
+    return {
+        "window": batch.number[window] + 1,
         "start": batch.start[window],
         "end": batch.end[window],
         "strand": pa.array(np.where(frame >= 3, "-", "+"), mask=~found),
@@ -89,18 +90,16 @@ def _frame_table(
         "frame_end": pa.array(frames.last[window, frame] + shift, mask=~found),
         "length": np.where(found, frames.length[window, frame], 0),
         "ambiguous": np.where(found, frames.ambiguous[window, frame], 0),
-        "status": window_status(frames, kept)[window],
     }
-    return _table(columns)
 
 
-def _fasta(ids: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Both FASTA files of frames, two lines a record."""
+def _both_fasta(ids: Iterable[str], pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, bytes]:
     nucleotides, proteins = [], []
     for name, (bases, protein) in zip(ids, pairs, strict=True):
-        nucleotides.append(f">{name}\n{bases}\n")
-        proteins.append(f">{name}\n{protein}\n")
-    return {".fna": "".join(nucleotides), ".faa": "".join(proteins)}
+        title = b">%b\n" % name.encode()
+        nucleotides += (title, bases, b"\n")
+        proteins += (title, protein, b"\n")
+    return {".fna": b"".join(nucleotides), ".faa": b"".join(proteins)}
 
 
 def _window_and_frame(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -113,38 +112,38 @@ def _window_and_frame(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return window[order], frame[order]
 
 
-def protein_part(genome: Faidx, layout: Layout, plan: np.ndarray, shard: str) -> Part:
+def protein_part(genome: Genome, layout: Layout, plan: np.ndarray, shard: str) -> Part:
     """Proteins as they are: one window and one frame each."""
     windows = shard_windows(plan, shard)
     contig, _ = layout.locate(windows)
     found = planned_frames(plan[windows]).any(axis=1)
     names, lengths = [layout.names[c] for c in contig.tolist()], layout.lengths[contig]
-    texts = list(map(genome.fetch, names, [1] * len(names), lengths.tolist()))
-    count = len(names)
+    start = np.zeros_like(lengths)
+    letters, ends = genome.fetch(contig, start, lengths), np.cumsum(lengths).tolist()
+    texts = [letters[a:b] for a, b in pairwise([0, *ends])]
     columns = {
         "id": names,
         "contig": names,
-        "window": np.ones(count),
-        "start": np.zeros(count),
+        "window": np.ones_like(lengths),
+        "start": start,
         "end": lengths,
-        "strand": pa.nulls(count),
-        "frame": pa.nulls(count),
-        "frame_start": pa.array(np.zeros(count), mask=~found),
+        "strand": pa.nulls(len(names)),
+        "frame": pa.nulls(len(names)),
+        "frame_start": pa.array(start, mask=~found),
         "frame_end": pa.array(lengths, mask=~found),
         "length": np.where(found, lengths, 0),
-        "ambiguous": np.where(found, [text.count("X") for text in texts], 0),
-        "status": np.where(found, "ok", "ambiguous"),
+        "ambiguous": np.where(found, [text.count(b"X") for text in texts], 0),
+        "status": _STATUSES[statuses(plan[windows])],
     }
-    records = [
-        f">{name}\n{text}\n"
-        for name, text, is_clear in zip(names, texts, found.tolist(), strict=True)
-        if is_clear
-    ]
-    return _table(columns), {".faa": "".join(records)}
+    records = (
+        b">%b\n%b\n" % (name.encode(), text)
+        for name, text in compress(zip(names, texts, strict=True), found)
+    )
+    return _table(columns), {".faa": b"".join(records)}
 
 
 def _table(columns: Mapping[str, Any]) -> pa.Table:
-    return pa.table(columns).cast(_WITHOUT_ROW)
+    return pa.table({name: columns[name] for name in _WITHOUT_ROW.names}).cast(_WITHOUT_ROW)
 
 
 def write_shard(
@@ -154,7 +153,7 @@ def write_shard(
     with atomic_all(prefix + suffix for suffix in (".parquet", *suffixes)) as [table_file, *files]:
         tables = [_WITHOUT_ROW.empty_table()]
         with ExitStack() as stack:
-            handles = [stack.enter_context(open(file, "w")) for file in files]
+            handles = [stack.enter_context(open(file, "wb")) for file in files]
             for table, fasta in parts:
                 tables.append(table)
                 for handle, suffix in zip(handles, suffixes, strict=True):
@@ -172,14 +171,9 @@ def write_shard(
 
 def _with_rows(table: pa.Table) -> pa.Table:
     """Number what has a frame."""
-    found = table["status"].to_numpy() == "ok"
+    found = pc.equal(table["status"], "ok").to_numpy()
     rows = pa.array(np.cumsum(found) - 1, pa.int32(), mask=~found)
     return table.add_column(0, SCHEMA.field("row"), rows)
-
-
-def read_table(path: str | Path) -> pd.DataFrame:
-    """The table of a shard, integers kept as such where some are missing."""
-    return pq.read_table(path).to_pandas(types_mapper=_NULLABLE.get)
 
 
 def read_records(path: str | Path) -> tuple[list[str], list[str]]:

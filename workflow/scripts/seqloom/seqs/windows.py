@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pyfaidx import Faidx
+
+from seqloom.seqs.genome import Genome
 
 _BATCH_BASES = 1 << 20
-_GAP = 1 << 16  # what lies between windows further apart is not read
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ def cut_of(args: argparse.Namespace) -> Cut:
     return Cut(**{name: getattr(args, name) for name in Cut.__dataclass_fields__})
 
 
-def window_layout(genome: Faidx, window: int | None) -> Layout:
+def window_layout(genome: Genome, window: int | None) -> Layout:
     """The windows of this length; None: every contig is one."""
-    lengths = np.array([record.rlen for record in genome.index.values()], np.int64)
+    lengths = genome.lengths
     counts = count_windows(lengths, window) if window else np.minimum(lengths, 1)
-    return Layout(list(genome.index), lengths, np.cumsum(counts))
+    return Layout(genome.names, lengths, np.cumsum(counts))
 
 
 def count_windows(length: int | np.ndarray, size: int) -> int | np.ndarray:
@@ -112,7 +112,7 @@ def window_bounds(
 
 
 def read_windows(
-    genome: Faidx, layout: Layout, cut: Cut, wanted: Sequence[int] | np.ndarray
+    genome: Genome, layout: Layout, cut: Cut, wanted: Sequence[int] | np.ndarray
 ) -> Iterator[Batch]:
     """The wanted windows, in order, in batches of about a million bases."""
     most = max(1, _BATCH_BASES // cut.window)
@@ -120,18 +120,14 @@ def read_windows(
         windows = np.asarray(wanted[first : first + most])
         contig, number = layout.locate(windows)
         start, end = window_bounds(layout.lengths[contig], number, cut.window, cut.scheme)
-        apart = (np.diff(contig) != 0) | (start[1:] - end[:-1] > _GAP)
-        begins = np.flatnonzero(np.concatenate([[True], apart]))
+        # Windows of a contig that touch are read as one.
+        apart = (np.diff(contig) != 0) | (start[1:] > end[:-1])
+        begins = np.flatnonzero(np.append(True, apart))
         lasts = np.append(begins[1:], len(windows)) - 1
-        regions = [
-            genome.fetch(layout.names[c], s + 1, e)
-            for c, s, e in zip(
-                contig[begins].tolist(), start[begins].tolist(), end[lasts].tolist(), strict=True
-            )
-        ]
-        sizes = np.array([len(region) for region in regions])
+        bases = genome.fetch(contig[begins], start[begins], end[lasts])
+        sizes = end[lasts] - start[begins]
         shift = np.repeat(np.cumsum(sizes) - sizes - start[begins], lasts - begins + 1)
-        yield Batch("".join(regions).encode(), start + shift, windows, contig, number, start, end)
+        yield Batch(bases, start + shift, windows, contig, number, start, end)
 
 
 def has_unclear_base(batch: Batch) -> np.ndarray:
