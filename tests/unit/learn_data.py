@@ -1,11 +1,11 @@
-"""A small world for the tests of learning: plans, shards and fused matrices of three samples.
+"""A small world for the tests of learning: contigs, shards and fused matrices of three samples.
 
 Viral frames lie to the right of host frames in every column, and are rich in A and T.
 """
 
 import gzip
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,13 @@ import pandas as pd
 
 from seqloom.learn.split import PARTS, balanced_take, labeled_contigs
 from seqloom.provenance import as_strings
+from seqloom.seqs.contigs import write_contigs
+from seqloom.seqs.windows import Cut
 from seqloom.tables import write_table
 from seqloom.tensors import write_tensors
 
 WIDTH = 8
-CUT = {"window": 60, "scheme": "even", "frames": "open", "max_ambiguous": 0.1}
+CUT = asdict(Cut(60))
 BACKEND = {
     "backend": "toy",
     "width": WIDTH,
@@ -38,7 +40,6 @@ class World:
     """Files in the order of the samples; two shards a sample."""
 
     samples: list[dict] = field(default_factory=list)
-    plans: list[Path] = field(default_factory=list)
     contigs: list[Path] = field(default_factory=list)
     genomes: list[Path] = field(default_factory=list)
     frames: list[Path] = field(default_factory=list)
@@ -64,12 +65,11 @@ def add_sample(world, folder, sample, label, frames_of, rng, signal):
     world.samples.append(
         {"sample": sample, "label": label, "category": sample, "groups": str(groups)}
     )
-    world.contigs.append(folder / f"{sample}.tsv")
-    pd.DataFrame({"contig": names}).to_csv(world.contigs[-1], sep="\t", index=False)
-    world.plans.append(folder / "plans" / f"{sample}.parquet")
-    world.plans[-1].parent.mkdir(exist_ok=True)
-    plan = pd.DataFrame({"contig": names, "kept_frames": list(frames_of.values())})
-    write_table(world.plans[-1], plan, {"sample": sample})
+    world.contigs.append(folder / "contigs" / f"{sample}.tsv")
+    world.contigs[-1].parent.mkdir(exist_ok=True)
+    table = pd.DataFrame({"contig": names, "kept_frames": list(frames_of.values())})
+    # Not all frames are read; what learns must go by those that are.
+    write_contigs(world.contigs[-1], table.assign(frames=table["kept_frames"] + 5))
     shares = [0.35, 0.35, 0.15, 0.15] if label == "viral" else [0.15, 0.15, 0.35, 0.35]
     genome = {name: "".join(rng.choice(list("ATCG"), 400, p=shares)) for name in names}
     world.genomes.append(folder / f"{sample}.fa.gz")
@@ -127,7 +127,7 @@ def write_fused(path, sample, shard, matrix, **changes):
 
 def split_by_hand(world: World) -> pd.DataFrame:
     """The groups of a sample in train, validation, test, train, validation."""
-    table = labeled_contigs(world.samples, world.plans, world.contigs)
+    table = labeled_contigs(world.samples, world.contigs)
     number = table["group"].str[-1].astype(int)
     table["part"] = number.map(lambda n: PARTS[n % 3])
     return table.assign(take=balanced_take(table))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seqloom.seqs.contigs import write_sample
 from seqloom.seqs.reading import Record, Title
+from seqloom.seqs.storing import write_sample
 
 
 def letters(seed: int, length: int, alphabet: bytes = b"ACGT") -> bytes:

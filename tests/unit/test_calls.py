@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqloom.calls.contigs import COLUMNS, contig_calls, expected_fdr, window_table, write_calls
+from seqloom.calls.contigs import COLUMNS, contig_calls, expected_fdr, window_table
 from seqloom.calls.regions import viral_regions
 from seqloom.calls.summary import summary
+from seqloom.seqs.contigs import planned_contigs, write_contigs
+from seqloom.seqs.frames import STATUSES
+from seqloom.seqs.windows import Layout
 
 IDENTITY = {"slope": 1.0, "intercept": 0.0}
 
@@ -28,8 +31,8 @@ def frame_rows(*windows):
 
 
 def records(*rows):
-    """Contigs as the plan sees them: (contig, length, windows, kept windows, status, reason)."""
-    columns = ["contig", "length", "windows", "kept_windows", "status", "reason"]
+    """Contigs as the plan counts them: (contig, length, windows, status, reason)."""
+    columns = ["contig", "length", "windows", "status", "reason"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -40,15 +43,21 @@ def calls_of(contigs, frames, threshold=0.5, min_windows=1, calibration=IDENTITY
 
 
 METAGENOME = records(
-    ("host", 900, 3, 3, "ok", ""),
-    ("empty", 0, 0, 0, "empty", "no sequence"),
-    ("phage", 600, 2, 2, "ok", ""),
-    ("n_only", 400, 0, 0, "all_ambiguous", "only N"),
-    ("closed", 900, 3, 3, "ok", ""),
-    ("unclear", 600, 2, 2, "ok", ""),
-    ("short", 12, 1, 1, "ok", ""),
-    ("unread", 900, 3, 0, "ok", ""),
-    ("NA", 300, 1, 1, "ok", ""),
+    ("host", 900, 3, "ok", ""),
+    ("empty", 0, 0, "empty", "no sequence"),
+    ("phage", 600, 2, "ok", ""),
+    ("n_only", 400, 2, "all_ambiguous", "no A, C, G or T"),
+    ("closed", 900, 3, "no_frame", "no open frame in 3 windows"),
+    (
+        "unclear",
+        600,
+        2,
+        "no_frame",
+        "no open frame in 1 window, too many ambiguous bases in 1 window",
+    ),
+    ("short", 12, 1, "no_frame", "no open frame in 1 window"),
+    ("unread", 900, 3, "ok", ""),
+    ("NA", 300, 1, "ok", ""),
 )
 FRAMES = frame_rows(
     ("host", 1, [-3.0]),
@@ -59,9 +68,12 @@ FRAMES = frame_rows(
     ("closed", 1, "no_open_frame"),
     ("closed", 2, "no_open_frame"),
     ("closed", 3, "no_open_frame"),
+    ("n_only", 1, "ambiguous"),
+    ("n_only", 2, "ambiguous"),
     ("unclear", 1, "ambiguous"),
     ("unclear", 2, "no_open_frame"),
     ("short", 1, "no_open_frame"),
+    ("unread", 2, "no_open_frame"),
     ("NA", 1, [3.0]),
 )
 
@@ -90,15 +102,39 @@ def test_what_cannot_be_called_says_why():
         "host": "1 of 3 scored windows viral",
         "empty": "no sequence",
         "phage": "2 of 2 scored windows viral",
-        "n_only": "only N",
+        "n_only": "no A, C, G or T",
         "closed": "no open frame in 3 windows",
-        "unclear": "too many ambiguous bases in 1 window, no open frame in 1 window",
+        "unclear": "no open frame in 1 window, too many ambiguous bases in 1 window",
         "short": "no open frame in 1 window",
-        "unread": "none of 3 windows was read (max_frames)",
+        "unread": "none of 3 windows with a frame was read (max_frames)",
         "NA": "1 of 1 scored windows viral",
     }
     uncalled = calls[calls["call"] == "uncalled"]
     assert uncalled[["probability", "fdr", "confidence"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("lost", "reason"),
+    [
+        (["no_open_frame"], "no open frame in 1 window"),
+        (["ambiguous"] * 2, "too many ambiguous bases in 2 windows"),
+        (
+            ["not_coding", "no_open_frame", "ambiguous", "no_open_frame"],
+            "no open frame in 2 windows, too many ambiguous bases in 1 window, "
+            "no coding frame in 1 window",
+        ),
+    ],
+)
+def test_a_contig_whose_windows_have_no_frame_names_all_reasons(lost, reason):
+    stored = pd.DataFrame({"contig": ["a", "b"], "header": "", "length": 0, "gc": 0.5})
+    stored = stored.assign(n_fraction=0, status="ok", reason="", sha256="")
+    layout = Layout(["a", "b"], np.zeros(2), np.array([1, 1 + len(lost)]))
+    # One byte a window: bit 6 is set where it is read, bit 7 where it has no frame.
+    plan = np.array([0b0100_0001, *(0b1100_0000 | STATUSES.index(why) for why in lost)], np.uint8)
+    frames = frame_rows(("a", 1, [1.0]), *(("b", i, why) for i, why in enumerate(lost, start=1)))
+    calls = calls_of(planned_contigs(stored, layout, plan), frames)
+    assert calls.loc["b", ["call", "reason"]].tolist() == ["uncalled", reason]
+    assert calls.loc["a", ["call", "reason"]].tolist() == ["viral", "1 of 1 scored windows viral"]
 
 
 def test_too_few_scored_windows_stay_uncalled():
@@ -112,7 +148,7 @@ def test_too_few_scored_windows_stay_uncalled():
 
 
 def test_a_probability_at_the_threshold_is_viral():
-    contigs, frames = records(("a", 300, 1, 1, "ok", "")), frame_rows(("a", 1, [0.0]))
+    contigs, frames = records(("a", 300, 1, "ok", "")), frame_rows(("a", 1, [0.0]))
     assert calls_of(contigs, frames, threshold=0.5).loc["a", "call"] == "viral"
     assert calls_of(contigs, frames, threshold=0.51).loc["a", "call"] == "host"
 
@@ -125,7 +161,7 @@ def test_the_contig_calibration_makes_the_probability():
 
 def test_fdr_is_the_running_mean_of_doubt_among_the_viral():
     logits = {"a": 0.5, "b": 3.0, "c": -2.0, "d": 1.0}
-    contigs = records(*((name, 300, 1, 1, "ok", "") for name in logits))
+    contigs = records(*((name, 300, 1, "ok", "") for name in logits))
     calls = calls_of(contigs, frame_rows(*((n, 1, [x]) for n, x in logits.items())))
     doubt = {name: 1 / (1 + np.exp(x)) for name, x in logits.items()}
     assert calls["fdr"].to_dict() == pytest.approx(
@@ -160,14 +196,14 @@ def test_fdr_is_the_mean_doubt_of_all_at_least_as_probable(probabilities):
     ],
 )
 def test_confidence_falls_with_doubt_and_with_few_windows(logit, windows, confidence):
-    contigs = records(("a", 3000, windows, windows, "ok", ""))
+    contigs = records(("a", 3000, windows, "ok", ""))
     frames = frame_rows(*(("a", i, [logit]) for i in range(1, windows + 1)))
     assert calls_of(contigs, frames).loc["a", "confidence"] == confidence
 
 
 def test_windows_are_all_there_in_order_with_status():
     windows = window_table(FRAMES, {"slope": 1.0, "intercept": 1.0})
-    assert len(windows) == 12
+    assert len(windows) == 15
     phage = windows[windows["contig"] == "phage"]
     assert phage[["window", "start", "end", "frames", "logit"]].to_numpy().tolist() == [
         [1, 0, 300, 2, 3.0],
@@ -181,7 +217,7 @@ def test_windows_are_all_there_in_order_with_status():
 
 
 def test_a_sample_in_which_nothing_can_be_read():
-    contigs = records(("a", 0, 0, 0, "empty", "no sequence"))
+    contigs = records(("a", 0, 0, "empty", "no sequence"))
     calls = calls_of(contigs, frame_rows())
     assert calls["call"].tolist() == ["uncalled"]
     assert calls["reason"].tolist() == ["no sequence"]
@@ -189,7 +225,7 @@ def test_a_sample_in_which_nothing_can_be_read():
 
 def test_the_table_reads_back(tmp_path):
     calls = calls_of(METAGENOME, FRAMES)
-    write_calls(tmp_path / "contigs.tsv", calls)
+    write_contigs(tmp_path / "contigs.tsv", calls)
     with open(tmp_path / "contigs.tsv", newline="") as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
     assert [row["contig"] for row in rows] == METAGENOME["contig"].tolist()

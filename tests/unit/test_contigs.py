@@ -9,10 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyfaidx import Faidx
 
-from seqloom.seqs.contigs import Composition, open_genome, read_contigs, record_row
+from seqloom.seqs import genome as genome_module
+from seqloom.seqs.contigs import read_contigs
+from seqloom.seqs.genome import open_genome
 from seqloom.seqs.reading import Title
+from seqloom.seqs.storing import Composition, record_row
 from seqs_data import letters, stored
 
 INDEX = Path(__file__).parents[2] / "workflow" / "scripts" / "index.py"
@@ -35,25 +40,60 @@ def files(tmp_path, request):
     return stored(tmp_path, RECORDS, piece=request.param)
 
 
-def test_every_region_is_found_under_the_first_word(files):
+def regions_of(genome, wanted):
+    """The letters of regions (name, start, end)."""
+    contig, start, end = zip(*((genome.names.index(n), s, e) for n, s, e in wanted), strict=True)
+    return genome.fetch(np.array(contig), np.array(start), np.array(end))
+
+
+def test_the_genome_knows_its_contigs(files):
     genome = open_genome(files[0])
+    assert genome.names == list(RECORDS)
+    assert genome.lengths.tolist() == [len(text) for text in RECORDS.values()]
+
+
+@pytest.mark.parametrize("gap", [0, 1 << 16])
+def test_every_region_is_found_under_the_first_word(files, monkeypatch, gap):
+    monkeypatch.setattr(genome_module, "_GAP", gap)
+    genome = open_genome(files[0])
+    wanted = []
     for name, text in filter(lambda record: record[1], RECORDS.items()):
         length = len(text)
-        assert genome.fetch(name, 1, length).encode() == text
+        wanted.append((name, 0, length))
+        assert regions_of(genome, wanted[-1:]) == text
         for start in {0, length // 2, max(0, length - 90)}:
             end = min(length, start + 85)
-            assert genome.fetch(name, start + 1, end).encode() == text[start:end]
+            assert regions_of(genome, [(name, start, end)]) == text[start:end]
+    assert regions_of(genome, wanted) == b"".join(RECORDS.values())
 
 
 def test_regions_are_found_where_blocks_begin(files):
     genome, text = open_genome(files[0]), RECORDS[LONG]
-    blocks = np.frombuffer(files[2].read_bytes()[8:], "<u8")[1::2].astype(int)
+    contig = genome.names.index(LONG)
     positions = np.arange(len(text))
-    offsets = genome.index[LONG].offset + positions + positions // 80
-    near = positions[np.isin(offsets, [blocks - 1, blocks, blocks + 1])]
+    offsets = genome.offsets[contig] + positions + positions // 80
+    blocks = genome.unpacked[1:]
+    near = positions[np.isin(offsets, np.concatenate([blocks - 1, blocks, blocks + 1]))]
     assert len(near) >= 6
-    for p in near.tolist():
-        assert genome.fetch(LONG, p + 1, p + 100).encode() == text[p : p + 100]
+    for start in near.tolist():
+        for end in (start + 1, start + 100):
+            assert regions_of(genome, [(LONG, start, end)]) == text[start:end]
+
+
+@given(st.data())
+def test_any_regions_are_those_pyfaidx_finds(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "genome" / "g.fa.gz"
+    if not path.exists():
+        path.parent.mkdir()
+        stored(path.parent, RECORDS)
+    genome, reference = open_genome(path), Faidx(str(path), as_raw=True)
+    names = data.draw(st.lists(st.sampled_from([n for n in RECORDS if RECORDS[n]]), min_size=1))
+    wanted = []
+    for name in sorted(set(names), key=genome.names.index):
+        start = data.draw(st.integers(0, len(RECORDS[name]) - 1))
+        wanted.append((name, start, data.draw(st.integers(start + 1, len(RECORDS[name])))))
+    expected = "".join(reference.fetch(name, start + 1, end) for name, start, end in wanted)
+    assert regions_of(genome, wanted).decode() == expected
 
 
 def test_both_indexes_are_those_pyfaidx_builds(files, tmp_path):

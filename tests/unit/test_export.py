@@ -14,6 +14,7 @@ import torch
 import export as script
 from seqloom.errors import InputError
 from seqloom.export import open_shards, write_hdf5, write_npy, write_virnucpro
+from seqloom.seqs.shards import SCHEMA, write_shard
 from seqloom.tensors import write_tensors
 
 # Two shards; the second has a window without a frame between its rows.
@@ -195,6 +196,54 @@ def test_the_script_writes_the_same_bytes_twice(tmp_path, legacy):
     assert set(matrix["provenance"]["inputs"]) == {"frames", "embeddings"}
     assert payloads["backends"] == [{"backend": "dna"}, {"backend": "protein"}]
     assert payloads["provenance"]["settings"] == {"label": "host"}
+
+
+def write_fasta_shards(folder: Path) -> list[str]:
+    """Shards as the workflow writes them; the one in the middle has no frame."""
+    paths, columns = [], SCHEMA.remove(0)
+    for number, names in enumerate([["a_chunk_1F1", "a_chunk_1R2"], [], ["ü_chunk_9R1"]], start=1):
+        shard = f"{number:04}-of-0003"
+        rows = [dict.fromkeys(columns.names) | {"id": name, "status": "ok"} for name in names]
+        rows.append(dict.fromkeys(columns.names) | {"id": "b", "status": "no_open_frame"})
+        fasta = {
+            suffix: "".join(f">{name}\n{letter * 300}\n" for name in names).encode()
+            for suffix, letter in ((".fna", "ACG"[number - 1]), (".faa", "MKX"[number - 1]))
+        }
+        metadata = {"sample": "s", "cut": "v300", "cut_settings": {"window": 300}, "shard": shard}
+        part = (pa.Table.from_pylist(rows, columns), fasta)
+        write_shard(str(folder / shard), (".fna", ".faa"), [part], metadata)
+        paths.append(str(folder / f"{shard}.parquet"))
+    return paths
+
+
+def test_identified_joins_the_fasta_files_of_all_shards_in_order(tmp_path):
+    shards = write_fasta_shards(tmp_path)
+    for frames, name in ((shards, "s"), ([str(tmp_path / "*-of-0003")], "again/s")):
+        words = ["identified", "--frames", *frames, "--out", str(tmp_path / "out" / name)]
+        subprocess.run([sys.executable, script.__file__, *words], check=True)
+    names = ("s.identified.json", "s.identified_nucleotide.fa", "s.identified_protein.fa")
+    files = {path.name: path for path in (tmp_path / "out").iterdir() if path.is_file()}
+    assert sorted(files) == list(names)
+    dna, protein = (
+        [f">a_chunk_1F1\n{first}\n>a_chunk_1R2\n{first}\n", f">ü_chunk_9R1\n{last}\n"]
+        for first, last in (("A" * 300, "G" * 300), ("M" * 300, "X" * 300))
+    )
+    assert files["s.identified_nucleotide.fa"].read_text() == "".join(dna)
+    assert files["s.identified_protein.fa"].read_text() == "".join(protein)
+    facts = json.loads(files["s.identified.json"].read_text())
+    assert (facts["sample"], facts["cut"], facts["cut_settings"]) == ("s", "v300", {"window": 300})
+    assert set(facts["provenance"]["inputs"]) == {"frames"}
+    for name in names:
+        assert files[name].read_bytes() == (tmp_path / "out" / "again" / name).read_bytes()
+
+
+def test_identified_without_a_sequence_file_leaves_nothing(tmp_path):
+    frames = write_fasta_shards(tmp_path)
+    (tmp_path / "0003-of-0003.faa").unlink()
+    words = ["identified", "--frames", *frames, "--out", str(tmp_path / "out" / "s")]
+    done = subprocess.run([sys.executable, script.__file__, *words], capture_output=True)
+    assert done.returncode != 0
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_is_left_when_the_input_is_bad(tmp_path, legacy):

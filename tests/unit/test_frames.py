@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqloom.errors import InputError
-from seqloom.seqs.frames import FRAMES, codon_table, read_frames, sequences, window_status
+from seqloom.seqs.frames import FRAMES, STATUSES, codon_table, read_frames, sequences, window_status
 from seqloom.seqs.windows import Batch, Cut
 
 VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors" / "virnucpro.json"
@@ -41,12 +41,18 @@ def kept(window, cut, genetic_code=11):
 def kept_of(batch, frames, row, cut, genetic_code):
     found = np.flatnonzero(frames.kept[row])
     texts = sequences(batch, frames, np.full(len(found), row), found, cut, genetic_code)
-    return {FRAMES[f]: pair for f, pair in zip(found, texts, strict=True)}
+    return {
+        FRAMES[f]: (bases.decode(), protein.decode())
+        for f, (bases, protein) in zip(found, texts, strict=True)
+    }
 
 
 def status(window, cut=OPEN):
-    frames = read_frames(batch_of(window, [0], [len(window)]), cut, 11)
-    return window_status(frames, frames.kept)[0]
+    return status_of(read_frames(batch_of(window, [0], [len(window)]), cut, 11))
+
+
+def status_of(frames):
+    return STATUSES[window_status(frames, frames.kept)[0]]
 
 
 def expected(window, max_ambiguous, genetic_code=11):
@@ -129,7 +135,7 @@ def test_the_longest_orf_is_the_longest_of_all_stretches(window, least, max_ambi
         assert any(text[shift + 3 * b :].startswith(nucleotides) for b in begins)
         assert len(nucleotides) == 3 * len(protein)
     why = "ok" if clear else "ambiguous" if long else "no_open_frame"
-    assert window_status(frames, frames.kept)[0] == why
+    assert status_of(frames) == why
 
 
 @given(windows, st.integers(1, 6))

@@ -34,7 +34,6 @@ def run_split(world, folder):
         split,
         experiment="toy",
         samples=json.dumps(world.samples),
-        plans=world.plans[0].parent,
         contigs=world.contigs[0].parent,
         genomes=world.genomes[0].parent,
         fractions=[0.5, 0.25, 0.25],
@@ -96,7 +95,7 @@ def test_counts_of_the_audit_are_integers(learned):
 def test_the_split_names_all_it_was_made_from(learned):
     _, folder = learned
     made = json.loads(read_table_metadata(folder / "split.parquet")["provenance"])
-    kinds = ("plan", "contigs", "groups")
+    kinds = ("contigs", "groups")
     assert set(made["inputs"]) == {f"{k} of {s}" for k in kinds for s in ("vir", "bac", "fun")}
     assert made["settings"]["samples"]["bac"] == ["host", "bac"]
 

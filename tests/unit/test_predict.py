@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from Bio.bgzf import BgzfWriter
 
 import predict as script
 from seqloom.errors import InputError
 from seqloom.files import write_json
 from seqloom.learn.classifier import new_network, write_weights
 from seqloom.provenance import as_strings
+from seqloom.seqs.contigs import read_contigs, write_contigs
 from seqloom.tables import read_table_metadata, write_table
 from seqloom.tensors import write_tensors
+from seqs_data import stored
 
 CUT = {"window": 30, "scheme": "even"}
 BACKEND = {"backend": "toy", "width": 4, "weights_sha256": "ab", "random": True}
@@ -25,8 +26,8 @@ SHARDS = [
     [("vir", 1, [2.0, 3.0]), ("vir", 2, []), ("vir", 3, [2.0]), ("bac", 1, [-2.0])],
     [("bac", 2, [-1.0, -3.0]), ("dark", 1, [])],
 ]
-RECORDS = {"vir": ("vir a phage", 90), "n": ("n", 0), "bac": ("bac", 60), "dark": ("dark", 30)}
-PLAN = {"vir": (3, 3), "n": (0, 0), "bac": (2, 3), "dark": (1, 0)}
+RECORDS = {"vir": 90, "n": 0, "bac": 60, "dark": 30}
+KEPT = {"kept_windows": [3, 0, 2, 1], "kept_frames": [3, 0, 3, 0]}
 FILES = ["contigs.tsv", "regions.bed", "regions.gff3", "summary.json", "viral.fna.gz"]
 
 
@@ -81,25 +82,16 @@ def lake(tmp_path, monkeypatch):
     write_classifier(tmp_path / "toy")
     for number, windows in enumerate(SHARDS, start=1):
         write_shard(tmp_path, number, windows)
-    header = ["contig", "header", "length", "gc", "n_fraction", "sha256", "status", "reason"]
-    rows = [
-        [name, title, length, "", "", "", *(("ok", "") if length else ("empty", "no sequence"))]
-        for name, (title, length) in RECORDS.items()
-    ]
-    lines = ["\t".join(map(str, row)) for row in [header, *rows]]
-    (tmp_path / "lake.tsv").write_text("\n".join(lines) + "\n")
-    plan = pd.DataFrame.from_dict(PLAN, "index", columns=["windows", "kept_frames"])
-    plan["kept_windows"] = plan["windows"]
-    write_table(tmp_path / "plan.parquet", plan.rename_axis("contig").reset_index(), {})
-    with BgzfWriter(tmp_path / "lake.fa.gz") as out:
-        for name, (_, length) in RECORDS.items():
-            out.write(f">{name}\n" + ("A" * length + "\n" if length else ""))
+    stored(tmp_path, {name: b"A" * length for name, length in RECORDS.items()})
+    contigs = read_contigs("g.tsv").assign(windows=KEPT["kept_windows"], **KEPT)
+    contigs.loc[3, ["status", "reason"]] = ["no_frame", "no open frame in 1 window"]
+    write_contigs("contigs.tsv", contigs)
     return tmp_path
 
 
 def arguments(out="out", shards=(1, 2)):
     command = ["--classifier", "toy", "--sample", "lake", "--out", out]
-    command += ["--contigs", "lake.tsv", "--plan", "plan.parquet", "--genome", "lake.fa.gz"]
+    command += ["--contigs", "contigs.tsv", "--genome", "g.fa.gz"]
     command += ["--frames", *(f"{n}.parquet" for n in shards)]
     return [*command, "--fused", *(f"{n}.safetensors" for n in shards)]
 
@@ -134,7 +126,7 @@ def test_a_sample_from_its_shards_to_its_calls(lake):
 
     assert (out / "regions.bed").read_text().split("\t")[:4] == ["vir", "0", "90", "region_1"]
     fasta = gzip.decompress((out / "viral.fna.gz").read_bytes()).decode()
-    assert fasta == f">vir a phage\n{'A' * 90}\n"
+    assert fasta == f">vir and more\n{'A' * 80}\n{'A' * 10}\n"
     summary = json.loads((out / "summary.json").read_text())
     assert summary["contigs"] == {"viral": 1, "host": 1, "uncalled": 2}
     assert summary["random"] is True and summary["sample"] == "lake"
@@ -151,7 +143,9 @@ def test_the_same_call_gives_the_same_bytes(lake):
 
 
 def test_a_missing_shard_is_refused(lake):
-    message = 'contig "bac" has 3 frames in 2 windows in the plan, but 1 in 1 in the shards'
+    message = (
+        'contigs.tsv: contig "bac" has 3 frames in 2 windows to read, but the shards have 1 in 1'
+    )
     refused(message, shards=[1])
 
 
@@ -166,17 +160,38 @@ def test_what_was_not_trained_is_not_served(lake):
     refused("weights_sha256 of toy is ab")
 
 
-def test_the_plan_of_another_sample_is_refused(lake):
-    plan = pd.read_parquet(lake / "plan.parquet")
-    write_table(lake / "plan.parquet", plan[::-1], {})
-    refused("plan.parquet: not the contigs of lake.tsv")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"contig": ["sea", "n", "bac", "dark"]}, 'contig "sea" has 3 frames in 3 windows to read'),
+        ({"contig": ["vir", "n", "bac", "sea"]}, 'contig "dark" has 0 frames in 0 windows to read'),
+        ({"kept_windows": [3, 1, 2, 1]}, 'contig "n" has 0 frames in 1 windows to read'),
+    ],
+)
+def test_contigs_of_another_sample_or_plan_are_refused(lake, changes, message):
+    write_contigs("contigs.tsv", read_contigs("contigs.tsv").assign(**changes))
+    refused(f"contigs.tsv: {message}, but the shards have")
+
+
+def test_what_was_read_of_no_contig_says_so(lake):
+    write_shard(lake, 1, SHARDS[0][:3])
+    write_shard(lake, 2, [("dark", 1, [])])
+    kept = {"kept_windows": [3, 0, 0, 1], "kept_frames": [3, 0, 0, 0]}
+    write_contigs("contigs.tsv", read_contigs("contigs.tsv").assign(**kept))
+    predict()
+    calls = read_contigs("out/contigs.tsv").set_index("contig")
+    assert calls["reason"].to_dict() == {
+        "vir": "2 of 2 scored windows viral",
+        "n": "no sequence",
+        "bac": "none of 2 windows with a frame was read (max_frames)",
+        "dark": "no open frame in 1 window",
+    }
 
 
 def test_a_sample_without_a_single_frame(lake):
     write_shard(lake, 1, [("vir", n, []) for n in (1, 2, 3)] + [("bac", 1, [])])
     write_shard(lake, 2, [("bac", 2, []), ("dark", 1, [])])
-    plan = pd.read_parquet(lake / "plan.parquet").assign(kept_frames=0)
-    write_table(lake / "plan.parquet", plan, {})
+    write_contigs("contigs.tsv", read_contigs("contigs.tsv").assign(kept_frames=0))
     predict()
     calls = pd.read_csv(lake / "out" / "contigs.tsv", sep="\t")
     assert calls["call"].tolist() == ["uncalled"] * 4

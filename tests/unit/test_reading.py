@@ -130,9 +130,7 @@ def slow_outcome(lines):
             where[name] = number
             found.append((name, header, b""))
         elif line and not found:
-            return (
-                f' line {number}: FASTA begins with ">", this with; give a FASTA file'
-            )
+            return f' line {number}: FASTA begins with ">", this with; give a FASTA file'
         else:
             for letter in line.replace(" ", "").upper():
                 if letter not in "ACGTU-N":

@@ -1,12 +1,13 @@
 import gzip
+import os
 
 import pandas as pd
 import pytest
-from Bio.bgzf import BgzfWriter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqloom.calls.regions import viral_regions, write_bed, write_contigs, write_gff3
+from seqloom.calls.regions import viral_regions, write_bed, write_gff3, write_viral
+from seqs_data import letters, stored
 
 
 def window_rows(probabilities, contig="c", step=200, numbers=None):
@@ -110,12 +111,44 @@ def test_no_region_gives_valid_files(tmp_path):
     assert (tmp_path / "r.bed").read_text() == ""
 
 
+CONTIGS = {
+    "a": letters(1, 150_000),
+    "host": b"TTTT",
+    "empty": b"",
+    "k99_1|x:3-9/b": letters(2, 81),
+    "c": letters(3, 80),
+}
+BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+
+def viral_fasta(folder, headers, name="viral.fna.gz"):
+    write_viral(folder / name, folder / "g.fa.gz", headers)
+    return (folder / name).read_bytes()
+
+
 def test_viral_contigs_keep_header_and_bases_and_the_bytes_are_the_same(tmp_path):
-    with BgzfWriter(tmp_path / "genome.fa.gz") as out:
-        out.write(f">a\n{'ACGT' * 20}\n{'ACGT' * 5}\n>host\nTTTT\n>empty\n>b\nGGCC\n")
-    headers = {"b": "b Küste, µ", "a": "a first"}
-    for name in ("1.fna.gz", "2.fna.gz"):
-        write_contigs(tmp_path / name, tmp_path / "genome.fa.gz", headers)
-    text = gzip.decompress((tmp_path / "1.fna.gz").read_bytes()).decode()
-    assert text == f">a first\n{'ACGT' * 20}\n{'ACGT' * 5}\n>b Küste, µ\nGGCC\n"
-    assert (tmp_path / "1.fna.gz").read_bytes() == (tmp_path / "2.fna.gz").read_bytes()
+    stored(tmp_path, CONTIGS)
+    headers = {"a": "a first", "k99_1|x:3-9/b": "k99_1|x:3-9/b Küste, µ", "c": "c"}
+    packed = viral_fasta(tmp_path, headers)
+    assert packed == viral_fasta(tmp_path, headers, "again.fna.gz")
+    assert packed.endswith(BGZIP_END)
+    text = gzip.decompress(packed).decode()
+    assert max(map(len, text.splitlines())) == 80
+    records = [record.split("\n", 1) for record in text.split(">")[1:]]
+    assert {header: letters.replace("\n", "").encode() for header, letters in records} == {
+        header: CONTIGS[name] for name, header in headers.items()
+    }
+    assert [header for header, _ in records] == list(headers.values())
+
+
+def test_without_a_viral_contig_the_fasta_is_empty_bgzip(tmp_path):
+    stored(tmp_path, CONTIGS)
+    assert viral_fasta(tmp_path, {}) == BGZIP_END
+
+
+def test_an_index_older_than_its_genome_is_used_and_left_alone(tmp_path):
+    genome, *indexes, _ = stored(tmp_path, CONTIGS)
+    for index in indexes:
+        os.utime(index, (0, 0))
+    assert gzip.decompress(viral_fasta(tmp_path, {"host": "host"})) == b">host\nTTTT\n"
+    assert [index.stat().st_mtime for index in indexes] == [0, 0]

@@ -74,7 +74,7 @@ CALLS = (
 @pytest.fixture
 def results(tmp_path):
     write_json(
-        tmp_path / "contigs" / "lake.json",
+        tmp_path / "genomes" / "lake.json",
         {"sample": "lake", "molecule": "dna", "contigs": 3, "bases": 12_345_678} | made(),
     )
     return tmp_path
@@ -82,7 +82,7 @@ def results(tmp_path):
 
 def report(folder: Path, *arguments) -> tuple[str, str]:
     """The page and its headline."""
-    command = [sys.executable, SCRIPT, "--title", "A & B", "--contigs", "contigs/lake.json"]
+    command = [sys.executable, SCRIPT, "--title", "A & B", "--genomes", "genomes/lake.json"]
     command += [*arguments, "--out", "report.html", "--summary", "summary.txt"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
@@ -234,7 +234,7 @@ def test_of_many_contigs_the_most_viral_are_shown(results):
 
 def test_an_experiment_without_its_audit_is_an_error(results):
     write_experiment(results, "first", random=False)
-    command = [sys.executable, SCRIPT, "--title", "t", "--contigs", "contigs/lake.json"]
+    command = [sys.executable, SCRIPT, "--title", "t", "--genomes", "genomes/lake.json"]
     command += ["--evaluations", "evaluation/first", "--classifiers", "classifiers/first"]
     command += ["--out", "report.html", "--summary", "summary.txt"]
     done = subprocess.run(command, cwd=results, capture_output=True, text=True)

@@ -6,16 +6,25 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from Bio.Seq import reverse_complement, translate
 
 from seqloom.files import sha256
+from seqloom.seqs.contigs import read_contigs
 from seqloom.seqs.plans import SCHEMA as PLAN_SCHEMA
-from seqloom.seqs.shards import SCHEMA, read_records, read_table, write_shard
+from seqloom.seqs.shards import SCHEMA, read_records, write_shard
 
+INTEGERS = {pa.int8(): pd.Int8Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 CUT = ["--window", "90", "--genetic-code", "11"]
+
+
+def read_table(path):
+    """The table of a shard, integers kept as such where some are missing."""
+    return pq.read_table(path).to_pandas(types_mapper=INTEGERS.get)
 
 
 def run(folder, script, *arguments):
@@ -39,26 +48,21 @@ def folder(tmp_path_factory):
     contigs = {"a|1": "".join(generator.choice(list("ACGGCT"), 3000)), "empty": ""}
     contigs |= {"stops": "TTAATTAACTAGTTAGTTAATCAACTAACTAG" * 3, "unclear": "A" + "N" * 120}
     (folder / "s.fa").write_text("".join(f">{n} x\n{t}\n" for n, t in contigs.items()))
-    (folder / "p.faa").write_text(">p1\nMKV*\n>p2\n\n>p3\nMXXU\n>p4\nMA\n")
+    (folder / "p.faa").write_text(">p1\nMKV*\n>p2\n\n>p3\nMXXU\n>p4\nMA\n>p5\nXX\n")
     for name, molecule, fasta in (("g", "dna", "s.fa"), ("p", "protein", "p.faa")):
-        out = ["--genome", f"{name}.fa.gz", "--contigs", f"{name}.tsv"]
+        out = ["--genome", f"{name}.fa.gz", "--records", f"{name}.tsv"]
         run(folder, "index.py", "--sample", name, "--molecule", molecule, "--fasta", fasta, *out)
     run(
         folder,
         "plan.py",
-        "--contigs",
-        "g.tsv",
-        "--genome",
-        "g.fa.gz",
-        *CUT,
-        "--out",
-        "plan.parquet",
+        *("--records", "g.tsv", "--genome", "g.fa.gz", *CUT),
+        *("--contigs", "contigs.tsv", "--out", "plan.parquet"),
     )
     for shard in ("0001-of-0001", "0001-of-0002", "0002-of-0002"):
         frames(folder, shard)
     run(
-        *(folder, "plan.py", "--whole", "--contigs", "p.tsv", "--genome", "p.fa.gz"),
-        *("--out", "whole.parquet"),
+        *(folder, "plan.py", "--whole", "--records", "p.tsv", "--genome", "p.fa.gz"),
+        *("--contigs", "whole.tsv", "--out", "whole.parquet"),
     )
     for shard in ("0001-of-0002", "0002-of-0002"):
         files = ["--genome", "p.fa.gz", "--plan", "whole.parquet", "--out", f"proteins/{shard}"]
@@ -75,7 +79,7 @@ def test_files_have_the_columns_of_the_contract(folder):
 
 def test_every_window_has_a_row_and_every_frame_a_record(folder):
     table = read_table(folder / "shards/0001-of-0001.parquet")
-    plan = pq.read_table(folder / "plan.parquet").to_pandas()
+    plan = read_contigs(folder / "contigs.tsv")
     windows = table.groupby("contig")["window"].nunique().reindex(plan["contig"], fill_value=0)
     assert windows.tolist() == plan["windows"].tolist()
     assert (table["row"].notna() == (table["status"] == "ok")).all()
@@ -133,7 +137,8 @@ def test_metadata_says_what_the_shard_is(folder):
         *("fna_sha256", "faa_sha256"),
     ]
     assert json.loads(metadata["cut_settings"]) == {
-        **{"window": 90, "scheme": "even", "frames": "open", "max_ambiguous": 0.1}
+        **{"window": 90, "scheme": "even", "frames": "open", "min_codons": 30},
+        **{"max_ambiguous": 0.1, "max_per_window": None, "training": "all"},
     }
     assert int(metadata["rows"]) == len(read_records(file.with_suffix(".faa"))[0])
     for suffix in ("fna", "faa"):
@@ -150,7 +155,7 @@ def test_the_same_again_is_the_same_bytes(folder):
 
 
 def test_progress_counts_the_windows_of_the_shard(folder):
-    kept = pq.read_table(folder / "plan.parquet")["kept_windows"].to_numpy().sum()
+    kept = read_contigs(folder / "contigs.tsv")["kept_windows"].sum()
     told = frames(folder, "0001-of-0002", "told")
     assert f"frames: {kept // 2}/{kept // 2} windows (100%)" in told
 
@@ -158,10 +163,12 @@ def test_progress_counts_the_windows_of_the_shard(folder):
 def test_proteins_are_taken_whole(folder):
     tables = [read_table(folder / f"proteins/000{i}-of-0002.parquet") for i in (1, 2)]
     texts = [read_records(folder / f"proteins/000{i}-of-0002.faa") for i in (1, 2)]
-    assert texts == [(["p1"], ["MKV"]), (["p3", "p4"], ["MXXU", "MA"])]
+    assert texts == [(["p1", "p3"], ["MKV", "MXXU"]), (["p4"], ["MA"])]
     assert not list((folder / "proteins").glob("*.fna"))
-    assert tables[1]["row"].tolist() == [0, 1]
-    assert tables[1].drop(columns="row").iloc[0].dropna().to_dict() == {
+    assert tables[0]["row"].tolist() == [0, 1]
+    assert tables[1]["row"].tolist() == [0, pd.NA]
+    assert tables[1]["status"].tolist() == ["ok", "ambiguous"]
+    assert tables[0].drop(columns="row").iloc[1].dropna().to_dict() == {
         **{"id": "p3", "contig": "p3", "window": 1, "start": 0, "end": 4},
         **{"frame_start": 0, "frame_end": 4, "length": 4, "ambiguous": 2, "status": "ok"},
     }
@@ -176,7 +183,7 @@ def test_a_shard_without_windows_has_files_without_rows(tmp_path):
 
 def test_a_shard_that_fails_leaves_nothing(tmp_path):
     def parts():
-        yield SCHEMA.remove(0).empty_table(), {".faa": ">a\nM\n"}
+        yield SCHEMA.remove(0).empty_table(), {".faa": b">a\nM\n"}
         raise ValueError
 
     with pytest.raises(ValueError):

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from seqloom.learn.split import (
     assign_parts,
     balanced_take,
     labeled_contigs,
+    legacy_take,
     packed,
     split_table,
     water_filled,
@@ -188,6 +190,61 @@ def test_balance_works_for_more_viral_than_host_frames():
     assert balanced_take(table).tolist() == [4, 3, 7]
 
 
+@given(
+    viral=st.lists(st.integers(0, 60), min_size=1, max_size=6),
+    hosts=st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=6), max_size=10),
+)
+def test_virnucpro_takes_all_viral_frames_and_a_seventh_of_each_host_category(viral, hosts):
+    one = [("viral", "viral", f"v{i}", n) for i, n in enumerate(viral)]
+    one += [
+        ("host", f"h{c}", f"h{c}-{i}", n)
+        for c, sizes in enumerate(hosts)
+        for i, n in enumerate(sizes)
+    ]
+    other = [("viral", "viral", "V", 14), ("host", "h0", "H", 5), ("host", "h0", "none", 0)]
+    table = contigs(one + other).assign(part=["test"] * len(one) + ["train"] * 2 + [None])
+    table["take"] = legacy_take(table)
+    assert table["take"].dtype == "int64"
+    # Another part is another count: 2 of 5, for 14 viral frames.
+    assert table["take"][len(one) :].tolist() == [14, 2, 0]
+    part = table[table["part"] == "test"]
+    assert part["take"][part["label"] == "viral"].tolist() == viral
+    total, most = sum(viral), math.ceil(sum(viral) / 7)
+    taken = part[part["label"] == "host"].groupby("category")["take"].sum()
+    offered = [min(sum(sizes), most) for sizes in hosts]
+    assert taken.sum() == min(total, sum(offered))
+    assert_even(taken.tolist(), offered)
+    for category, rows in part[part["label"] == "host"].groupby("category"):
+        assert_even(rows["take"].tolist(), hosts[int(category[1:])])
+
+
+def assert_even(taken, offered):
+    """Whoever gets less than another by more than the remainder has given all."""
+    level = max(taken, default=0)
+    for some, everything in zip(taken, offered, strict=True):
+        assert some == everything or level - 1 <= some < everything
+
+
+def test_virnucpro_spreads_a_category_over_groups_before_contigs():
+    rows = [("viral", "viral", "v", 70), ("host", "plant", "big", 50), ("host", "plant", "big", 50)]
+    rows += [("host", "plant", "small", 2), ("host", "plant", "middle", 50)]
+    rows += [("host", "fungi", "f", 3)]
+    table = contigs(rows).assign(part="train")
+    assert legacy_take(table).tolist() == [70, 2, 2, 2, 4, 3]
+
+
+def test_virnucpro_balances_each_part_of_a_split():
+    rows = [("viral", "viral", f"v{i}", 70) for i in range(9)]
+    rows += [("host", f"h{c}", f"h{c}-{i}", 100) for c in range(9) for i in range(9)]
+    split = split_table(contigs(rows), FRACTIONS, "virnucpro", seed=1)
+    for _, part in split.groupby("part"):
+        viral, host = (part[part["label"] == label] for label in ("viral", "host"))
+        # Nine categories would give nine sevenths: hosts stop where viruses do.
+        assert viral["take"].tolist() == viral["frames"].tolist()
+        assert host["take"].sum() == viral["take"].sum()
+        assert np.ptp(host.groupby("category")["take"].sum()) <= 1
+
+
 def test_no_balance_takes_everything():
     rows = three_groups("viral", "viral") + three_groups("host", "host")
     split = split_table(contigs(rows), FRACTIONS, "none", 1)
@@ -197,9 +254,14 @@ def test_no_balance_takes_everything():
 def test_groups_come_from_files_else_contigs_are_their_own(tmp_path):
     world = make_world(tmp_path)
     world.samples[1]["groups"] = None
-    table = labeled_contigs(world.samples, world.plans, world.contigs)
+    table = labeled_contigs(world.samples, world.contigs)
     assert table["group"][:3].tolist() == ["vir-group0", "vir-group0", "vir-group1"]
     assert table.loc[table["contig"] == "bac1", "group"].tolist() == ["bac:bac1"]
+    assert table.groupby("sample", sort=False)["frames"].unique().map(list).to_dict() == {
+        "vir": [6],
+        "bac": [20],
+        "fun": [8],
+    }
     assert len(table) == 21
 
 
@@ -215,20 +277,12 @@ def test_a_bad_groups_file_is_named(tmp_path, text, message):
     world = make_world(tmp_path)
     (tmp_path / "vir.groups.tsv").write_text(text)
     with pytest.raises(InputError, match=message):
-        labeled_contigs(world.samples, world.plans, world.contigs)
-
-
-def test_a_plan_of_other_contigs_is_an_error(tmp_path):
-    world = make_world(tmp_path)
-    with pytest.raises(InputError, match="not the contigs of"):
-        labeled_contigs(world.samples, world.plans, world.contigs[::-1])
+        labeled_contigs(world.samples, world.contigs)
 
 
 def test_a_contig_named_na_keeps_its_name(tmp_path):
     world = make_world(tmp_path)
     for file in (world.contigs[0], tmp_path / "vir.groups.tsv"):
         file.write_text(file.read_text().replace("vir0", "NA"))
-    plan = pd.read_parquet(world.plans[0]).replace("vir0", "NA")
-    plan.to_parquet(world.plans[0])
-    table = labeled_contigs(world.samples, world.plans, world.contigs)
+    table = labeled_contigs(world.samples, world.contigs)
     assert json.loads(table.iloc[0].to_json())["contig"] == "NA"

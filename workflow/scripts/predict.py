@@ -14,9 +14,8 @@ from seqloom.calls.contigs import (
     check_complete,
     contig_calls,
     window_table,
-    write_calls,
 )
-from seqloom.calls.regions import viral_regions, write_bed, write_contigs, write_gff3
+from seqloom.calls.regions import viral_regions, write_bed, write_gff3, write_viral
 from seqloom.calls.summary import summary
 from seqloom.cli import add_shards, parser, run
 from seqloom.files import atomic_all, write_json
@@ -24,7 +23,7 @@ from seqloom.learn.classifier import Classifier, load, log_odds
 from seqloom.learn.features import check_shards, feature_matrix
 from seqloom.matrices import shard_digests
 from seqloom.provenance import as_strings, provenance
-from seqloom.seqs.contigs import read_contigs
+from seqloom.seqs.contigs import read_contigs, write_contigs
 from seqloom.tables import write_table
 
 log = logging.getLogger(__name__)
@@ -83,11 +82,11 @@ def main(args: argparse.Namespace) -> None:
     }
     viral = dict(records.loc[calls["call"] == VIRAL, ["contig", "header"]].to_numpy())
     with atomic_all([args.out / name for name in FILES]) as (tsv, parquet, gff3, bed, fna, json):
-        write_calls(tsv, calls)
+        write_contigs(tsv, calls)
         write_table(parquet, windows, as_strings(facts | made))
         write_gff3(gff3, regions, dict(zip(records["contig"], records["length"], strict=True)))
         write_bed(bed, regions)
-        write_contigs(fna, args.genome, viral)
+        write_viral(fna, args.genome, viral)
         write_json(json, card)
     log.info("%s by %s: %s", args.sample, facts["experiment"], card["contigs"])
 

@@ -1,6 +1,5 @@
 """From the log-odds of frames to windows, and from windows to one verdict per input record."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pandas as pd
 
 from seqloom.errors import InputError
 from seqloom.scores import calibrated, contig_scores, window_scores
-from seqloom.seqs.plans import counted
+from seqloom.seqs.contigs import counted
 
 VIRAL, HOST, UNCALLED = "viral", "host", "uncalled"
 COLUMNS = [
@@ -109,14 +108,3 @@ def _reason(row, min_windows: int) -> str:
     if row.status == "ok":
         return f"none of {counted(row.windows, 'window')} with a frame was read (max_frames)"
     return row.reason
-
-
-def write_calls(path: Path, calls: pd.DataFrame) -> None:
-    calls.to_csv(
-        path,
-        sep="\t",
-        index=False,
-        float_format="%.4f",
-        quoting=csv.QUOTE_NONE,
-        lineterminator="\n",
-    )

@@ -1,14 +1,15 @@
 """Runs of viral windows as regions on the contig, and the files that show them."""
 
-import gzip
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
+from pyfaidx import Faidx
 
 from seqloom.calls.contigs import VIRAL_WINDOW
 from seqloom.seqs.bgzip import bgzip
+from seqloom.seqs.storing import wrapped
 
 # What GFF3 allows unescaped in a sequence id, besides letters, digits and `_.-~`.
 _GFF3_SAFE = ":^*$@!+?|"
@@ -66,16 +67,13 @@ def write_bed(path: Path, regions: pd.DataFrame) -> None:
             )
 
 
-def write_contigs(path: Path, genome: str | Path, headers: Mapping[str, str]) -> None:
+def write_viral(path: Path, genome: str | Path, headers: Mapping[str, str]) -> None:
     """The contigs named by `headers`, under these headers, as bgzip (which carries no clock)."""
-    with gzip.open(genome) as lines, bgzip(path) as write:
-        for line in lines:
-            if line.startswith(b">"):
-                header = headers.get(line[1:-1].decode())
-                if header is not None:
-                    write(f">{header}\n".encode())
-            elif header is not None:
-                write(line)
+    # Copying may leave the index older than the genome: that is no reason to write it anew.
+    with Faidx(str(genome), as_raw=True, rebuild=False) as stored, bgzip(path) as write:
+        for contig, header in headers.items():
+            letters = stored.fetch(contig, 1, stored.index[contig].rlen).encode()
+            write(f">{header}\n".encode() + wrapped(letters))
 
 
 def _gff3(name: str) -> str:

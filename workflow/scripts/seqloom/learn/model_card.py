@@ -33,7 +33,7 @@ over the frames of a window and over the windows of a contig. It fits nothing bu
 as below: prediction on others stops with an error.
 
 ## Input
-Cut `{description["cut"]}` ({settings}), fusion `{description["fusion"]}`:
+{_TRAINING[description["cut_settings"]["training"]]}Cut `{description["cut"]}` ({settings}), fusion `{description["fusion"]}`:
 
 | backend | columns | pooling | dtype | revision | weights, sha256 |
 |---|---|---|---|---|---|
@@ -62,6 +62,15 @@ shorter than those of the validation part are less certain than their probabilit
 """
 
 
+_CODING = """Trained, calibrated and evaluated on frames that lie in {}; of other sequences all frames are
+scored, coding or not, and the figures of the evaluation do not cover that.
+
+"""
+_TRAINING = {
+    "all": "",
+    "coding": _CODING.format("annotated coding sequences"),
+    "virnucpro": _CODING.format("annotated translations"),
+}
 _RANDOM = """
 **The backends are random demo models: this classifier shows the plumbing, not biology.**
 """

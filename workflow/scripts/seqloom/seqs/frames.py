@@ -161,23 +161,19 @@ def _codons_in_phase(codons: int) -> int:
     return codons // 3 + 2
 
 
-def _places(kinds: bytes, *by_strand: int) -> np.ndarray:
+def _places(kinds: bytes, forward: int, opposite: int) -> np.ndarray:
     """Where these kinds stand, sorted: codons are numbered by strand, phase and position.
 
     So a frame is a run of numbers, and what it holds is found by bisection.
     """
     # Most batches have nothing unclear, and looking is cheap.
-    if not any(kind & sum(by_strand) and bytes([kind]) in kinds for kind in range(8)):
+    if not any(kind & (forward | opposite) and kind in kinds for kind in range(8)):
         return np.zeros(0, np.int64)
     phases = np.zeros((_codons_in_phase(len(kinds)), 3), np.uint8)
     phases.ravel()[: len(kinds)] = np.frombuffer(kinds, np.uint8)
     phases = phases.T.ravel()
-    return np.concatenate(
-        [
-            np.flatnonzero(phases & kind > 0) + strand * len(phases)
-            for strand, kind in enumerate(by_strand)
-        ]
-    )
+    places = [np.flatnonzero(phases & kind > 0) for kind in (forward, opposite)]
+    return np.concatenate([places[0], places[1] + len(phases)])
 
 
 def _count(places: np.ndarray, first: np.ndarray, codons: np.ndarray) -> np.ndarray:
