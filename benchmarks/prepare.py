@@ -136,7 +136,14 @@ def compare(fasta: Path, megabases: float, folder: Path) -> None:
             sys.exit(f"error: the .{end} of seqloom is not that of the loop")
     work = work_of("work_of_seqloom", fasta, folder)
     work |= work_of("work_of_loop", fasta, folder / "loop")
-    print_head("", "processes, s", "Mb/s", "MB", "work without imports, best of 3, s", "Mb/s")
+    print_head(
+        f"{megabases:.1f} Mb",
+        "processes, s",
+        "Mb/s",
+        "MB",
+        "work without imports, best of 3, s",
+        "Mb/s",
+    )
     for name, (wall, peak) in whole.items():
         print_row(name, wall, megabases / wall, round(peak), work[name], megabases / work[name])
     faster = whole["loop"][0] / whole["together"][0], work["loop"] / work["together"]
@@ -180,6 +187,8 @@ def main() -> None:
         folder = Path(temporary)
         fasta = folder / "input.fa"
         compare(options.fasta, len(text) / 1e6, folder)
+        write_fasta(fasta, ((f"{name}_{i}", t) for i in range(10) for name, t in records))
+        compare(fasta, 10 * len(text) / 1e6, folder)
         print_head("input", "Mb", "index", "plan", "frames", "together", "loop")
         for megabases in options.megabases:
             times = max(1, round(megabases * 1e6 / len(text)))

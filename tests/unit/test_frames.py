@@ -43,7 +43,7 @@ def kept_of(batch, frames, row, cut, genetic_code):
     texts = sequences(batch, frames, np.full(len(found), row), found, cut, genetic_code)
     return {
         FRAMES[f]: (bases.decode(), protein.decode())
-        for f, (bases, protein) in zip(found, texts, strict=True)
+        for f, bases, protein in zip(found, *texts, strict=True)
     }
 
 

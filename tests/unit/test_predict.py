@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from seqs_data import stored
 
 import predict as script
 from seqloom.errors import InputError
@@ -17,7 +18,6 @@ from seqloom.provenance import as_strings
 from seqloom.seqs.contigs import read_contigs, write_contigs
 from seqloom.tables import read_table_metadata, write_table
 from seqloom.tensors import write_tensors
-from seqs_data import stored
 
 CUT = {"window": 30, "scheme": "even"}
 BACKEND = {"backend": "toy", "width": 4, "weights_sha256": "ab", "random": True}

@@ -202,6 +202,26 @@ def test_a_stop_inside_a_protein_is_an_error(tmp_path):
     assert "is not a dna letter" in error(tmp_path / "x.fa", b">p\nACG*\n")
 
 
+@given(
+    st.dictionaries(st.text("abc|", min_size=1), st.text("ACGTNacgtu"), min_size=2, max_size=8),
+    st.data(),
+)
+def test_files_one_after_the_other_are_one_file(contigs, data):
+    records = [f">{name}\n{text}" for name, text in contigs.items()]
+    cut = data.draw(st.integers(1, len(records) - 1))
+    parts = ["\n".join(part) for part in (records, records[:cut], records[cut:])]
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("whole", "first", "second")]
+        for path, text in zip(paths, parts, strict=True):
+            path.write_text(text + "\n")
+        whole, both = (
+            [(title.header, b"".join(pieces)) for title, pieces in read_fasta(files, "dna")]
+            for files in (map(str, paths[:1]), map(str, paths[1:]))
+        )
+    assert whole == both
+    assert [name for name, _ in whole] == list(contigs)
+
+
 def test_a_name_may_be_used_once_in_all_files_of_a_sample(tmp_path):
     for name in "xy":
         (tmp_path / f"{name}.fa").write_bytes(b">a\nA\n")

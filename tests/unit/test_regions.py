@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from seqs_data import letters, stored
 
 from seqloom.calls.regions import viral_regions, write_bed, write_gff3, write_viral
-from seqs_data import letters, stored
 
 
 def window_rows(probabilities, contig="c", step=200, numbers=None):
@@ -146,8 +146,9 @@ def test_without_a_viral_contig_the_fasta_is_empty_bgzip(tmp_path):
     assert viral_fasta(tmp_path, {}) == BGZIP_END
 
 
+@pytest.mark.filterwarnings("ignore:.*older than FASTA file")
 def test_an_index_older_than_its_genome_is_used_and_left_alone(tmp_path):
-    genome, *indexes, _ = stored(tmp_path, CONTIGS)
+    indexes = stored(tmp_path, CONTIGS)[1:3]
     for index in indexes:
         os.utime(index, (0, 0))
     assert gzip.decompress(viral_fasta(tmp_path, {"host": "host"})) == b">host\nTTTT\n"

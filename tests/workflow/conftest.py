@@ -15,18 +15,27 @@ NOT_COPIED = shutil.ignore_patterns(
     ".*", "__pycache__", "results", "logs", "models", "work", "demo", "benchmarks", "tests"
 )
 
-# The demo made smaller: fewer frames, shorter training, and a second cut beside the first.
+# The demo made smaller: fewer frames, shorter training, and beside the first cut a second one that
+# reads as VirNucPro and trains on coding frames.
 SAMPLES = """\
-sample	fasta	label	category	groups	genetic_code	max_frames	bases
-viral	resources/demo/viral.fa.gz	viral		resources/demo/viral.groups.tsv	11	60	69372
-bacteria	resources/demo/bacteria.fa.gz	host	bacteria	resources/demo/bacteria.groups.tsv	11	60	61310
-query	resources/demo/query.fa.gz				11	40	25624
+sample	fasta	label	category	annotation	groups	genetic_code	max_frames	bases
+viral	resources/demo/viral.fa.gz	viral		resources/demo/viral.gff3.gz	resources/demo/viral.groups.tsv	11	60	69372
+bacteria	resources/demo/bacteria.fa.gz	host	bacteria	resources/demo/bacteria.gbff.gz	resources/demo/bacteria.groups.tsv	11	60	61310
+query	resources/demo/query.fa.gz					11	40	25624
 """  # noqa: E501
 RECIPE = {"optimizer": "adamw", "lr": 0.0005, "max_epochs": 3}
 CONFIG = {
     "samples": "samples.tsv",
     "simulate": {"seed": 1},
-    "cuts": {"w300": {"window": 300}, "w150": {"window": 150}},
+    "cuts": {
+        "w300": {"window": 300},
+        "w150": {
+            "window": 150,
+            "scheme": "virnucpro",
+            "frames": "virnucpro",
+            "training": "coding",
+        },
+    },
     "fusions": {"both": ["demo_dnabert_s", "demo_esm2"], "dna": ["demo_dnabert_s"]},
     "experiments": {
         "long": {"cut": "w300", "fusion": "both", "train": RECIPE},

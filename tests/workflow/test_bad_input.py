@@ -19,6 +19,14 @@ GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
             "config: cuts.w300.window: 3 is less than the minimum of 30",
         ),
         (
+            {"cuts": {"w300": {"frames": "orf"}}},
+            'config: cuts.w300.frames: "orf" does not exist; choose one of open, longest_orf, virn',
+        ),
+        (
+            {"cuts": {"w300": {"training": "cds"}}},
+            'config: cuts.w300.training: "cds" does not exist; choose one of all, coding',
+        ),
+        (
             {"export": ["csv"]},
             'config: export.0: "csv" does not exist; choose one of npy, hdf5, virnucpro',
         ),
@@ -38,7 +46,8 @@ GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
         ),
         (
             {"experiments": {"e": {"cut": "w300", "fusion": "dna"}}, "predict": None},
-            "config: export: virnucpro needs an experiment that fuses a DNA and a protein backend",
+            "config: export: virnucpro needs an experiment that fuses a DNA and a protein backend, "
+            "or one whose cut has the scheme and frames of virnucpro",
         ),
         ({"protein_backends": ["esm2_8m"]}, "the weights of esm2_8m cannot be downloaded yet"),
         ({"models": {"dnabert": {"local": "."}}}, 'there is no backend "dnabert"; there are'),
@@ -67,6 +76,15 @@ def test_a_wrong_config_is_one_sentence_before_any_job(fresh, changes, sentence)
         (
             SAMPLES.replace("host", "hots"),
             'samples.tsv line 3: label: "hots" does not exist; choose one of',
+        ),
+        (
+            SAMPLES.replace("resources/demo/bacteria.gbff.gz", ""),
+            "samples.tsv: sample bacteria needs an annotation, for experiment short trains on "
+            "coding frames; fill the column, or set cuts.w150.training: all",
+        ),
+        (
+            SAMPLES.replace("resources/demo/bacteria.gbff.gz", "b.gff3"),
+            "samples.tsv line 3: b.gff3 does not exist; correct the path",
         ),
         (SAMPLES.replace("\thost\t", "\t\t"), "none is host; fill the column label"),
         ("sample\tfasta\nx\tmissing.fa\n", "samples.tsv line 2: missing.fa does not exist"),
@@ -102,11 +120,11 @@ def test_bad_fasta_stops_its_sample_and_no_other(fresh):
         sheet += f"{name}\t{name}.fa\n"
     (fresh.folder / "samples.tsv").write_text(sheet)
     fresh.configure(fusions={}, experiments={}, predict={}, simulate=None, export=[])
-    tables = [f"results/contigs/{name}.tsv" for name in ("good", *bad)]
+    tables = [f"results/genomes/{name}.tsv" for name in ("good", *bad)]
     done = fresh.snakemake("--keep-going", *tables)
     assert done.returncode != 0
     assert "error: cut.fa" in done.stdout, "the log of a failed job belongs on the screen"
-    assert (fresh.folder / "results/contigs/good.tsv").is_file()
+    assert (fresh.folder / "results/genomes/good.tsv").is_file()
     written = {
         path.name.split(".")[0] for path in (fresh.folder / "results").rglob("*") if path.is_file()
     }

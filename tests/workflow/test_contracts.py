@@ -1,15 +1,21 @@
 """Every output of a finished run against docs/outputs.md: names, columns, types, metadata, rows."""
 
+import itertools
 import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from safetensors import safe_open
 
 OUTPUTS = (Path(__file__).parents[2] / "docs/outputs.md").read_text()
+
+COUNTS = ["windows", "frames", "kept_windows", "kept_frames"]
+FRAMES = ("F1", "F2", "F3", "R1", "R2", "R3")
+WHY = {1: "no_open_frame", 2: "ambiguous", 3: "not_coding"}
 
 
 def section(title: str) -> str:
@@ -27,6 +33,10 @@ def only(project, pattern: str) -> Path:
     return sorted((project.folder / "results").glob(pattern))[0]
 
 
+def tsv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t", keep_default_na=False)
+
+
 def metadata_of(path: Path) -> dict[str, str]:
     if path.suffix == ".parquet":
         return {k.decode(): v.decode() for k, v in pq.read_schema(path).metadata.items()}
@@ -37,7 +47,7 @@ def metadata_of(path: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("title", "pattern"),
     [
-        ("contigs/{sample}.tsv", "contigs/viral.tsv"),
+        ("contigs/{cut}/{sample}.tsv", "contigs/w300/viral.tsv"),
         ("predictions/{experiment}/{sample}/", "predictions/long/query/contigs.tsv"),
     ],
 )
@@ -46,10 +56,18 @@ def test_columns_of_tables(finished, title, pattern):
     assert list(table.columns) == list(documented_columns(title))
 
 
+def test_the_table_of_records_is_that_of_contigs_but_for_the_counts(finished):
+    text = " ".join(section("genomes/{sample}").split())
+    assert "the columns of contigs.tsv below but for the four counts" in text
+    columns = documented_columns("contigs/{cut}/{sample}.tsv")
+    records = tsv(finished.folder / "results/genomes/viral.tsv")
+    assert list(records) == [name for name in columns if name not in COUNTS]
+
+
 @pytest.mark.parametrize(
     ("title", "pattern"),
     [
-        ("plans/{cut}/{sample}.parquet", "plans/w300/viral.parquet"),
+        ("coding/{sample}.parquet", "coding/*.parquet"),
         ("shards/{cut}/{sample}/", "shards/w300/viral/*.parquet"),
         ("splits/{experiment}.parquet", "splits/long.parquet"),
     ],
@@ -71,6 +89,7 @@ def test_columns_of_parquet(finished, title, pattern):
             "fusion backends sample cut cut_settings faa_sha256 rows",
         ),
         ("plans/w300/viral.parquet", ""),
+        ("coding/viral.parquet", ""),
         ("splits/long.parquet", "experiment seed"),
         ("evaluation/long/predictions.parquet", ""),
         ("predictions/long/query/windows.parquet", "experiment sample"),
@@ -87,7 +106,9 @@ def test_metadata_says_what_made_the_file(finished, pattern, keys):
 @pytest.mark.parametrize(
     ("pattern", "keys"),
     [
-        ("contigs/viral.json", "sample molecule contigs bases"),
+        ("genomes/viral.json", "sample molecule contigs bases"),
+        ("contigs/w300/viral.json", "contigs windows frames kept_windows kept_frames"),
+        ("export/virnucpro/w150/viral.identified.json", "sample cut cut_settings"),
         (
             "classifiers/long/classifier.json",
             "labels architecture cut_settings backends",
@@ -112,11 +133,14 @@ def test_every_documented_folder_is_written_and_no_other(finished):
 
 
 def test_rows_in_are_rows_out(finished):
-    """The frames of plan, shards, embeddings and fusion agree, sample by sample."""
+    """The frames of contigs, shards, embeddings and fusion agree, sample by sample."""
     root = finished.folder / "results"
-    for plan in root.glob("plans/*/*.parquet"):
-        cut, sample = plan.parent.name, plan.stem
-        kept = pd.read_parquet(plan)["kept_frames"].sum()
+    for table in root.glob("contigs/*/*.tsv"):
+        cut, sample = table.parent.name, table.stem
+        counts = tsv(table)[COUNTS].sum().to_dict()
+        card = json.loads(table.with_suffix(".json").read_text())
+        assert {name: card[name] for name in COUNTS} == counts
+        kept = counts["kept_frames"]
         for kind, pattern in (
             ("shards", f"shards/{cut}/{sample}/*.parquet"),
             ("embeddings", f"embeddings/*/{cut}/{sample}/*.safetensors"),
@@ -125,14 +149,61 @@ def test_rows_in_are_rows_out(finished):
             rows: dict[Path, int] = {}
             for path in root.glob(pattern):
                 rows[path.parent] = rows.get(path.parent, 0) + int(metadata_of(path)["rows"])
-            assert set(rows.values()) <= {kept}, (kind, plan)
+            assert set(rows.values()) <= {kept}, (kind, table)
+
+
+@pytest.mark.parametrize("sample", ["viral", "bacteria", "query"])
+@pytest.mark.parametrize("cut", ["w300", "w150"])
+def test_a_plan_tells_what_the_contigs_count_and_the_shards_hold(finished, cut, sample):
+    root = finished.folder / "results"
+    plan = pd.read_parquet(root / f"plans/{cut}/{sample}.parquet")["window"].to_numpy()
+    assert plan.dtype == np.uint8
+    # Bits as the documentation numbers them, not as the code does.
+    lost, read = plan >> 7 == 1, plan >> 6 & 1 == 1
+    used = [[i for i in range(6) if byte >> i & 1 and byte < 128] for byte in plan]
+    frames = np.array([len(bits) for bits in used])
+    assert (lost == (frames == 0)).all()
+    contigs = tsv(root / f"contigs/{cut}/{sample}.tsv")
+    ends = contigs["windows"].cumsum()
+    assert ends.iloc[-1] == len(plan)
+    counts = {"frames": frames, "kept_windows": read, "kept_frames": frames * read}
+    for name, values in counts.items():
+        sums = np.diff(np.append(0, values.cumsum())[[0, *ends]])
+        assert sums.tolist() == contigs[name].tolist(), name
+    expected = []
+    for i in np.flatnonzero(read):
+        expected += [WHY[plan[i] & 63]] if lost[i] else [FRAMES[bit] for bit in used[i]]
+    shards = pd.concat(
+        pd.read_parquet(path) for path in sorted(root.glob(f"shards/{cut}/{sample}/*.parquet"))
+    )
+    names = shards["id"].str.extract(r"_chunk_\d+(.*)$")[0]
+    found = names.where(shards["status"] == "ok", shards["status"])
+    assert found.tolist() == expected
+    assert set(contigs["status"]) <= {"ok", "empty", "all_ambiguous", "no_frame"}
+    assert ((contigs["status"] == "ok") == (contigs["frames"] > 0)).all()
+    assert ((contigs["status"] == "ok") == (contigs["reason"] == "")).all()
+
+
+def test_only_labeled_samples_lose_frames_for_they_are_not_coding(finished):
+    for cut, sample in itertools.product(("w300", "w150"), ("viral", "bacteria", "query")):
+        plan = pd.read_parquet(finished.folder / f"results/plans/{cut}/{sample}.parquet")["window"]
+        not_coding = (plan & 0b1011_1111) == 0b1000_0011
+        assert not_coding.any() == (cut == "w150" and sample != "query"), (cut, sample)
 
 
 def test_every_contig_has_its_line_in_input_order(finished):
-    contigs = pd.read_csv(only(finished, "contigs/query.tsv"), sep="\t")
-    calls = pd.read_csv(only(finished, "predictions/long/query/contigs.tsv"), sep="\t")
-    assert calls["contig"].tolist() == contigs["contig"].tolist()
-    assert calls["reason"].notna().all()
+    records, contigs, calls = (
+        tsv(only(finished, path))
+        for path in (
+            *("genomes/query.tsv", "contigs/w300/query.tsv"),
+            "predictions/long/query/contigs.tsv",
+        )
+    )
+    assert calls["contig"].tolist() == contigs["contig"].tolist() == records["contig"].tolist()
+    assert (calls["reason"] != "").all()
+    without = contigs["status"] != "ok"
+    assert without.any()
+    assert calls["reason"][without].tolist() == contigs["reason"][without].tolist()
 
 
 def test_a_fused_row_is_both_embeddings_side_by_side(finished):

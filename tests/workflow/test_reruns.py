@@ -34,11 +34,15 @@ def test_any_lost_file_is_made_again(copy):
         "predictions/long/query/contigs.tsv",
         "classifiers/long/history.tsv",
         "shards/w150/query/0001-of-0001.fna",
-        "contigs/viral.json",
+        "genomes/viral.fa.gz.gzi",
+        "coding/viral.parquet",
+        "contigs/w300/query.json",
+        "export/virnucpro/w150/viral.identified_protein.fa",
     ):
         (copy.folder / "results" / lost).unlink()
     planned = copy.planned()
-    assert {"predict_sample", "train_classifier", "frames", "index"} <= set(planned)
+    made = {"predict_sample", "train_classifier", "frames", "index", "coding", "plan"}
+    assert made | {"export_identified"} <= set(planned)
 
 
 def test_another_training_seed_embeds_nothing(copy):
@@ -73,10 +77,10 @@ def test_a_clone_a_comment_and_a_touched_script_rebuild_nothing(copy):
 
 
 def test_another_cut_is_left_alone(copy):
-    copy.configure(cuts=CONFIG["cuts"] | {"w150": {"window": 160}})
+    copy.configure(cuts=CONFIG["cuts"] | {"w150": CONFIG["cuts"]["w150"] | {"window": 160}})
     planned = copy.planned()
     assert planned["plan"] == 3
-    assert {"index", "fetch_model", "predict_sample"}.isdisjoint(planned)
+    assert {"index", "coding", "fetch_model", "predict_sample"}.isdisjoint(planned)
     lines = copy.run("-n", "--quiet", "progress").splitlines()
     made = [line for line in lines if line.strip().startswith("output:")]
     assert any("/w150/" in line for line in made)
@@ -114,7 +118,7 @@ def weights_used(folder):
 
 
 def test_another_sample_leaves_the_embeddings_of_the_others(copy):
-    row = "second	resources/demo/query.fa.gz				11	40	25624\n"
+    row = "second	resources/demo/query.fa.gz					11	40	25624\n"
     (copy.folder / "samples.tsv").write_text(SAMPLES + row)
     planned = copy.planned()
     assert planned["index"] == 1

@@ -15,7 +15,9 @@ def model_card(description: Mapping[str, Any], history: pd.DataFrame) -> str:
         f"| `{b['weights_sha256'][:16]}` |"
         for b in description["backends"]
     )
-    settings = ", ".join(f"{key} {value}" for key, value in description["cut_settings"].items())
+    cut = description["cut_settings"]
+    training = _TRAINING[cut["training"]]
+    settings = ", ".join(f"{key} {value}" for key, value in cut.items())
     parts = "\n".join(
         f"| {part} | {c['viral_frames']:,} | {c['host_frames']:,} | {c['viral_contigs']:,} "
         f"| {c['host_contigs']:,} |"
@@ -33,7 +35,7 @@ over the frames of a window and over the windows of a contig. It fits nothing bu
 as below: prediction on others stops with an error.
 
 ## Input
-{_TRAINING[description["cut_settings"]["training"]]}Cut `{description["cut"]}` ({settings}), fusion `{description["fusion"]}`:
+{training}Cut `{description["cut"]}` ({settings}), fusion `{description["fusion"]}`:
 
 | backend | columns | pooling | dtype | revision | weights, sha256 |
 |---|---|---|---|---|---|
@@ -62,8 +64,8 @@ shorter than those of the validation part are less certain than their probabilit
 """
 
 
-_CODING = """Trained, calibrated and evaluated on frames that lie in {}; of other sequences all frames are
-scored, coding or not, and the figures of the evaluation do not cover that.
+_CODING = """Trained, calibrated and evaluated on frames that lie in {}; of other sequences
+all frames are scored, coding or not, and the figures of the evaluation do not cover that.
 
 """
 _TRAINING = {

@@ -4,7 +4,6 @@ Every triplet of a batch becomes a codon number, whatever the window; a frame is
 a stretch. Stops are few on either strand, so a frame asks the sorted list of their positions.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -110,22 +109,24 @@ def read_frames(
 
 def sequences(
     batch: Batch, frames: Frames, window: np.ndarray, frame: np.ndarray, cut: Cut, genetic_code: int
-) -> Iterator[tuple[bytes, bytes]]:
-    """Nucleotides and protein of these frames of a batch."""
+) -> tuple[list[bytes], list[bytes]]:
+    """Nucleotides and proteins of these frames of a batch."""
     legacy = cut.frames == "virnucpro"
     complement = _COMPLEMENT_OF_CLEAR if legacy else _COMPLEMENT
-    tables = _both_tables(genetic_code)
     removed = _UNCLEAR_CODONS if legacy else b""
-    bases, codons = batch.bases, frames.codons
     bounds = (frames.begin, frames.end, frames.first, frames.last)
-    for reverse, begin, end, first, last in zip(
-        (frame >= 3).tolist(), *(bound[window, frame].tolist() for bound in bounds), strict=True
-    ):
-        nucleotides = bases[first:last]
-        protein = codons[begin:end:3].translate(tables[reverse], removed)
-        if reverse:
-            nucleotides, protein = nucleotides.translate(complement)[::-1], protein[::-1]
-        yield nucleotides, protein
+    begin, end, first, last = (bound[window, frame].tolist() for bound in bounds)
+    opposite = (frame >= 3).tolist()
+    tables, bases, codons = _both_tables(genetic_code), batch.bases, frames.codons
+    nucleotides = [
+        bases[a:b].translate(complement)[::-1] if turned else bases[a:b]
+        for a, b, turned in zip(first, last, opposite, strict=True)
+    ]
+    proteins = [
+        codons[a:b:3].translate(tables[turned], removed)[:: -1 if turned else 1]
+        for a, b, turned in zip(begin, end, opposite, strict=True)
+    ]
+    return nucleotides, proteins
 
 
 def window_status(frames: Frames, kept: np.ndarray) -> np.ndarray:

@@ -74,6 +74,11 @@ def training_filter(cut: Cut, genetic_code: int, annotation: pa.Table, names: li
     """Keep the frames that lie in a coding sequence: by coordinates, or as VirNucPro by letters."""
     if cut.training == "coding":
         regions = CodingRegions(annotation, names)
+    elif annotation["translation"].null_count == len(annotation):
+        raise InputError(
+            f'annotation of contig "{annotation["contig"][0]}": VirNucPro\'s filter needs '
+            "translations, and this annotation has none; give a GBFF"
+        )
     else:
         translations = Translations(annotation, names)
 
@@ -88,8 +93,8 @@ def training_filter(cut: Cut, genetic_code: int, annotation: pa.Table, names: li
             begin, end = (ends[window, frame] + shift for ends in (frames.begin, frames.end))
             found = regions.contain(contig, begin, end, frame >= 3)
         else:
-            pairs = sequences(batch, frames, window, frame, cut, genetic_code)
-            found = translations.contain(contig, [protein for _, protein in pairs])
+            _, proteins = sequences(batch, frames, window, frame, cut, genetic_code)
+            found = translations.contain(contig, proteins)
         kept = np.zeros_like(kept)
         kept[window[found], frame[found]] = True
         return kept

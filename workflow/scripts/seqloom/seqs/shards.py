@@ -1,8 +1,9 @@
 """Shards: the frames of a run of windows as a table and FASTA. Written here, read by everyone."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from itertools import compress, pairwise
+from itertools import chain, compress, pairwise, repeat
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seqloom.files import atomic_all, sha256
+from seqloom.files import atomic_all
 from seqloom.progress import Progress
 from seqloom.provenance import as_strings
 from seqloom.seqs.frames import FRAMES, STATUSES, Frames, read_frames, sequences
@@ -38,6 +39,7 @@ SCHEMA = pa.schema(
     }
 )
 _WITHOUT_ROW = SCHEMA.remove(0)
+_REPEATING = ["contig", "strand", "status"]  # a dictionary of the other columns is no gain
 _STATUSES = np.array(STATUSES, object)
 
 # Rows of a shard, but for the column `row`, and what they add to its FASTA files, by suffix.
@@ -60,8 +62,10 @@ def frame_parts(
             status = statuses(plan[batch.window])[window]
             columns = _columns(batch, frames, window, frame)
             table = _table({"id": ids, "contig": contigs, "status": _STATUSES[status], **columns})
-            pairs = sequences(batch, frames, window[found], frame[found], cut, genetic_code)
-            yield table, _both_fasta(compress(ids, found), pairs)
+            texts = sequences(batch, frames, window[found], frame[found], cut, genetic_code)
+            with_frame = list(compress(ids, found))
+            fasta = (_fasta(with_frame, part) for part in texts)
+            yield table, dict(zip((".fna", ".faa"), fasta, strict=True))
             progress.advance(len(batch.window))
 
 
@@ -93,13 +97,10 @@ def _columns(
     }
 
 
-def _both_fasta(ids: Iterable[str], pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, bytes]:
-    nucleotides, proteins = [], []
-    for name, (bases, protein) in zip(ids, pairs, strict=True):
-        title = b">%b\n" % name.encode()
-        nucleotides += (title, bases, b"\n")
-        proteins += (title, protein, b"\n")
-    return {".fna": b"".join(nucleotides), ".faa": b"".join(proteins)}
+def _fasta(ids: Iterable[str], texts: Iterable[bytes]) -> bytes:
+    """Two lines a record."""
+    titles = (f">{name}\n".encode() for name in ids)
+    return b"".join(chain.from_iterable(zip(titles, texts, repeat(b"\n"), strict=False)))
 
 
 def _window_and_frame(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -135,11 +136,7 @@ def protein_part(genome: Genome, layout: Layout, plan: np.ndarray, shard: str) -
         "ambiguous": np.where(found, [text.count(b"X") for text in texts], 0),
         "status": _STATUSES[statuses(plan[windows])],
     }
-    records = (
-        b">%b\n%b\n" % (name.encode(), text)
-        for name, text in compress(zip(names, texts, strict=True), found)
-    )
-    return _table(columns), {".faa": b"".join(records)}
+    return _table(columns), {".faa": _fasta(compress(names, found), compress(texts, found))}
 
 
 def _table(columns: Mapping[str, Any]) -> pa.Table:
@@ -150,22 +147,24 @@ def write_shard(
     prefix: str, suffixes: Sequence[str], parts: Iterable[Part], metadata: Mapping[str, Any]
 ) -> int:
     """Write the table and the FASTA files of a shard together; return the number of records."""
+    tables, digests = [_WITHOUT_ROW.empty_table()], [hashlib.sha256() for _ in suffixes]
     with atomic_all(prefix + suffix for suffix in (".parquet", *suffixes)) as [table_file, *files]:
-        tables = [_WITHOUT_ROW.empty_table()]
         with ExitStack() as stack:
             handles = [stack.enter_context(open(file, "wb")) for file in files]
             for table, fasta in parts:
                 tables.append(table)
-                for handle, suffix in zip(handles, suffixes, strict=True):
+                for suffix, handle, digest in zip(suffixes, handles, digests, strict=True):
                     handle.write(fasta[suffix])
+                    digest.update(fasta[suffix])
         table = _with_rows(pa.concat_tables(tables))
         rows = len(table) - table["row"].null_count
         checksums = {
-            f"{suffix[1:]}_sha256": sha256(file)
-            for suffix, file in zip(suffixes, files, strict=True)
+            f"{suffix[1:]}_sha256": digest.hexdigest()
+            for suffix, digest in zip(suffixes, digests, strict=True)
         }
         everything = as_strings({**metadata, "rows": rows, **checksums})
-        pq.write_table(table.replace_schema_metadata(everything), table_file)
+        table = table.replace_schema_metadata(everything)
+        pq.write_table(table, table_file, use_dictionary=_REPEATING)
     return rows
 
 
