@@ -80,9 +80,10 @@ def download_flags(wildcards):
 
 def cut_flags(wildcards):
     """How this cut reads this sample."""
-    return flags(
-        SETTINGS["cuts"][wildcards.cut] | {"genetic_code": sample_row(wildcards).genetic_code}
-    )
+    cut = SETTINGS["cuts"][wildcards.cut]
+    # VirNucPro knows no other code than 1.
+    code = 1 if cut["frames"] == "virnucpro" else sample_row(wildcards).genetic_code
+    return flags(cut | {"genetic_code": code})
 
 
 def largest_mb(files):

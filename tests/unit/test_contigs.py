@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyfaidx import Faidx
+from seqs_data import letters, stored
 
 from seqloom.seqs import genome as genome_module
 from seqloom.seqs.contigs import read_contigs
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.reading import Title
 from seqloom.seqs.storing import Composition, record_row
-from seqs_data import letters, stored
 
 INDEX = Path(__file__).parents[2] / "workflow" / "scripts" / "index.py"
 RECORDS = {

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from seqs_data import letters, stored
 
 from seqloom.errors import InputError
 from seqloom.seqs.annotations import SCHEMA as CODING
@@ -29,7 +30,6 @@ from seqloom.seqs.plans import (
 )
 from seqloom.seqs.shards import frame_parts
 from seqloom.seqs.windows import Cut, window_layout
-from seqs_data import letters, stored
 
 CUTS = {
     "open": Cut(60),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from seqs_data import letters, stored
 
 from seqloom.seqs import windows
 from seqloom.seqs.genome import open_genome
@@ -20,7 +21,6 @@ from seqloom.seqs.windows import (
     window_bounds,
     window_layout,
 )
-from seqs_data import letters, stored
 
 VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors" / "virnucpro.json"
 
