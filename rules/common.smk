@@ -133,17 +133,20 @@ def plan_flags(wildcards):
     most = sample_row(wildcards).max_frames
     # Where all windows are read the seed changes nothing.
     chosen = {"max_frames": most, "seed": SETTINGS["seed"]} if most else {}
-    coding = plan_inputs(wildcards).get("coding")
+    coding = coding_tables(wildcards.cut, wildcards.sample) or None
     return f"{cut_flags(wildcards)} {flags(chosen | {'coding': coding})}"
 
 
+def coding_tables(cut, sample):
+    """The coding sequences of a sample, if it trains on those alone."""
+    return [f"results/coding/{sample}.parquet"] if SETTINGS.trains_on_coding(cut, sample) else []
+
+
 def plan_inputs(wildcards):
-    """The genome of a sample, and its coding sequences if it trains on those alone."""
+    """The indexed genome of a sample, and its coding sequences if the cut asks for them."""
     names = {"genome": "fa.gz", "fai": "fa.gz.fai", "gzi": "fa.gz.gzi", "records": "tsv"}
     files = {name: f"results/genomes/{wildcards.sample}.{end}" for name, end in names.items()}
-    if SETTINGS.trains_on_coding(wildcards.cut, wildcards.sample):
-        files["coding"] = f"results/coding/{wildcards.sample}.parquet"
-    return files
+    return files | {"coding": coding_tables(wildcards.cut, wildcards.sample)}
 
 
 def shard_letters(wildcards):
@@ -294,7 +297,7 @@ def everything():
         *[
             path
             for _, cut, sample in all_matrices()
-            for path in expand(rules.plan.output, cut=cut, sample=sample)
+            for path in [*coding_tables(cut, sample), *expand(rules.plan.output, cut=cut, sample=sample)]
         ],
         *shards_of_all(),
         *all_embeddings(),
