@@ -297,7 +297,10 @@ def everything():
         *[
             path
             for _, cut, sample in all_matrices()
-            for path in [*coding_tables(cut, sample), *expand(rules.plan.output, cut=cut, sample=sample)]
+            for path in [
+                *coding_tables(cut, sample),
+                *expand(rules.plan.output, cut=cut, sample=sample),
+            ]
         ],
         *shards_of_all(),
         *all_embeddings(),
