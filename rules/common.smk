@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
 from seqloom.errors import InputError
 from seqloom.files import hold_folder
-from seqloom.settings import REFSEQ_FOLDER, WHOLE, load_settings
+from seqloom.settings import DEMO_FOLDER, REFSEQ_FOLDER, WHOLE, load_settings
 from seqloom.sharding import shard_patterns
 from snakemake.exceptions import WorkflowError
 
@@ -48,7 +48,7 @@ wildcard_constraints:
     backend=one_of(SETTINGS.backends),
     fusion=one_of(SETTINGS["fusions"]),
     experiment=one_of(SETTINGS["experiments"]),
-    shard=r"\d{4}-of-\d{4}",
+    shard=r"\d{4}\d*-of-\d{4}\d*",
     weights="[0-9a-f]{12}",
 
 
@@ -70,7 +70,7 @@ def size_of(path):
     """Bytes of a file; unknown for what the workflow makes itself, as listed for what it fetches."""
     if path in SETTINGS.downloads:
         return SETTINGS.downloads[path].bytes
-    return None if path.startswith("resources/demo/") else os.path.getsize(path)
+    return None if path.startswith(DEMO_FOLDER) else os.path.getsize(path)
 
 
 def download_flags(wildcards):
@@ -81,9 +81,7 @@ def download_flags(wildcards):
 def cut_flags(wildcards):
     """How this cut reads this sample."""
     cut = SETTINGS["cuts"][wildcards.cut]
-    # VirNucPro knows no other code than 1.
-    code = 1 if cut["frames"] == "virnucpro" else sample_row(wildcards).genetic_code
-    return flags(cut | {"genetic_code": code})
+    return flags(cut | {"genetic_code": sample_row(wildcards).genetic_code})
 
 
 def largest_mb(files):
@@ -114,7 +112,7 @@ def model_files(wildcards):
 def model_sources(wildcards):
     """What a model is made from: the demo genomes, or the files of a local folder."""
     if SETTINGS.backends[wildcards.backend].demo:
-        return expand("resources/demo/{sample}.fa.gz", sample=["viral", "bacteria", "fungi"])
+        return expand(DEMO_FOLDER + "{sample}.fa.gz", sample=["viral", "bacteria", "fungi"])
     folder = Path(SETTINGS["models"][wildcards.backend]["local"])
     return sorted(map(str, filter(Path.is_file, folder.glob("*"))))
 
@@ -128,13 +126,13 @@ def model_flags(wildcards):
 
 def plan_flags(wildcards):
     """How the windows of a sample are counted and chosen."""
-    if wildcards.cut == WHOLE:
-        return "--whole"
     most = sample_row(wildcards).max_frames
     # Where all windows are read the seed changes nothing.
-    chosen = {"max_frames": most, "seed": SETTINGS["seed"]} if most else {}
+    chosen = flags({"max_frames": most, "seed": SETTINGS["seed"]} if most else {})
+    if wildcards.cut == WHOLE:
+        return f"--whole {chosen}"
     coding = coding_tables(wildcards.cut, wildcards.sample) or None
-    return f"{cut_flags(wildcards)} {flags(chosen | {'coding': coding})}"
+    return f"{cut_flags(wildcards)} {chosen} {flags({'coding': coding})}"
 
 
 def coding_tables(cut, sample):
@@ -155,7 +153,7 @@ def shard_letters(wildcards):
     return f"results/shards/{{cut}}/{{sample}}/{{shard}}.{suffix}"
 
 
-def shard_files(template, cut, samples, **names):
+def paths_of_shards(template, cut, samples, **names):
     """One path per shard of the samples, in the order of the sheet."""
     return [
         template.format(cut=cut, sample=sample, shard=shard, **names)
@@ -165,11 +163,11 @@ def shard_files(template, cut, samples, **names):
 
 
 def frame_tables(cut, samples):
-    return shard_files("results/shards/{cut}/{sample}/{shard}.parquet", cut, samples)
+    return paths_of_shards("results/shards/{cut}/{sample}/{shard}.parquet", cut, samples)
 
 
 def embeddings(backend, cut, samples):
-    return shard_files(
+    return paths_of_shards(
         "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors",
         cut,
         samples,
@@ -178,7 +176,7 @@ def embeddings(backend, cut, samples):
 
 
 def fused(fusion, cut, samples):
-    return shard_files(
+    return paths_of_shards(
         "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors", cut, samples, fusion=fusion
     )
 
@@ -200,7 +198,7 @@ def training_inputs_of_baseline(wildcards):
     return {
         "split": f"results/splits/{wildcards.experiment}.parquet",
         "frames": frame_tables(cut, labeled),
-        "dna": shard_files("results/shards/{cut}/{sample}/{shard}.fna", cut, labeled),
+        "dna": paths_of_shards("results/shards/{cut}/{sample}/{shard}.fna", cut, labeled),
     }
 
 
@@ -256,6 +254,11 @@ def all_matrices():
     return dna + proteins
 
 
+def cuts_and_samples():
+    """Every (cut, sample) of what is embedded."""
+    return list(dict.fromkeys((cut, sample) for _, cut, sample in all_matrices()))
+
+
 def all_embeddings():
     return [path for b, c, s in all_matrices() for path in embeddings(b, c, [s])]
 
@@ -276,10 +279,9 @@ def all_fused():
 
 def shards_of_all():
     """Tables and sequences of every shard that is embedded."""
-    cuts_and_samples = dict.fromkeys((cut, sample) for _, cut, sample in all_matrices())
     return [
         path
-        for cut, sample in cuts_and_samples
+        for cut, sample in cuts_and_samples()
         for path in expand(
             rules.proteins.output if cut == WHOLE else rules.frames.output,
             cut=cut,
@@ -296,7 +298,7 @@ def everything():
         *expand(rules.index.output, sample=SETTINGS.samples),
         *[
             path
-            for _, cut, sample in all_matrices()
+            for cut, sample in cuts_and_samples()
             for path in [
                 *coding_tables(cut, sample),
                 *expand(rules.plan.output, cut=cut, sample=sample),

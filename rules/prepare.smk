@@ -51,6 +51,7 @@ rule index:
         order=lambda wildcards: sample_row(wildcards).fasta,
         # A copy that keeps its old time is another file all the same.
         bytes=lambda wildcards: [size_of(path) for path in sample_row(wildcards).fasta],
+        version=CUT_VERSION,
     shell:
         "index.py --sample {wildcards.sample} --molecule {params.molecule} --fasta {input.fasta:q}"
         " --genome {output.genome} --records {output.records} 2> {log}"
@@ -162,6 +163,7 @@ rule proteins:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
+        version=CUT_VERSION,
         prefix=subpath(output.table, strip_suffix=".parquet"),
     shell:
         "proteins.py --genome {input.genome} --plan {input.plan} --sample {wildcards.sample}"

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqloom.errors import InputError
-from seqloom.seqs.annotation_files import genbank, gff3
 from seqloom.seqs.annotations import SCHEMA, read_annotations
+from seqloom.seqs.demo_files import genbank, gff3
 from seqloom.seqs.simulate import simulate
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -30,7 +30,7 @@ GENOMES = {
     "animal/caenorhabditis_elegans_1pct": (260, 2014),
     "bacteria/mycoplasmoides_alvi_ATCC29626": (679, 679),  # and 7 pseudogenes
     "bacteria/streptococcus_pyogenes_M1_GAS_NC_002737": (1853, 1853),
-    "fungi/saccharomyces_cerevisiae_S288C_7chr": (1598, 1699),
+    "fungi/saccharomyces_cerevisiae_S288C_7chr": (1595, 1696),
     "plant/arabidopsis_thaliana_TAIR10_1pct": (460, 2420),
     "plant/arabidopsis_thaliana_chloroplast_NC_000932": (85, 104),
     "viral/enterobacteria_phage_T4_NC_000866": (278, 282),
@@ -50,11 +50,8 @@ GENOMES = {
     "viral/mycobacterium_phage_L5_Z18946": (90, 91),
 }
 WITHOUT_CDS = ("chikungunya_NC_004162", *(f"dengue_virus_{number}" for number in (1, 2, 3, 4)))
-# Parts with a stop inside. All four are true of these sequences, and their annotation says so.
+# Parts with a stop inside, true of this sequence, as its annotation says.
 STOPS = {
-    ("BK006939.2", 375214): "FLO8: this strain has a stop at codon 142, tryptophan in others",
-    ("BK006942.2", 29031): "SDL1: a blocked reading frame",
-    ("BK006942.2", 437042): "YIR043C: a blocked reading frame",
     ("NC_001802", 8342): "nef: transl_except, a stop in place of a tryptophan at codon 124",
 }
 every_genome = pytest.mark.parametrize("genome", GENOMES)
@@ -173,7 +170,7 @@ def test_real_phases_are_those_that_the_lengths_of_the_parts_give(genome, tmp_pa
 @needs_data
 @pytest.mark.parametrize("name", WITHOUT_CDS)
 def test_real_annotation_without_cds_is_an_error(name):
-    with pytest.raises(InputError, match="there is no CDS in this annotation"):
+    with pytest.raises(InputError, match="there is no usable CDS in this annotation"):
         read_genome(f"viral/{name}")
 
 
@@ -453,12 +450,12 @@ GENBANK = gbff(("1..9", "codon_start=1"))
         ("# a note\n>c\nACGT\n", "x: this is neither GFF3 nor GenBank; give a file of either kind"),
         (
             "##gff-version 3\n" + cds_line(1, 9, kind="gene"),
-            "x: there is no CDS in this annotation; "
+            "x: there is no usable CDS in this annotation; "
             "remove it from the sample sheet, or give one with CDS features",
         ),
         (
             gbff(),
-            "x: there is no CDS in this annotation; "
+            "x: there is no usable CDS in this annotation; "
             "remove it from the sample sheet, or give one with CDS features",
         ),
         (
@@ -531,6 +528,41 @@ GENBANK = gbff(("1..9", "codon_start=1"))
 )
 def test_bad_input_is_one_sentence(tmp_path, text, sentence):
     assert error(tmp_path, text) == sentence
+
+
+def gff3_of(*lines):
+    return "##gff-version 3\n" + "".join(f"c\tx\t{line}\n" for line in lines)
+
+
+def test_what_lies_in_a_pseudogene_is_left_out(tmp_path):
+    text = gff3_of(
+        "gene\t1\t90\t.\t+\t.\tID=dead;pseudo=true",
+        "mRNA\t1\t90\t.\t+\t.\tID=rna;Parent=dead",
+        "CDS\t1\t90\t.\t+\t0\tID=a;Parent=rna",
+        "CDS\t101\t190\t.\t+\t0\tID=b;pseudogene=unknown",
+        "CDS\t201\t290\t.\t+\t0\tID=c",
+    )
+    assert places(read(tmp_path, text)) == [(200, 290, "+", 0)]
+
+
+def test_the_order_of_parts_without_phases_is_not_guessed_on_a_circle(tmp_path, caplog):
+    parts = ["CDS\t991\t1000\t.\t+\t.\tID=a", "CDS\t1\t80\t.\t+\t.\tID=a"]
+    whole = "CDS\t101\t190\t.\t+\t0\tID=b"
+    text = gff3_of("region\t1\t1000\t.\t+\t.\tID=c;Is_circular=true", *parts, whole)
+    assert places(read(tmp_path, text)) == [(100, 190, "+", 0)]
+    assert "2 parts of CDS are left out" in caplog.text
+
+
+def test_gtf_is_told_from_gff3(tmp_path):
+    text = 'c\tx\tCDS\t1\t90\t.\t+\t0\tgene_id "a"; transcript_id "b";\n'
+    assert error(tmp_path, text) == (
+        "x line 1: this is GTF, not GFF3; convert it, or give the GFF3"
+    )
+
+
+def test_genbank_with_a_key_out_of_its_column_is_one_sentence(tmp_path):
+    text = gbff(("1..90", "gene=a")).replace("CDS             1..90", "CDS       10..99")
+    assert "it cannot be read as GenBank" in error(tmp_path, text)
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):

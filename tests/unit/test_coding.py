@@ -13,9 +13,10 @@ from Bio.Seq import Seq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqloom.seqs.annotation_files import genbank
+from seqloom.errors import InputError
 from seqloom.seqs.annotations import SCHEMA, read_annotations
 from seqloom.seqs.coding import CodingRegions, Translations
+from seqloom.seqs.demo_files import genbank
 from seqloom.seqs.simulate import simulate
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "coding.py"
@@ -218,7 +219,14 @@ def test_the_script_tells_what_is_wrong_and_writes_nothing(tmp_path):
     done = run(*options, "--out", tmp_path / "x.parquet")
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: {tmp_path}/x.gff: there is no CDS in this annotation; "
+        f"error: {tmp_path}/x.gff: there is no usable CDS in this annotation; "
         "remove it from the sample sheet, or give one with CDS features\n"
     )
     assert {path.name for path in tmp_path.iterdir()} == {"x.gff", "records.tsv"}
+
+
+def test_the_coding_sequences_of_another_sample_are_refused():
+    rows = [("elsewhere", 0, 3, "+", 0, 0, "MK")]
+    for kind in (CodingRegions, Translations):
+        with pytest.raises(InputError, match='has no contig "elsewhere"'):
+            kind(table_of(rows), CONTIGS)

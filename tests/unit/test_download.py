@@ -18,7 +18,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqloom.download import Download, _is_ours, checked_download, fetch, mirrored, read_downloads
+from seqloom.download import (
+    Download,
+    _is_ours,
+    _part_path,
+    checked_download,
+    fetch,
+    mirrored,
+    read_downloads,
+)
 from seqloom.errors import InputError
 from seqloom.settings import read_sheet
 
@@ -186,7 +194,8 @@ def test_one_that_does_not_is_given_up_and_what_came_is_kept(tmp_path):
             get(row(server, sha256=CHECKSUM), tmp_path / "x")
         assert len(server.requests) == 9
         assert time.monotonic() - begin > 0.0005 * (2**8 - 1), "the pauses do not grow"
-        assert [path.name for path in tmp_path.iterdir()] == [".x.part"]
+        part = _part_path(tmp_path / "x", row(server, sha256=CHECKSUM))
+        assert list(tmp_path.iterdir()) == [part]
         server.faults.clear()
         assert get(row(server, sha256=CHECKSUM), tmp_path / "x") == CONTENT
     assert ranges_of(server)[-1] == "bytes=5000-"
@@ -258,12 +267,20 @@ def test_content_that_changed_in_between_is_fetched_from_its_start(tmp_path, old
 
 def test_a_file_that_was_whole_but_not_renamed_is_not_fetched_again(tmp_path):
     for wanted, requests in ((CHECKSUM, 1), (None, 0)):
-        (tmp_path / ".x.part").write_bytes(CONTENT)
         with serving() as server:
-            size = None if wanted else len(CONTENT)
-            assert get(row(server, size, sha256=wanted), tmp_path / "x") == CONTENT
+            download = row(server, None if wanted else len(CONTENT), sha256=wanted)
+            _part_path(tmp_path / "x", download).write_bytes(CONTENT)
+            assert get(download, tmp_path / "x") == CONTENT
         assert len(server.requests) == requests
         (tmp_path / "x").unlink()
+
+
+def test_what_came_from_another_address_is_not_gone_on_with(tmp_path):
+    with serving() as server:
+        other = Download(f"{server.root}/other{PATH}", len(CONTENT), None, None)
+        _part_path(tmp_path / "x", other).write_bytes(b"old" * 10)
+        assert get(row(server, len(CONTENT)), tmp_path / "x") == CONTENT
+    assert ranges_of(server) == [None]
 
 
 def test_the_mirror_stands_for_the_server(tmp_path):
@@ -302,7 +319,8 @@ def begun(server: ThreadingHTTPServer, out: Path) -> subprocess.Popen:
     """The script, with half of the file on the disk."""
     process = subprocess.Popen(command(server, out), stderr=subprocess.PIPE, text=True)
     assert server.sent.wait(60)
-    part = out.with_name(f".{out.name}.part")
+    wanted = Download(server.root + PATH, None, None, CHECKSUM)
+    part = _part_path(out, wanted)
     deadline = time.monotonic() + 60
     while part.stat().st_size < len(CONTENT) // 2:
         assert time.monotonic() < deadline

@@ -1,6 +1,7 @@
 """What `export.py identified` writes is what VirNucPro writes; what `coding` keeps is coding."""
 
 import gzip
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,8 +27,8 @@ import frames
 import index
 import plan
 from seqloom.errors import InputError
-from seqloom.seqs.annotation_files import demo_files
 from seqloom.seqs.annotations import read_annotations
+from seqloom.seqs.demo_files import demo_files
 from seqloom.seqs.shards import read_records
 from seqloom.seqs.simulate import simulate
 
@@ -321,7 +322,7 @@ FACTS = {
     "animal/caenorhabditis_elegans_1pct": (260, 551, 108, 121, 3338, 112, 114),
     "bacteria/mycoplasmoides_alvi_ATCC29626": (679, 2165, 1833, 556, 2800, 1974, 596),
     "bacteria/streptococcus_pyogenes_M1_GAS_NC_002737": (1853, 3843, 3584, 1339, 6174, 4322, 1542),
-    "fungi/saccharomyces_cerevisiae_S288C_7chr": (1598, 6764, 5959, 1337, 10699, 6347, 1422),
+    "fungi/saccharomyces_cerevisiae_S288C_7chr": (1595, 6764, 5959, 1337, 10699, 6347, 1422),
     "plant/arabidopsis_thaliana_TAIR10_1pct": (460, 890, 445, 229, 3976, 496, 262),
     "plant/arabidopsis_thaliana_chloroplast_NC_000932": (85, 195, 177, 42, 513, 201, 51),
     "viral/enterobacteria_phage_T4_NC_000866": (278, 317, 290, 126, 564, 378, 171),
@@ -352,10 +353,13 @@ def parts_of(genome):
 
     A lattice is where codons begin on the forward strand, modulo 3.
     """
-    with gzip.open(DATA / f"{genome}.gff.gz", "rt") as lines:
-        for number, line in enumerate(lines):
-            if line.count("\t") != 8 or line.split("\t")[2] != "CDS" or "pseudo=true" in line:
-                continue
+    with gzip.open(DATA / f"{genome}.gff.gz", "rt") as text:
+        lines = [line for line in text if line.count("\t") == 8]
+    pseudogenes = {re.search("ID=([^;]*)", line)[1] for line in lines if "pseudo=true" in line}
+    for number, line in enumerate(lines):
+        parent = re.search("Parent=([^;]*)", line)
+        is_pseudo = "pseudo=true" in line or (parent and parent[1] in pseudogenes)
+        if line.split("\t")[2] == "CDS" and not is_pseudo:
             contig, _, _, start, end, _, strand, phase, text = line.rstrip().split("\t")
             attributes = dict(cell.split("=", 1) for cell in text.split(";") if "=" in cell)
             cds = contig, attributes.get("ID") or attributes.get("Parent") or number
@@ -454,7 +458,7 @@ def test_an_annotation_without_cds_stops_with_a_sentence(tmp_path, name):
     with pytest.raises(InputError) as caught:
         write_coding(tmp_path, annotation, 1)
     assert str(caught.value) == (
-        f"{annotation}: there is no CDS in this annotation; "
+        f"{annotation}: there is no usable CDS in this annotation; "
         "remove it from the sample sheet, or give one with CDS features"
     )
     assert not (tmp_path / "coding.parquet").exists()

@@ -21,6 +21,7 @@ from seqloom.seqs.plans import (
     fair_choice,
     frame_counts,
     frame_plan,
+    is_read,
     planned_frames,
     protein_plan,
     sampled,
@@ -124,6 +125,14 @@ def test_what_is_kept_grows_with_max_frames_and_changes_with_the_seed(sample):
     )
     assert few < many
     assert other != many
+
+
+def test_windows_without_a_frame_are_not_read_in_place_of_others(sample):
+    _, plan = make_plan(sample, CUTS["open"], 37)
+    read = is_read(plan)
+    assert read.any() and (frame_counts(plan)[read] > 0).all()
+    _, everything = make_plan(sample, CUTS["open"], 10**6)
+    assert is_read(everything).all() and (frame_counts(everything) == 0).any()
 
 
 @given(

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from seqloom.errors import InputError
 from seqloom.seqs import reading
+from seqloom.seqs.bgzip import bgzip
 from seqloom.seqs.reading import read_fasta
+from seqloom.seqs.storing import write_sample
 
 TEXT = b">a first record\nACGTN\nacgu\n>b|2:x/y\n\nRYKM\n"
 EXPECTED = [("a", "a first record", b"ACGTNACGT"), ("b|2:x/y", "b|2:x/y", b"RYKM")]
@@ -253,3 +255,22 @@ def test_a_packed_file_that_is_damaged_is_an_error(tmp_path, pack):
         damaged[start] ^= 0x5A
         # The letters may turn out wrong before the checksum does: either sentence will do.
         assert error(tmp_path / "x.fa", bytes(damaged)).startswith("x.fa ")
+
+
+def test_bgzip_cut_where_a_block_ends_is_an_error(tmp_path):
+    with bgzip(tmp_path / "whole.gz") as write:
+        write(b">a\n" + b"ACGT" * 40_000 + b"\n")
+    whole = (tmp_path / "whole.gz").read_bytes()
+    assert read(tmp_path / "x.fa", whole) == [("a", "a", b"ACGT" * 40_000)]
+    sentence = error(tmp_path / "x.fa", whole[: whole.index(whole[:4], 1)])
+    assert sentence == (
+        "x.fa after line 0: reading fails (the last block of bgzip is missing); "
+        "is it cut short? copy it again"
+    )
+
+
+def test_nucleotides_among_proteins_are_an_error(tmp_path):
+    (tmp_path / "x.faa").write_bytes(b">short\nGATTACA\n>long\n" + b"GATTACAN" * 20)
+    paths = [tmp_path / name for name in ("g.gz", "g.fai", "g.gzi", "g.tsv")]
+    with pytest.raises(InputError, match='line 3, record "long": this is a nucleotide sequence'):
+        write_sample(read_fasta([str(tmp_path / "x.faa")], "protein"), "protein", *paths)

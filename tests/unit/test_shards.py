@@ -14,8 +14,12 @@ from Bio.Seq import reverse_complement, translate
 
 from seqloom.files import sha256
 from seqloom.seqs.contigs import read_contigs
+from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import SCHEMA as PLAN_SCHEMA
-from seqloom.seqs.shards import SCHEMA, read_records, write_shard
+from seqloom.seqs.reading import read_fasta
+from seqloom.seqs.shards import SCHEMA, protein_part, read_records, write_shard
+from seqloom.seqs.storing import write_sample
+from seqloom.seqs.windows import window_layout
 
 INTEGERS = {pa.int8(): pd.Int8Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
@@ -189,3 +193,13 @@ def test_a_shard_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(ValueError):
         write_shard(str(tmp_path / "x"), (".faa",), parts(), {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shard_without_proteins_is_empty(tmp_path):
+    (tmp_path / "x.faa").write_text(">a\n>b\n")
+    paths = [tmp_path / name for name in ("g.gz", "g.gz.fai", "g.gz.gzi", "g.tsv")]
+    write_sample(read_fasta([str(tmp_path / "x.faa")], "protein"), "protein", *paths)
+    genome = open_genome(paths[0])
+    layout = window_layout(genome, None)
+    table, fasta = protein_part(genome, layout, np.zeros(0, np.uint8), "0001-of-0001")
+    assert (len(table), fasta) == (0, {".faa": b""})

@@ -12,7 +12,7 @@ import pytest
 from Bio import SeqIO
 from Bio.Seq import Seq, reverse_complement
 
-from seqloom.seqs.annotation_files import demo_files
+from seqloom.seqs.demo_files import demo_files
 from seqloom.seqs.simulate import CATEGORIES, simulate
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "simulate.py"

@@ -13,6 +13,7 @@ GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
     ("changes", "sentence"),
     [
         ({"cutz": {}}, 'config: key "cutz" is unknown; did you mean cuts?'),
+        ({"cuts": {300: {"window": 300}}}, "config: cuts: the name 300 is read as a number"),
         ({"cuts": {"w300": {"windw": 300}}}, 'config: cuts.w300: key "windw" is unknown'),
         (
             {"cuts": {"w300": {"window": 3}}},
@@ -85,6 +86,12 @@ def test_a_wrong_config_is_one_sentence_before_any_job(fresh, changes, sentence)
         (
             SAMPLES.replace("resources/demo/bacteria.gbff.gz", "b.gff3"),
             "samples.tsv line 3: b.gff3 does not exist; correct the path",
+        ),
+        ("sample\tfasta\nx\t;\n", "samples.tsv line 2: fasta names no file; give one"),
+        ("sample\tfasta\nx\t{y}.fa\n", "samples.tsv line 2: {y}.fa has braces"),
+        (
+            "sample\tfasta\tbases\nx\ty.fa\t1e6\n",
+            "samples.tsv line 2: bases: '1e6' is not a whole number; write it in digits",
         ),
         (SAMPLES.replace("\thost\t", "\t\t"), "none is host; fill the column label"),
         ("sample\tfasta\nx\tmissing.fa\n", "samples.tsv line 2: missing.fa does not exist"),

@@ -22,7 +22,7 @@ def arguments() -> argparse.ArgumentParser:
         "--annotation", nargs="+", required=True, help="GFF3 or GenBank; plain or compressed"
     )
     options.add_argument("--records", required=True, help=".tsv of index.py")
-    options.add_argument("--genetic-code", type=int, default=11, help="number of the NCBI table")
+    options.add_argument("--genetic-code", type=int, default=1, help="number of the NCBI table")
     options.add_argument("--out", required=True, help="parquet, one row per part of a CDS")
     return options
 

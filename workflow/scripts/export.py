@@ -2,8 +2,8 @@
 """Write the embeddings of a sample for other programs: numpy, HDF5, or as VirNucPro does."""
 
 import argparse
+import json
 import logging
-from json import loads
 from pathlib import Path
 
 from seqloom.cli import add_shards, parser, run
@@ -53,9 +53,9 @@ def export_npy(args: argparse.Namespace) -> int:
     shards = open_shards(args.frames, args.embeddings)
     digests = shard_digests(frames=args.frames, embeddings=args.embeddings)
     files = [args.out, args.out.with_suffix(".ids.txt"), args.out.with_suffix(".json")]
-    with atomic_all(files) as (matrix, ids, json):
+    with atomic_all(files) as (matrix, ids, card_file):
         write_npy(matrix, ids, shards)
-        write_json(json, card(shards, provenance("export", {}, {}, ("numpy",), digests)))
+        write_json(card_file, card(shards, provenance("export", {}, {}, ("numpy",), digests)))
     return len(all_ids(shards))
 
 
@@ -71,12 +71,12 @@ def export_identified(args: argparse.Namespace) -> int:
     tables = [read_table_metadata(path) for path in args.frames]
     made = provenance("export", {}, {}, (), shard_digests(frames=args.frames))
     facts = {"sample": tables[0]["sample"], "cut": tables[0]["cut"]}
-    facts |= {"cut_settings": loads(tables[0]["cut_settings"]), "provenance": made}
+    facts |= {"cut_settings": json.loads(tables[0]["cut_settings"]), "provenance": made}
     ends = (".identified_nucleotide.fa", ".identified_protein.fa", ".identified.json")
     files = [args.out.with_name(args.out.name + end) for end in ends]
-    with atomic_all(files) as (nucleotides, proteins, json):
+    with atomic_all(files) as (nucleotides, proteins, card_file):
         write_identified(nucleotides, proteins, args.frames)
-        write_json(json, facts)
+        write_json(card_file, facts)
     return sum(int(table["rows"]) for table in tables)
 
 
@@ -89,9 +89,9 @@ def export_virnucpro(args: argparse.Namespace) -> int:
     made = provenance("export", {}, {"label": args.label}, ("torch",), digests)
     ends = ("_DNABERT_S.pt", "_ESM.pt", "_merged.pt", ".json")
     files = [args.out.with_name(args.out.name + end) for end in ends]
-    with atomic_all(files) as (*payloads, json):
+    with atomic_all(files) as (*payloads, card_file):
         write_virnucpro(payloads, dna, protein, fused, args.label)
-        write_json(json, card(fused, made))
+        write_json(card_file, card(fused, made))
     return len(all_ids(fused))
 
 

@@ -10,7 +10,7 @@ from seqloom.provenance import provenance
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import check_plan, genome_digest, read_plan
 from seqloom.seqs.shards import frame_parts, write_shard
-from seqloom.seqs.windows import add_cut_arguments, cut_of, window_layout
+from seqloom.seqs.windows import add_cut_arguments, code_of, cut_of, window_layout
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def main(args: argparse.Namespace) -> None:
     cut, genome = cut_of(args), open_genome(args.genome)
     layout = window_layout(genome, cut.window)
     plan, made = read_plan(args.plan, layout)
-    settings = {**asdict(cut), "genetic_code": args.genetic_code}
+    settings = {**asdict(cut), "genetic_code": code_of(args)}
     check_plan(args.plan, made, settings)
     metadata = {
         "sample": args.sample,
@@ -47,7 +47,7 @@ def main(args: argparse.Namespace) -> None:
             digests=genome_digest(made),
         ),
     }
-    parts = frame_parts(genome, layout, plan, args.shard, cut, args.genetic_code)
+    parts = frame_parts(genome, layout, plan, args.shard, cut, code_of(args))
     rows = write_shard(args.out, (".fna", ".faa"), parts, metadata)
     log.info("%s %s %s: %d frames", args.sample, args.cut_name, args.shard, rows)
 

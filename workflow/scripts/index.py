@@ -27,9 +27,9 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     card = args.records.removesuffix(".tsv") + ".json"
     outputs = [args.genome, f"{args.genome}.fai", f"{args.genome}.gzi", args.records, card]
-    with atomic_all(outputs) as [*files, card_file]:
+    with atomic_all(outputs) as [genome, fai, gzi, table, card_file]:
         records = read_fasta(args.fasta, args.molecule)
-        contigs, bases = write_sample(records, args.molecule, *files)
+        contigs, bases = write_sample(records, args.molecule, genome, fai, gzi, table)
         description = {
             "sample": args.sample,
             "molecule": args.molecule,

@@ -9,13 +9,14 @@ from dataclasses import asdict
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqloom.cli import parser, run
+from seqloom.cli import parser, positive, run
+from seqloom.errors import InputError
 from seqloom.files import atomic_all
 from seqloom.provenance import as_strings, provenance
 from seqloom.seqs.contigs import planned_contigs, read_contigs, write_contigs
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import SCHEMA, frame_plan, protein_plan, sampled, training_filter
-from seqloom.seqs.windows import add_cut_arguments, cut_of, window_layout
+from seqloom.seqs.windows import add_cut_arguments, code_of, cut_of, window_layout
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--whole", action="store_true", help="proteins: each is one window")
     add_cut_arguments(options)
     options.add_argument("--coding", help="table of coding.py, where --training is not all")
-    options.add_argument("--max-frames", type=int, help="use at most so many; default: all")
+    options.add_argument("--max-frames", type=positive, help="use at most so many; default: all")
     options.add_argument("--seed", type=int, default=42, help="of the choice of windows")
     options.add_argument("--contigs", required=True, help=".tsv; a .json appears beside it")
     options.add_argument("--out", required=True, help="parquet, one row per window")
@@ -42,13 +43,15 @@ def main(args: argparse.Namespace) -> None:
         settings = {"whole": True}
         plan = protein_plan(layout, (records["status"] == "all_ambiguous").to_numpy())
     else:
-        settings = {**asdict(cut), "genetic_code": args.genetic_code}
+        if args.coding and cut.training == "all":
+            raise InputError("--coding goes with --training coding or virnucpro, not with all")
+        settings = {**asdict(cut), "genetic_code": code_of(args)}
         coding = None
         if args.coding:
             inputs["coding"] = args.coding
             annotation = pq.read_table(args.coding)
-            coding = training_filter(cut, args.genetic_code, annotation, layout.names)
-        plan = frame_plan(genome, layout, cut, args.genetic_code, coding)
+            coding = training_filter(cut, code_of(args), annotation, layout.names)
+        plan = frame_plan(genome, layout, cut, code_of(args), coding)
     if args.max_frames:
         settings |= {"seed": args.seed, "max_frames": args.max_frames}
         plan = sampled(plan, layout, args.seed, args.max_frames)

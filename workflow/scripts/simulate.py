@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqloom.cli import parser, run
 from seqloom.files import atomic_all
-from seqloom.seqs.annotation_files import demo_files
+from seqloom.seqs.demo_files import demo_files
 from seqloom.seqs.simulate import simulate
 
 log = logging.getLogger(__name__)

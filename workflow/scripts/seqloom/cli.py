@@ -28,6 +28,14 @@ def add_shards(options: argparse.ArgumentParser, name: str, text: str) -> None:
     options.add_argument(name, action=_ShardFiles, nargs="+", required=True, help=text)
 
 
+def positive(text: str) -> int:
+    """A whole number of at least 1, for `type=`."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
+    return number
+
+
 def run(main: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:
     """Parse the command line and run `main`; an InputError becomes one line and exit code 1."""
     logging.basicConfig(

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import logging
 import os
@@ -110,11 +111,11 @@ def fetch(
 ) -> None:
     """Put the file at `out` once its size and checksums are right.
 
-    What has arrived lies in `.{name}.part` beside it, where the next call goes on. `pause` is the
-    first one in seconds; each failure in a row doubles it.
+    What has arrived lies in a hidden `.part` beside it, where the next call for the same goes on.
+    `pause` is the first one in seconds; each failure in a row doubles it.
     """
     address = mirrored(wanted.url, mirror)
-    with _part_of(out) as part:
+    with _part_of(out, wanted) as part:
         went_on = _receive(address, part, wanted.bytes, pause, timeout)
         fault = _fault(part, wanted)
         if fault and went_on:
@@ -130,12 +131,14 @@ def fetch(
             )
         os.fsync(part.fileno())
         os.replace(part.name, out)
+    for other in out.parent.glob(f".{glob.escape(out.name)}.*.part"):
+        other.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _part_of(out: Path) -> Iterator[BinaryIO]:
+def _part_of(out: Path, wanted: Download) -> Iterator[BinaryIO]:
     """The unfinished file, open at its end and ours alone; nothing stays of an empty one."""
-    path = out.with_name(f".{out.name}.part")
+    path = _part_path(out, wanted)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab") as part:
         if not _is_ours(part):
@@ -145,6 +148,12 @@ def _part_of(out: Path) -> Iterator[BinaryIO]:
         finally:
             if _size(part) == 0:
                 path.unlink(missing_ok=True)
+
+
+def _part_path(out: Path, wanted: Download) -> Path:
+    """Another one for another address or checksum: these never go on where this one ended."""
+    key = hashlib.sha256(repr(wanted).encode()).hexdigest()[:8]
+    return out.with_name(f".{out.name}.{key}.part")
 
 
 def _is_ours(part: BinaryIO) -> bool:
@@ -212,8 +221,8 @@ def _take_body(answer: Any, part: BinaryIO, start: int, size: int | None) -> boo
         log.info("the server sends the file from its start again")
         part.truncate(0)
         start = 0
-    promised = answer.headers.get("Content-Length") or (size and size - start)
-    left = int(promised) if promised else None
+    promised = answer.headers.get("Content-Length", "")
+    left = int(promised) if promised.isdecimal() else size and size - start
     with Progress("download", left, "bytes") as progress:
         for block in _blocks(answer):
             part.write(block)
@@ -234,7 +243,7 @@ def _blocks(answer: Any) -> Iterator[bytes]:
 
 
 def _cause(error: Exception) -> str:
-    return str(getattr(error, "reason", error)) or type(error).__name__
+    return " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
 
 
 def _fault(part: BinaryIO, wanted: Download) -> str | None:

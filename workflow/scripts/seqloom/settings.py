@@ -80,12 +80,15 @@ class Settings:
         )
 
     def legacy_cuts(self) -> list[str]:
-        """Cuts of experiments that read windows and frames as VirNucPro."""
+        """Cuts of experiments that read all windows and frames as VirNucPro."""
         used = dict.fromkeys(e["cut"] for e in self["experiments"].values())
-        rules = {
-            name: (self["cuts"][name]["scheme"], self["cuts"][name]["frames"]) for name in used
-        }
-        return [name for name, rule in rules.items() if rule == ("virnucpro", "virnucpro")]
+        return [
+            name
+            for name in used
+            if (cut := self["cuts"][name])["scheme"] == cut["frames"] == "virnucpro"
+            and cut["max_per_window"] is None
+            and cut["training"] != "coding"
+        ]
 
     def trains_on_coding(self, cut: str, sample: str) -> bool:
         """Whether only coding frames of the sample are used under the cut."""
@@ -108,6 +111,13 @@ def load_settings(config: dict[str, Any]) -> Settings:
     """Check `config` and the sheet it names; the first fault is an InputError of one sentence."""
     # `embed:` with nothing behind it is as good as absent.
     given = {key: value for key, value in config.items() if value is not None}
+    for section in ("cuts", "fusions", "experiments"):
+        for name in given.get(section, {}):
+            if not isinstance(name, str):
+                raise InputError(
+                    f"config: {section}: the name {name} is read as a number; put letters into it, "
+                    "such as w300"
+                )
     values = _completed(given, _schema("config"), "config")
     downloads = _listed_downloads(values["refseq"])
     samples = read_sheet(values["samples"], downloads)
@@ -175,7 +185,13 @@ def _sample(row: dict[str, str], where: str, downloads: Mapping[str, Download]) 
     values = _completed({k: v for k, v in cells.items() if v != ""}, schema, where)
     for key in ("fasta", "annotation"):
         values[key] = tuple(filter(None, map(str.strip, (values[key] or "").split(";"))))
+    if not values["fasta"]:
+        raise InputError(f"{where}: fasta names no file; give one")
     for path in filter(None, [*values["fasta"], *values["annotation"], values["groups"]]):
+        if {"{", "}"} & set(path):
+            raise InputError(
+                f"{where}: {path} has braces, which Snakemake reads as its own; rename it"
+            )
         # The demo's genomes are made by the workflow itself, and listed files are fetched.
         is_made = path.startswith(DEMO_FOLDER) or path in downloads
         if not is_made and not Path(path).is_file():
@@ -190,7 +206,7 @@ def _sample(row: dict[str, str], where: str, downloads: Mapping[str, Download]) 
 
 
 def _typed(text: str, schema: dict[str, Any]) -> Any:
-    is_integer = "integer" in schema.get("type", "") and text.removeprefix("-").isdigit()
+    is_integer = "integer" in schema.get("type", "") and text.removeprefix("-").isdecimal()
     return int(text) if is_integer else text
 
 
@@ -296,6 +312,8 @@ def _sentence(error: ValidationError, where: str) -> str:
     if error.validator == "enum":
         allowed = ", ".join(str(v) for v in error.validator_value if v is not None)
         return f'{spot}: "{error.instance}" does not exist; choose one of {allowed}'
+    if error.validator == "type" and "integer" in error.validator_value:
+        return f"{spot}: {error.instance!r} is not a whole number; write it in digits"
     if error.validator == "type" and error.validator_value == "number":
         return f"{spot}: {error.instance!r} is not a number; write 0.0001 or 1.0e-4"
     return f"{spot}: {error.message}"

@@ -20,12 +20,12 @@ def parse_shard(name: str) -> tuple[int, int]:
 
 def shard_patterns(paths: Iterable[str]) -> list[str]:
     """Paths with their shard numbers as `*`, once each: a command has room for 128 KiB."""
-    return list(dict.fromkeys(re.sub(r"\d{4}(?=-of-\d{4})", "*", path) for path in paths))
+    return list(dict.fromkeys(re.sub(r"\d{4,}(?=-of-\d{4})", "*", path) for path in paths))
 
 
 def shard_files(pattern: str) -> list[str]:
     """The paths that a pattern stands for, whether they exist or not; a path stands for itself."""
-    count = re.search(r"\*-of-(\d{4})", pattern)
+    count = re.search(r"\*-of-(\d{4,})", pattern)
     if not count:
         return [pattern]
     return [pattern.replace(count[0], name) for name in shard_names(int(count[1]))]

@@ -33,7 +33,8 @@ SCHEMA = pa.schema(
         ("translation", pa.string()),
     ]
 )
-_ATTRIBUTE = re.compile(r"(?:^|;) *(ID|Parent|pseudo|transl_table)=([^;]*)")
+_ATTRIBUTE = re.compile(r"(?:^|;) *(ID|Parent|pseudo|pseudogene|transl_table)=([^;]*)")
+_GTF_ATTRIBUTE = re.compile(r'\s*\w+ "')
 _VERSION = re.compile(r"\.\d+$")
 _SAME_CODONS = {"1", "11"}  # these two differ in their starts only
 
@@ -80,7 +81,7 @@ def read_annotations(
         )
     if not found:
         raise InputError(
-            f"{', '.join(paths)}: there is no CDS in this annotation; "
+            f"{', '.join(paths)}: there is no usable CDS in this annotation; "
             "remove it from the sample sheet, or give one with CDS features"
         )
     known = _on_contigs(found, lengths)
@@ -125,23 +126,29 @@ def _reader(path: str) -> Callable[[str, list[str]], list[_Cds]]:
 def _read_gff3(path: str, unclear: list[str]) -> list[_Cds]:
     """Its CDS, but for pseudogenes; places where strand or phase cannot be told go to `unclear`."""
     found: dict[tuple[str, str | int], tuple[list[_Part], str | None]] = {}
-    circular = set()
+    circular, pseudo = set(), set()
     for number, columns in _gff3_columns(path):
         seqid = unquote(columns[0])
         if "Is_circular=true" in columns[8]:
             circular.add(seqid)
-        if columns[2] in ("CDS", "SO:0000316"):
-            attributes = dict(_ATTRIBUTE.findall(columns[8]))
-            if attributes.get("pseudo") != "true":
-                key = seqid, attributes.get("ID") or attributes.get("Parent") or number
-                parts, _ = found.setdefault(key, ([], attributes.get("transl_table")))
-                parts.append(_gff3_part(columns, path, number))
+        attributes = dict(_ATTRIBUTE.findall(columns[8]))
+        if _is_pseudo(attributes) or attributes.get("Parent", "") in pseudo:
+            pseudo.add(attributes.get("ID"))
+        elif columns[2] in ("CDS", "SO:0000316"):
+            key = seqid, attributes.get("ID") or attributes.get("Parent") or number
+            parts, _ = found.setdefault(key, ([], attributes.get("transl_table")))
+            parts.append(_gff3_part(columns, path, number))
     result = []
     for (seqid, _), (parts, code) in found.items():
-        cds = _Cds(path, (seqid,), _with_phases(parts), code, seqid in circular)
+        is_circular = seqid in circular
+        cds = _Cds(path, (seqid,), _with_phases(parts, is_circular), code, is_circular)
         unclear += [cds.where(part) for part in cds.parts if not part.is_clear]
         result.append(replace(cds, parts=[part for part in cds.parts if part.is_clear]))
     return [cds for cds in result if cds.parts]
+
+
+def _is_pseudo(attributes: Mapping[str, str]) -> bool:
+    return attributes.get("pseudo") == "true" or "pseudogene" in attributes
 
 
 def _gff3_columns(path: str) -> Iterator[tuple[int, list[str]]]:
@@ -157,6 +164,10 @@ def _gff3_columns(path: str) -> Iterator[tuple[int, list[str]]]:
                 raise InputError(
                     f"{path} line {number}: GFF3 has 9 columns with tabs between them, this line "
                     f"has {len(columns)}; correct it"
+                )
+            if _GTF_ATTRIBUTE.match(columns[8]):
+                raise InputError(
+                    f"{path} line {number}: this is GTF, not GFF3; convert it, or give the GFF3"
                 )
             yield number, columns
 
@@ -175,10 +186,11 @@ def _gff3_part(columns: Sequence[str], path: str, number: int) -> _Part:
     raise InputError(f"{path} line {number}: {wrong}; correct it")
 
 
-def _with_phases(parts: Sequence[_Part]) -> Sequence[_Part]:
+def _with_phases(parts: Sequence[_Part], is_circular: bool) -> Sequence[_Part]:
     """Parts of a CDS with missing phases filled in, where the order of reading can be told."""
     strands = {part.strand for part in parts}
-    if all(part.phase is not None for part in parts) or len(strands) > 1:
+    is_unclear = len(strands) > 1 or (is_circular and len(parts) > 1)
+    if all(part.phase is not None for part in parts) or is_unclear:
         return parts
     ordered = sorted(parts, key=lambda part: part.start, reverse=strands == {"-"})
     phases = _phases((part.end - part.start for part in ordered), ordered[0].phase or 0)
@@ -208,7 +220,8 @@ def _read_genbank(path: str, unclear: list[str]) -> list[_Cds]:
                         unclear.append(f'{path}, record "{record.id}"')
                     else:
                         result.append(_genbank_cds(record, feature, path))
-        except (ValueError, AssertionError) as error:
+        # Biopython is not made for broken files: much may go wrong in it.
+        except (ValueError, AssertionError, LookupError, AttributeError, TypeError) as error:
             reason = " ".join(str(error).split()) or "wrong layout"
             raise InputError(
                 f"{path}, record number {read + 1}: it cannot be read as GenBank ({reason}); "

@@ -1,19 +1,24 @@
 """Which frames are coding: by the coordinates of an annotation, or by its translations."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seqloom.errors import InputError
+
 _SPAN = 1 << 34  # more than the bases of any contig; leaves room for 89 million contigs
-_SEED = 7  # residues that are looked up, 5 bits each; leaves room for 268 million contigs
+_SEED = 7  # residues that are looked up, 5 bits each
 
 
 class CodingRegions:
     """The coding regions of a sample, each on its lattice: contig, strand and reading frame.
 
-    Regions of one lattice are joined where they overlap or touch. All lattices lie one after the
+    Regions of one lattice are joined where they overlap or touch, so a codon across a joint counts
+    as coding. All lattices lie one after the
     other on a single line of numbers, so that a frame is found by bisection.
     """
 
@@ -49,36 +54,63 @@ class Translations:
 
     def __init__(self, table: pa.Table, contigs: Sequence[str]) -> None:
         table = table.filter(pc.is_valid(table["translation"]))
-        translations = table["translation"].to_pylist()
-        self._text = "".join(f"{translation}\0" for translation in translations).encode()
-        letters = np.frombuffer(self._text + bytes(_SEED), np.uint8)
-        seeds = _seeds(np.lib.stride_tricks.sliding_window_view(letters, _SEED)[:-1])
-        sizes = [len(translation) + 1 for translation in translations]
-        keys = _keys(np.repeat(_positions(table["contig"], contigs), sizes), seeds)
-        self._places = np.argsort(keys)
-        self._keys = keys[self._places]
+        positions = _positions(table["contig"], contigs).tolist()
+        self._texts: dict[int, bytes] = {}
+        of_contigs = groupby(
+            sorted(zip(positions, table["translation"].to_pylist(), strict=True)), itemgetter(0)
+        )
+        for contig, translations in of_contigs:
+            self._texts[contig] = "\0".join(text for _, text in translations).encode()
+        self._last = -1, _seed_index(b"")
 
     def contain(self, contig: np.ndarray, proteins: Sequence[bytes]) -> np.ndarray:
         """Whether a protein is part of a translation of its contig, a position in the list."""
-        heads = np.array(proteins, f"S{_SEED}").view(np.uint8).reshape(-1, _SEED)
-        first = _keys(contig, _seeds(heads))
-        # A shorter protein is found wherever its letters begin what was indexed.
-        missing = np.maximum(_SEED - np.array([len(protein) for protein in proteins], np.int64), 0)
-        low = np.searchsorted(self._keys, first)
-        high = np.searchsorted(self._keys, first + (1 << 5 * missing))
+        proteins = iter(proteins)
         return np.array(
             [
-                any(self._text.startswith(protein, place) for place in self._places[a:b])
-                for protein, a, b in zip(proteins, low, high, strict=True)
+                found
+                for position, same in groupby(contig.tolist())
+                for found in self._contains(position, [next(proteins) for _ in same])
             ],
             bool,
         )
 
+    def _contains(self, contig: int, proteins: Sequence[bytes]) -> Iterator[bool]:
+        text = self._texts.get(contig, b"")
+        # Contigs come in order, and an index takes 30 times the room of its text: one at a time.
+        if contig != self._last[0]:
+            self._last = contig, _seed_index(text)
+        places, seeds = self._last[1]
+        heads = np.array(proteins, f"S{_SEED}").view(np.uint8).reshape(-1, _SEED)
+        first = _seeds(heads)
+        # A shorter protein is found wherever its letters begin what was indexed.
+        missing = np.maximum(_SEED - np.array([len(protein) for protein in proteins], np.int64), 0)
+        low, high = (
+            np.searchsorted(seeds, first),
+            np.searchsorted(seeds, first + (1 << 5 * missing)),
+        )
+        for protein, a, b in zip(proteins, low, high, strict=True):
+            yield any(text.startswith(protein, place) for place in places[a:b])
+
+
+def _seed_index(text: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Where the seeds of a text begin, in the order of the seeds; and these."""
+    letters = np.frombuffer(text + bytes(_SEED), np.uint8)
+    seeds = _seeds(np.lib.stride_tricks.sliding_window_view(letters, _SEED)[:-1])
+    places = np.argsort(seeds)
+    return places, seeds[places]
+
 
 def _positions(names: pa.ChunkedArray, contigs: Sequence[str]) -> np.ndarray:
     """Where each name stands in the list of contigs; an error if it does not."""
-    positions = pc.index_in(names, value_set=pa.array(contigs, pa.string())).combine_chunks()
-    return positions.to_numpy(zero_copy_only=True).astype(np.int64)
+    positions = pc.index_in(names, value_set=pa.array(contigs, pa.string()))
+    if positions.null_count:
+        unknown = names.filter(pc.is_null(positions))[0]
+        raise InputError(
+            f'the coding sequences are of another sample: it has no contig "{unknown}"; '
+            "make them with the records of this one"
+        )
+    return positions.to_numpy().astype(np.int64)
 
 
 def _origin(contig: np.ndarray, reverse: np.ndarray, codon: np.ndarray) -> np.ndarray:
@@ -92,7 +124,3 @@ def _seeds(letters: np.ndarray) -> np.ndarray:
     for column in letters.T:
         seeds = seeds << 5 | column & 31
     return seeds
-
-
-def _keys(contig: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    return contig.astype(np.int64) << 5 * _SEED | seeds

@@ -61,6 +61,8 @@ def planned_contigs(records: pd.DataFrame, layout: Layout, plan: np.ndarray) -> 
     lost = np.column_stack([per_contig(status == i) for i in range(1, len(STATUSES))])
     without = ((records["status"] == "ok") & (counts["frames"] == 0)).to_numpy()
     table = records.assign(**counts)
+    # A cut may allow what is ambiguous all over.
+    table.loc[table["frames"] > 0, ["status", "reason"]] = "ok", ""
     table.loc[without, "status"] = "no_frame"
     table.loc[without, "reason"] = [_reason(row) for row in lost[without].tolist()]
     return table[COLUMNS]

@@ -131,9 +131,11 @@ def sequences(
 
 def window_status(frames: Frames, kept: np.ndarray) -> np.ndarray:
     """The number in STATUSES of each window, of which the frames `kept` are used."""
-    lost = np.where(frames.open.any(axis=1), STATUSES.index("ambiguous"), 1)
-    lost = np.where(frames.kept.any(axis=1), STATUSES.index("not_coding"), lost)
-    return np.where(kept.any(axis=1), 0, lost).astype(np.uint8)
+    status = np.full(len(kept), STATUSES.index("no_open_frame"), np.uint8)
+    status[frames.open.any(axis=1)] = STATUSES.index("ambiguous")
+    status[frames.kept.any(axis=1)] = STATUSES.index("not_coding")
+    status[kept.any(axis=1)] = STATUSES.index("ok")
+    return status
 
 
 def _codon_numbers(bases: bytes) -> bytes:

@@ -25,6 +25,8 @@ class Genome:
 
     def fetch(self, contig: np.ndarray, start: np.ndarray, end: np.ndarray) -> bytes:
         """The letters of these regions, one after the other; they must be in order."""
+        if not len(contig):
+            return b""
         # A line end follows every 80 letters.
         first = self.offsets[contig] + start + start // LINE
         last = self.offsets[contig] + end + np.maximum(end - 1, 0) // LINE

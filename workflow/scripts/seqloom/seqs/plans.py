@@ -1,12 +1,14 @@
 """What every window of a sample gives, which are read, and which a shard holds."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqloom.errors import InputError
@@ -18,6 +20,8 @@ from seqloom.seqs.hashing import mixed, text_key
 from seqloom.seqs.windows import Batch, Cut, Layout, has_unclear_base, read_windows
 from seqloom.sharding import parse_shard
 from seqloom.tables import read_table_metadata
+
+log = logging.getLogger(__name__)
 
 # One byte a window: a bit for each frame that is used, or LOST and the number of the status that
 # says why there is none; and READ unless the window is left out.
@@ -81,6 +85,7 @@ def training_filter(cut: Cut, genetic_code: int, annotation: pa.Table, names: li
         )
     else:
         translations = Translations(annotation, names)
+        _warn_of_contigs_without_translation(annotation)
 
     def coding_frames(batch: Batch, frames: Frames) -> np.ndarray:
         kept = frames.kept
@@ -102,8 +107,23 @@ def training_filter(cut: Cut, genetic_code: int, annotation: pa.Table, names: li
     return coding_frames
 
 
+def _warn_of_contigs_without_translation(annotation: pa.Table) -> None:
+    counts = annotation.group_by("contig").aggregate([("translation", "count")])
+    without = counts.filter(pc.equal(counts["translation_count"], 0))["contig"].to_pylist()
+    if without:
+        log.warning(
+            "%d contigs have CDS, but none with a translation, so no frame of theirs is used; "
+            "the first: %s",
+            len(without),
+            without[0],
+        )
+
+
 def sampled(plan: np.ndarray, layout: Layout, seed: int, max_frames: int) -> np.ndarray:
-    """The plan with so many windows left out that at most `max_frames` frames are left."""
+    """The plan with so many windows left out that at most `max_frames` frames are left.
+
+    Nothing is to be read in windows without a frame: they are left out as well.
+    """
     frames = frame_counts(plan).astype(np.int64)
     if frames.sum() <= max_frames:
         return plan
@@ -127,7 +147,7 @@ def fair_choice(
     _, first = np.unique(contig, return_index=True)
     so_far -= np.repeat(so_far[first], np.diff(first, append=len(contig)))
     taken = np.lexsort((hashes, so_far))
-    taken = taken[np.cumsum(frames[taken]) <= max_frames]
+    taken = taken[(np.cumsum(frames[taken]) <= max_frames) & (frames[taken] > 0)]
     read = np.zeros(len(offered), bool)
     read[offered[taken]] = True
     return read

@@ -16,6 +16,7 @@ from isal.isal_zlib import error as IsalError
 from xopen import xopen
 
 from seqloom.errors import InputError
+from seqloom.seqs.bgzip import END
 
 log = logging.getLogger(__name__)
 
@@ -148,8 +149,20 @@ def open_packed(path: str) -> Iterator[BinaryIO]:
         raise InputError(f"{path}: there is no such file; correct the sample sheet")
     # A handle without a name makes xopen go by the content instead of the suffix. No threads: with
     # them a truncated zst ends without an error.
-    with open(os.open(path, os.O_RDONLY), "rb") as raw, xopen(raw, "rb", threads=0) as file:
-        yield file
+    with open(os.open(path, os.O_RDONLY), "rb") as raw:
+        if _is_cut_bgzip(raw):
+            raise EOFError("the last block of bgzip is missing")
+        with xopen(raw, "rb", threads=0) as file:
+            yield file
+
+
+def _is_cut_bgzip(raw: BinaryIO) -> bool:
+    """Whether a file in blocks lacks the empty one at its end; to gzip every block is whole."""
+    head = raw.read(14)
+    raw.seek(-min(len(END), os.fstat(raw.fileno()).st_size), os.SEEK_END)
+    end = raw.read()
+    raw.seek(0)
+    return head.startswith(b"\x1f\x8b\x08\x04") and head.endswith(b"BC") and end != END
 
 
 def _letters(text: bytes, molecule: str, title: Title | None, path: str, line: int) -> bytes:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from seqloom.errors import InputError
 from seqloom.progress import Progress
 from seqloom.seqs.bgzip import bgzip
 from seqloom.seqs.genome import LINE
 from seqloom.seqs.reading import Record, Title
 
+_NO_PROTEIN = 100  # letters; so many in a row that are all nucleotides' are
 RECORD_COLUMNS = ("contig", "header", "length", "gc", "n_fraction", "status", "reason", "sha256")
 
 
@@ -42,8 +44,8 @@ def write_sample(
     """Write the four files of a sample in one pass; return the numbers of contigs and of bases."""
     contigs = bases = offset = 0
     with (
-        open(fai, "w") as index,
-        open(table, "w") as rows,
+        open(fai, "w", encoding="utf-8") as index,
+        open(table, "w", encoding="utf-8") as rows,
         bgzip(genome, gzi) as write,
         Progress("index", None, "letters") as progress,
     ):
@@ -54,6 +56,11 @@ def write_sample(
             offset += len(text)
             found, rest = Composition(), b""
             for piece in pieces:
+                if molecule == "protein" and _is_nucleotides(piece):
+                    raise InputError(
+                        f"{title.where}: this is a nucleotide sequence, not a protein; correct the "
+                        "file, or the molecule of the sample"
+                    )
                 found.add(piece, molecule)
                 progress.advance(len(piece))
                 rest += piece
@@ -70,6 +77,10 @@ def write_sample(
             contigs += 1
             bases += found.length
     return contigs, bases
+
+
+def _is_nucleotides(piece: bytes) -> bool:
+    return len(piece) >= _NO_PROTEIN and not piece.translate(None, b"ACGTUN")
 
 
 def wrapped(letters: bytes) -> bytes:

@@ -3,9 +3,11 @@
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from seqloom.cli import positive
 from seqloom.seqs.genome import Genome
 
 _BATCH_BASES = 1 << 20
@@ -32,9 +34,13 @@ class Layout:
     lengths: np.ndarray
     ends: np.ndarray  # how many windows there are up to and with this contig
 
+    @cached_property
+    def begins(self) -> np.ndarray:
+        return np.append(0, self.ends[:-1])
+
     @property
     def counts(self) -> np.ndarray:
-        return np.diff(self.ends, prepend=0)
+        return self.ends - self.begins
 
     def __len__(self) -> int:
         return int(self.ends[-1]) if len(self.ends) else 0
@@ -42,7 +48,7 @@ class Layout:
     def locate(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The position of their contigs, and their 0-based numbers there."""
         contig = np.searchsorted(self.ends, windows, side="right")
-        return contig, windows - (self.ends - self.counts)[contig]
+        return contig, windows - self.begins[contig]
 
 
 @dataclass(frozen=True)
@@ -60,27 +66,39 @@ class Batch:
 
 def add_cut_arguments(parser: argparse.ArgumentParser) -> None:
     default = Cut()
-    parser.add_argument("--window", type=int, default=default.window, help="length in bases")
+    parser.add_argument("--window", type=positive, default=default.window, help="length in bases")
     parser.add_argument("--scheme", choices=("even", "virnucpro"), default=default.scheme)
     parser.add_argument(
         "--frames", choices=("open", "longest_orf", "virnucpro"), default=default.frames
     )
-    parser.add_argument("--min-codons", type=int, default=default.min_codons, help="longest_orf")
+    parser.add_argument(
+        "--min-codons", type=positive, default=default.min_codons, help="longest_orf"
+    )
     parser.add_argument(
         "--max-ambiguous", type=float, default=default.max_ambiguous, help="highest share of X"
     )
-    parser.add_argument("--max-per-window", type=int, help="most frames of a window")
+    parser.add_argument("--max-per-window", type=positive, help="most frames of a window")
     parser.add_argument(
         "--training",
         choices=("all", "coding", "virnucpro"),
         default=default.training,
         help="frames of annotated samples",
     )
-    parser.add_argument("--genetic-code", type=int, default=11, help="number of the NCBI table")
+    parser.add_argument(
+        "--genetic-code",
+        type=int,
+        default=1,
+        help="number of the NCBI table; virnucpro knows 1 only",
+    )
 
 
 def cut_of(args: argparse.Namespace) -> Cut:
     return Cut(**{name: getattr(args, name) for name in Cut.__dataclass_fields__})
+
+
+def code_of(args: argparse.Namespace) -> int:
+    """The genetic code that frames are read with: VirNucPro knows no other than 1."""
+    return 1 if args.frames == "virnucpro" else args.genetic_code
 
 
 def window_layout(genome: Genome, window: int | None) -> Layout:
