@@ -322,7 +322,7 @@ FACTS = {
     "animal/caenorhabditis_elegans_1pct": (260, 551, 108, 121, 3338, 112, 114),
     "bacteria/mycoplasmoides_alvi_ATCC29626": (679, 2165, 1833, 556, 2800, 1974, 596),
     "bacteria/streptococcus_pyogenes_M1_GAS_NC_002737": (1853, 3843, 3584, 1339, 6174, 4322, 1542),
-    "fungi/saccharomyces_cerevisiae_S288C_7chr": (1595, 6764, 5959, 1337, 10699, 6347, 1422),
+    "fungi/saccharomyces_cerevisiae_S288C_7chr": (1595, 6764, 5949, 1334, 10699, 6334, 1419),
     "plant/arabidopsis_thaliana_TAIR10_1pct": (460, 890, 445, 229, 3976, 496, 262),
     "plant/arabidopsis_thaliana_chloroplast_NC_000932": (85, 195, 177, 42, 513, 201, 51),
     "viral/enterobacteria_phage_T4_NC_000866": (278, 317, 290, 126, 564, 378, 171),
