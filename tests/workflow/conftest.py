@@ -19,7 +19,7 @@ NOT_COPIED = shutil.ignore_patterns(
 # reads as VirNucPro and trains on coding frames.
 SAMPLES = """\
 sample	fasta	label	category	annotation	groups	genetic_code	max_frames	bases
-viral	resources/demo/viral.fa.gz	viral		resources/demo/viral.gff3.gz	resources/demo/viral.groups.tsv	11	60	69372
+viral	resources/demo/viral.fa.gz	viral		resources/demo/viral.gbff.gz	resources/demo/viral.groups.tsv	11	60	69372
 bacteria	resources/demo/bacteria.fa.gz	host	bacteria	resources/demo/bacteria.gbff.gz	resources/demo/bacteria.groups.tsv	11	60	61310
 query	resources/demo/query.fa.gz					11	40	25624
 """  # noqa: E501
@@ -33,7 +33,7 @@ CONFIG = {
             "window": 150,
             "scheme": "virnucpro",
             "frames": "virnucpro",
-            "training": "coding",
+            "training": "virnucpro",
         },
     },
     "fusions": {"both": ["demo_dnabert_s", "demo_esm2"], "dna": ["demo_dnabert_s"]},
