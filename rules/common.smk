@@ -112,7 +112,7 @@ def model_files(wildcards):
 def model_sources(wildcards):
     """What a model is made from: the demo genomes, or the files of a local folder."""
     if SETTINGS.backends[wildcards.backend].demo:
-        return expand(DEMO_FOLDER + "{sample}.fa.gz", sample=["viral", "bacteria", "fungi"])
+        return [f"{DEMO_FOLDER}{sample}.fa.gz" for sample in ("viral", "bacteria", "fungi")]
     folder = Path(SETTINGS["models"][wildcards.backend]["local"])
     return sorted(map(str, filter(Path.is_file, folder.glob("*"))))
 
