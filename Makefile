@@ -7,7 +7,7 @@ LOCK := envs/requirements.lock
 DEMO := --profile profiles/local --configfile config/demo.yaml
 PROFILES := $(notdir $(wildcard profiles/*))
 
-.PHONY: help demo test lint format dry-run lock clean
+.PHONY: help demo doctor test lint format dry-run lock clean
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
@@ -20,6 +20,9 @@ $(VENV)/ready: $(LOCK)
 demo: $(VENV)/ready  ## the whole chain on synthetic genomes, about three minutes on two cores
 	$(SNAKEMAKE) $(DEMO)
 	@cat results/summary.txt
+
+doctor: $(VENV)/ready  ## what this machine has, which models are right, what to mend
+	$(BIN)/python workflow/scripts/doctor.py
 
 test: $(VENV)/ready  ## all tests
 	$(BIN)/python -m pytest

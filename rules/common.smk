@@ -110,18 +110,18 @@ def model_files(wildcards):
 
 
 def model_sources(wildcards):
-    """What a model is made from: the demo genomes, or the files of a local folder."""
+    """What a model is made from: the demo genomes, or the files of a local folder, else a download."""
     if SETTINGS.backends[wildcards.backend].demo:
         return [f"{DEMO_FOLDER}{sample}.fa.gz" for sample in ("viral", "bacteria", "fungi")]
-    folder = Path(SETTINGS["models"][wildcards.backend]["local"])
-    return sorted(map(str, filter(Path.is_file, folder.glob("*"))))
+    local = SETTINGS["models"].get(wildcards.backend, {}).get("local")
+    return sorted(map(str, filter(Path.is_file, Path(local).glob("*")))) if local else []
 
 
 def model_flags(wildcards):
     """Where fetch_model.py takes the weights from."""
     if SETTINGS.backends[wildcards.backend].demo:
         return flags({"demo_sequences": model_sources(wildcards)})
-    return flags(SETTINGS["models"][wildcards.backend])
+    return flags(SETTINGS["models"].get(wildcards.backend, {}))
 
 
 def plan_flags(wildcards):

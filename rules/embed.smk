@@ -24,8 +24,11 @@ rule embed_shard:
         engine=ENGINE_VERSION,
         dtype=SETTINGS["embed"]["dtype"],
         store=SETTINGS["embed"]["store"],
+        too_long=SETTINGS["embed"]["too_long"],
         prefix=subpath(input.table, strip_suffix=".parquet"),
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- embed.py --model {params.model}"
         " --shard {params.prefix} --dtype {params.dtype} --store {params.store}"
-        " --threads {threads} --out {output} 2> {log}"
+        " --too-long {params.too_long} --threads {threads}"
+        " --work work/embed/{wildcards.backend}/{wildcards.cut}/{wildcards.sample}/{wildcards.shard}"
+        " --out {output} 2> {log}"

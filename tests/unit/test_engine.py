@@ -1,21 +1,28 @@
 """Rows in = rows out, whatever the batches; every value finite."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from seqloom.batches import pieces_of
+from seqloom.encoders.cpu import has_int8
 from seqloom.encoders.demo import CONFIGS
 from seqloom.encoders.fetch import Source, demo_source, write_model
 from seqloom.encoders.registry import Backend
-from seqloom.engine import FILES, describe, embed, equal_length_batches, load_model
+from seqloom.encoders.tokenizers import token_ids
+from seqloom.engine import FILES, Model, describe, embed, int8_error, load_model, pooled
 from seqloom.errors import InputError
 
 SHAPES = {
     "dna": {"num_hidden_layers": 1, "intermediate_size": 96},
     "protein": {"num_hidden_layers": 1, "intermediate_size": 64},
 }
+INT8 = pytest.param("int8", marks=pytest.mark.skipif(not has_int8(), reason="not on this CPU"))
 LETTERS = {"dna": "ACGTN", "protein": "ACDEFGHIKLMNPQRSTVWYX"}
 
 
@@ -43,35 +50,44 @@ def sequences_of(molecule: str, count: int, longest: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
+def folders(tmp_path_factory):
     """Real widths, because the width decides how matrix products are summed."""
     folder = tmp_path_factory.mktemp("models")
     for molecule in SHAPES:
         source = demo_source(backend(molecule), sequences_of("dna", 20, 400))
         write_model(backend(molecule), source, folder / molecule, folder / "lock.json", False)
-    return {molecule: load_model(folder / molecule, "float32", 1) for molecule in SHAPES}
+    return folder
 
 
+@pytest.fixture(scope="module")
+def models(folders):
+    return {molecule: load_model(folders / molecule, "float32", 1) for molecule in SHAPES}
+
+
+def rows_of(model: Model, sequences: list[str], **options) -> np.ndarray:
+    return embed(model, [f"r{i}" for i in range(len(sequences))], sequences, **options).rows
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", INT8])
 @pytest.mark.parametrize("molecule", sorted(SHAPES))
-def test_bitwise_the_same_in_any_order_batch_and_shard(models, molecule):
-    model, sequences = models[molecule], sequences_of(molecule, 30, 60)
-    ids = [f"r{i}" for i in range(len(sequences))]
-    together = embed(model, ids, sequences)
+def test_bitwise_the_same_in_any_order_batch_and_shard(folders, molecule, dtype):
+    model, sequences = load_model(folders / molecule, dtype, 1), sequences_of(molecule, 30, 60)
+    together = rows_of(model, sequences)
     assert together.shape == (30, model.description["width"]) and together.dtype == np.float32
     shuffled = np.random.default_rng(0).permutation(30)
     for budget in (1, 300):
-        again = embed(model, ids, [sequences[i] for i in shuffled], tokens_per_batch=budget)
+        again = rows_of(model, [sequences[i] for i in shuffled], tokens_per_batch=budget)
         np.testing.assert_array_equal(again, together[shuffled])
-    shards = [embed(model, ids[i : i + 7], sequences[i : i + 7]) for i in range(0, 30, 7)]
+    shards = [rows_of(model, sequences[i : i + 7]) for i in range(0, 30, 7)]
     np.testing.assert_array_equal(np.concatenate(shards), together)
 
 
 def test_bitwise_the_same_with_more_threads(models):
     sequences = sequences_of("dna", 12, 40)
-    one = embed(models["dna"], sequences, sequences)
+    one = rows_of(models["dna"], sequences)
     torch.set_num_threads(2)
-    two = embed(models["dna"], sequences, sequences)
-    alone = [embed(models["dna"], ["x"], [sequence])[0] for sequence in sequences]
+    two = rows_of(models["dna"], sequences)
+    alone = [rows_of(models["dna"], [sequence])[0] for sequence in sequences]
     torch.set_num_threads(1)
     np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(one, alone)
@@ -81,11 +97,65 @@ def test_bitwise_the_same_with_more_threads(models):
 @given(picks=st.lists(st.integers(0, 9), max_size=25), budget=st.integers(1, 300))
 def test_each_row_is_that_of_its_sequence(models, picks, budget):
     model, pool = models["protein"], sequences_of("protein", 10, 12)
-    alone = [embed(model, ["x"], [sequence])[0] for sequence in pool]
-    rows = embed(model, [str(p) for p in picks], [pool[p] for p in picks], "float32", budget)
+    alone = [rows_of(model, [sequence])[0] for sequence in pool]
+    rows = rows_of(model, [pool[p] for p in picks], tokens_per_batch=budget)
     assert rows.shape == (len(picks), 1280)
     for pick, row in zip(picks, rows, strict=True):
         np.testing.assert_array_equal(row, alone[pick])
+
+
+def spied(model: Model, before: Callable[[torch.Tensor], None]) -> Model:
+    """The model, whose encoder tells what it is about to read."""
+
+    def encoder(tokens, mask):
+        before(tokens)
+        return model.encoder(tokens, mask)
+
+    return replace(model, encoder=encoder)
+
+
+def test_identical_sequences_are_read_once(models):
+    read = []
+    model = spied(models["protein"], lambda tokens: read.extend(tokens.tolist()))
+    rows = rows_of(model, ["MKV", "MKL", "MKV", "MKL", "MKV"])
+    assert len(read) == 2
+    np.testing.assert_array_equal(rows, rows[[0, 1, 0, 1, 0]])
+
+
+def test_a_batch_too_large_for_the_gpu_is_halved_until_it_fits_and_so_are_those_after_it(models):
+    """No GPU needed: the error that PyTorch raises there is raised here."""
+    sizes = []
+
+    def no_more_than_150(tokens):
+        sizes.append(tokens.numel())
+        if tokens.numel() > 150:
+            raise torch.cuda.OutOfMemoryError("a stand-in")
+
+    sequences = sequences_of("protein", 60, 40)
+    model = spied(models["protein"], no_more_than_150)
+    rows = rows_of(model, [s.ljust(40, "A") for s in sequences], tokens_per_batch=1000)
+    expected = rows_of(models["protein"], [s.ljust(40, "A") for s in sequences])
+    np.testing.assert_array_equal(rows, expected)
+    assert [size > 150 for size in sizes[:4]] == [True, True, True, False]
+    assert max(sizes[3:]) <= 150
+
+
+def test_a_gpu_too_small_for_one_sequence_is_said_so(models):
+    def never(tokens):
+        raise torch.cuda.OutOfMemoryError("a stand-in")
+
+    with pytest.raises(InputError, match="too little memory for a single sequence of 5 tokens"):
+        rows_of(spied(models["protein"], never), ["MKV", "MKL", "MKA"])
+
+
+@pytest.mark.parametrize("molecule", sorted(SHAPES))
+def test_padded_as_on_a_gpu_a_vector_stays_close(models, molecule):
+    model, sequences = models[molecule], sequences_of(molecule, 12, 60)
+    tokens = token_ids(model.tokenizer, sequences)
+    pieces = pieces_of(tokens, 64)
+    with torch.inference_mode():
+        rows = pooled(model, *pieces.padded(np.arange(12), 64)).numpy()
+    np.testing.assert_allclose(rows, rows_of(model, sequences), rtol=0, atol=2e-6)
 
 
 def test_pooling_is_the_backends(models):
@@ -95,12 +165,18 @@ def test_pooling_is_the_backends(models):
         with torch.no_grad():
             states = model.encoder(torch.tensor([tokens]))[0]
         expected = states[window].numpy().astype(np.float64).mean(axis=0)
-        np.testing.assert_allclose(embed(model, ["x"], [sequence])[0], expected, atol=1e-5)
+        np.testing.assert_allclose(rows_of(model, [sequence])[0], expected, atol=1e-5)
 
 
 def test_no_sequences(models):
-    assert embed(models["dna"], [], [], store="float16").shape == (0, 768)
-    assert embed(models["dna"], [], [], store="float16").dtype == np.float16
+    rows = rows_of(models["dna"], [], store="float16")
+    assert rows.shape == (0, 768) and rows.dtype == np.float16
+
+
+def test_lower_case_is_read_as_upper_case(models):
+    sequences = sequences_of("dna", 3, 60)
+    lower = rows_of(models["dna"], [sequence.lower() for sequence in sequences])
+    np.testing.assert_array_equal(lower, rows_of(models["dna"], sequences))
 
 
 def test_too_long_names_the_record(models):
@@ -108,26 +184,70 @@ def test_too_long_names_the_record(models):
         embed(models["protein"], ["first", "second"], ["A" * 62, "A" * 64])
 
 
-def test_low_precision_stays_close(models, tmp_path):
+def test_too_long_is_split_into_overlapping_pieces_and_averaged(models):
+    model, letters = models["protein"], sequences_of("protein", 1, 2000)[0].ljust(150, "A")[:150]
+    sequences = ["MKV", letters, "MKL", letters]
+    made = embed(model, sequences, sequences, too_long="split")
+    assert made.pieces.tolist() == [1, 3, 1, 3]
+    # The limit of 64 tokens has room for 62 residues; 150 are three times 62 with 18 twice.
+    pieces = [letters[start : start + 62] for start in (0, 44, 88)]
+    expected = rows_of(model, pieces).mean(axis=0)
+    np.testing.assert_allclose(made.rows[1], expected, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(made.rows[3], made.rows[1])
+    np.testing.assert_array_equal(made.rows[[0, 2]], rows_of(model, ["MKV", "MKL"]))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", INT8])
+def test_low_precision_stays_close(folders, models, dtype):
     sequences = sequences_of("protein", 5, 40)
-    source = demo_source(backend("protein"), [])
-    write_model(backend("protein"), source, tmp_path / "m", tmp_path / "lock.json", False)
-    low = embed(load_model(tmp_path / "m", "bfloat16", 1), sequences, sequences)
-    exact = embed(models["protein"], sequences, sequences)
+    low = rows_of(load_model(folders / "protein", dtype, 1), sequences)
+    exact = rows_of(models["protein"], sequences)
     assert low.dtype == np.float32 and not np.array_equal(low, exact)
     np.testing.assert_allclose(low, exact, rtol=0, atol=0.1)
 
 
-def test_values_that_are_not_finite_name_the_record(models, tmp_path):
+@pytest.mark.parametrize("dtype", [INT8])
+def test_the_error_of_int8_is_measured(folders, models, dtype):
+    sequences = sequences_of("dna", 70, 60)
+    model = load_model(folders / "dna", dtype, 1)
+    told = int8_error(model, models["dna"], sequences)
+    sample = sequences[::3]
+    low, exact = rows_of(model, sample), rows_of(models["dna"], sample)
+    assert told["sequences"] == len(sample) == 24
+    assert told["max_abs"] == pytest.approx(np.abs(low - exact).max(), abs=1e-6)
+    cosine = torch.cosine_similarity(torch.tensor(low), torch.tensor(exact)).min()
+    assert told["min_cosine"] == pytest.approx(float(cosine), abs=2e-6)
+    assert 0.99 < told["min_cosine"] < 1
+
+
+def test_int8_is_refused_where_it_would_be_wrong(folders, monkeypatch):
+    monkeypatch.setattr("seqloom.engine.has_int8", lambda: False)
+    with pytest.raises(InputError, match="cpu: int8 needs a CPU with AVX512-VNNI"):
+        load_model(folders / "dna", "int8", 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", INT8])
+def test_values_that_are_not_finite_name_the_record(tmp_path, dtype):
     source = demo_source(backend("protein"), [])
     words = source.tensors["embeddings.word_embeddings.weight"]
     words[5] = torch.inf  # A
     broken = Source(source.config, source.tensors, source.tokenizer)
     write_model(backend("protein"), broken, tmp_path / "m", tmp_path / "lock.json", False)
-    model = load_model(tmp_path / "m", "auto", 1)
-    assert embed(model, ["fine"], ["MKLV"]).shape == (1, 1280)
-    with pytest.raises(InputError, match=r'record "bad": .* not finite in float32.* 1 others'):
-        embed(model, ["fine", "bad", "worse"], ["MKLV", "MAK", "AAA"])
+    model = load_model(tmp_path / "m", dtype, 1)
+    assert rows_of(model, ["MKLV"]).shape == (1, 1280)
+    with pytest.raises(InputError, match=rf'record "bad": .* not finite in {dtype}, stored'):
+        embed(model, ["fine", "bad", "fine too"], ["MKLVMKLV", "MAK", "MKLV"])
+
+
+def test_what_float16_cannot_store_names_the_record(models):
+    class Large(torch.nn.Module):
+        def forward(self, tokens, mask):
+            return models["protein"].encoder(tokens, mask) * 1e6
+
+    model = replace(models["protein"], encoder=Large())
+    assert rows_of(model, ["MKV"]).max() > 1e5
+    with pytest.raises(InputError, match=r'record "r0": .* stored as float16; use a wider dtype'):
+        rows_of(model, ["MKV"], store="float16")
 
 
 @pytest.mark.parametrize("what", sorted(FILES))
@@ -144,12 +264,3 @@ def test_an_embedding_names_every_file_of_its_model(models):
     told = describe(models["dna"])
     for what in FILES:
         assert told[f"{what}_sha256"] == models["dna"].description[f"{what}_sha256"]
-
-
-@given(st.lists(st.integers(2, 40), max_size=80), st.integers(1, 120))
-def test_batches_cover_everything_once_in_equal_lengths(lengths, tokens):
-    batches = list(equal_length_batches(lengths, tokens))
-    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
-    for batch in batches:
-        assert len({lengths[i] for i in batch}) == 1
-        assert len(batch) == 1 or len(batch) * lengths[batch[0]] <= tokens

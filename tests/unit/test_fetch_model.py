@@ -1,6 +1,7 @@
 """Model folders: from a seed, from a local folder, and held to checksum and lock."""
 
 import json
+import re
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 import yaml
 
 import fetch_model
-from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.architectures import ARCHITECTURES, build_encoder
 from seqloom.encoders.fetch import hold_to_lock
 from seqloom.encoders.registry import read_backend
 from seqloom.encoders.tokenizers import ESM_TOKENS, load_tokenizer, token_ids
@@ -185,11 +186,10 @@ def test_another_width_is_another_model(tmp_path, registry, folder):
         fetch(tmp_path, "--backend", "tiny", "--registry", str(registry), "--local", str(folder))
 
 
-def test_unknown_unbuilt_and_not_local(tmp_path, registry):
+def test_unknown_and_unbuilt(tmp_path, registry):
     for name, message in (
         ("none", 'there is no backend "none"; there are later, tiny'),
         ("later", '"later" is not built yet; ready are tiny'),
-        ("tiny", "downloading comes with a later version; get someone/tiny .*local: FOLDER"),
     ):
         with pytest.raises(InputError, match=message):
             fetch(tmp_path, "--backend", name, "--registry", str(registry))
@@ -219,8 +219,28 @@ def test_registry_is_complete_and_consistent():
     for name, entry in entries.items():
         if entry["built"]:
             backend = read_backend(REGISTRY, name)
-            assert backend.architecture in ("dnabert", "esm")
+            assert backend.architecture in ARCHITECTURES
             assert bool(backend.demo) != bool(backend.repository)
         for checksum in (entry.get("sha256") or "0" * 64).split(","):
             assert len(checksum) == 64 and int(checksum, 16) >= 0
         assert len(entry.get("revision") or "0" * 40) == 40
+
+
+def test_pins_are_those_of_the_specification():
+    specification = Path(__file__).parents[2].parent / "shared/specs/embedders.md"
+    if not specification.is_file():
+        pytest.skip("specs/embedders.md is not here")
+    text = specification.read_text().split("\n## ")[1]
+    revision, checksum = "([0-9a-f]{40})", "([0-9a-f]{64}(?:, [0-9a-f]{64})?)"
+    full = re.findall(rf"{revision}\s+(?:two \.bin )?{checksum} \((\S+)\)", text)
+    expected = {size.lower().removeprefix("esmc-"): pins for *pins, size in full}
+    expected |= {name: ["", pin] for name, pin in re.findall(rf"\| (\S+) \|.*{checksum}", text)}
+    assert len(expected) == 9
+    found = {}
+    for name, entry in yaml.safe_load(REGISTRY.read_text()).items():
+        pins = [entry.get("revision", ""), entry.get("sha256", "").replace(",", ", ")]
+        size = name.rpartition("_")[2]
+        if any(pins):
+            found[size if size in expected else name] = pins
+            assert len(entry["files"]) == len(pins[1].split(", "))
+    assert found == expected

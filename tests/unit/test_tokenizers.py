@@ -34,12 +34,32 @@ def test_esm_alphabet():
     assert token_ids(esm_tokenizer(), [""]) == [[0, 2]]
 
 
+# With rare and ambiguous residues, gaps, and what is no token at all (J and *); of those
+# EsmTokenizer takes several in a row as one, which ours does not.
+LETTERS = "MKLVWACDEFGHIKLNPQRSTVWYXBUZOJ-.*"
+
+
 def test_esm_equals_transformers(tmp_path):
     transformers = pytest.importorskip("transformers")
     (tmp_path / "vocab.txt").write_text("\n".join(ESM_TOKENS))
     theirs = transformers.EsmTokenizer(str(tmp_path / "vocab.txt"))
-    sequence = "MKLVWACDEFGHIKLNPQRSTVWYXBUZO"
-    assert token_ids(esm_tokenizer(), [sequence]) == [theirs(sequence)["input_ids"]]
+    for sequence in (LETTERS, *LETTERS):
+        assert token_ids(esm_tokenizer(), [sequence]) == [theirs(sequence)["input_ids"]]
+
+
+def test_esm_c_as_saved_has_the_ids_of_esm(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.EsmcTokenizer()
+    theirs.save_pretrained(tmp_path)
+    tokenizer = load_tokenizer(tmp_path / "tokenizer.json")
+    for sequence in ("", LETTERS, *LETTERS):
+        ids = token_ids(tokenizer, [sequence])
+        assert ids == [theirs(sequence)["input_ids"]] == token_ids(esm_tokenizer(), [sequence])
+
+
+def test_a_protein_is_two_tokens_longer_than_its_residues():
+    sequences = ["M" * 1022, "MX-.JJBUZO*"]
+    assert [len(ids) for ids in token_ids(esm_tokenizer(), sequences)] == [1024, 13]
 
 
 def test_trained_tokenizer(tmp_path):

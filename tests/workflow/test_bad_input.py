@@ -50,7 +50,6 @@ GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
             "config: export: virnucpro needs an experiment that fuses a DNA and a protein backend, "
             "or one whose cut has the scheme and frames of virnucpro",
         ),
-        ({"protein_backends": ["esm2_8m"]}, "the weights of esm2_8m cannot be downloaded yet"),
         ({"models": {"dnabert": {"local": "."}}}, 'there is no backend "dnabert"; there are'),
         (
             {"models": {"dnabert_s": {"local": "nowhere"}}},

@@ -5,10 +5,12 @@ import argparse
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.engine import describe, embed, load_model
+from seqloom.engine import INT8, describe, embed, int8_error, load_model
 from seqloom.errors import InputError
 from seqloom.files import atomic, sha256
+from seqloom.goldens import check_goldens
 from seqloom.provenance import as_strings, provenance
+from seqloom.resume import Work, remove_kept, try_again_when_stopped
 from seqloom.seqs.shards import read_records
 from seqloom.tables import read_table_metadata
 from seqloom.tensors import write_tensors
@@ -22,38 +24,62 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--shard", type=Path, required=True, help="prefix of .parquet, .fna, .faa")
     options.add_argument(
         "--dtype",
-        choices=["auto", "float32", "bfloat16", "float16"],
+        choices=["auto", "float32", "bfloat16", "float16", "int8"],
         default="auto",
-        help="of the matrix products; auto: float32 on a CPU, the backend's own on a GPU",
+        help="of the matrix products; auto: float32 on a CPU, the backend's own on a GPU; "
+        "int8: approximate, on a CPU",
     )
     options.add_argument("--store", choices=["float16", "float32"], default="float32")
+    options.add_argument(
+        "--too-long",
+        choices=["refuse", "split"],
+        default="refuse",
+        help="what the model cannot read whole; split: the average of overlapping pieces",
+    )
     options.add_argument("--threads", type=int, default=1)
+    options.add_argument(
+        "--work", type=Path, help="folder for progress, from which a stopped job goes on"
+    )
     options.add_argument("--out", type=Path, required=True, help="safetensors to write")
     return options
 
 
 def main(args: argparse.Namespace) -> None:
+    if args.work:
+        try_again_when_stopped()
     model = load_model(args.model, args.dtype, args.threads)
+    check_goldens(model, args.model)
     fasta = args.shard.with_suffix(SEQUENCES[model.description["molecule"]])
     shard = read_table_metadata(args.shard.with_suffix(".parquet"))
     checksum = sha256(fasta)
     if checksum != shard[f"{fasta.suffix[1:]}_sha256"]:
         raise InputError(f"{fasta}: does not belong to the parquet beside it; make the shard again")
-    rows = embed(model, *read_records(fasta), args.store)
-    metadata = {
+    made_from = {
         **describe(model),
         **{key: shard[key] for key in ("sample", "cut", "cut_settings", "shard")},
         "shard_sha256": checksum,
-        "rows": len(rows),
         "provenance": provenance(
             "embed",
             inputs={"shard": fasta, "model": args.model / "model.json"},
-            settings={"dtype": model.dtype, "store": args.store},
+            settings={"dtype": model.dtype, "store": args.store, "too_long": args.too_long},
             packages=("torch", "tokenizers", "safetensors"),
         ),
     }
+    ids, sequences = read_records(fasta)
+    error = {}
+    if model.dtype == INT8:
+        exact = load_model(args.model, "float32", args.threads)
+        error["int8_error"] = int8_error(model, exact, sequences)
+        del exact  # its memory is wanted
+    work = Work(args.work, made_from) if args.work else None
+    made = embed(model, ids, sequences, args.store, args.too_long, work)
+    split = int((made.pieces > 1).sum())
+    metadata = made_from | error | {"rows": len(made.rows), "split_sequences": split}
+    tensors = {"embedding": made.rows, "pieces": made.pieces.astype("int32")}
     with atomic(args.out) as temporary:
-        write_tensors(temporary, {"embedding": rows}, as_strings(metadata))
+        write_tensors(temporary, tensors, as_strings(metadata))
+    if args.work:
+        remove_kept(args.work)
 
 
 if __name__ == "__main__":

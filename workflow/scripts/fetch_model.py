@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""Make a model folder: weights checked and as safetensors, or random ones for a demo backend."""
+"""Make a model folder: weights from the hub or a folder, checked, or random for a demo backend."""
 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.encoders.fetch import demo_source, local_source, write_model
+from seqloom.encoders.fetch import demo_source, downloaded_source, local_source, write_model
 from seqloom.encoders.registry import read_backend
-from seqloom.errors import InputError
 from seqloom.seqs.reading import read_fasta
 from seqloom.settings import REGISTRY
 
@@ -17,7 +16,9 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--backend", required=True, help="a key of the registry")
     options.add_argument("--registry", type=Path, default=REGISTRY)
-    options.add_argument("--local", type=Path, help="folder with config.json, weights, tokenizer")
+    options.add_argument(
+        "--local", type=Path, help="folder with config.json, weights, tokenizer; no download"
+    )
     options.add_argument(
         "--sha256", help="of the weights file, instead of the registry's; of shards: with commas"
     )
@@ -36,10 +37,7 @@ def main(args: argparse.Namespace) -> None:
     elif args.local is not None:
         source = local_source(backend, args.local, args.sha256 or backend.sha256)
     else:
-        raise InputError(
-            f"{backend.name}: downloading comes with a later version; get {backend.repository} "
-            f"yourself and give `models: {{{backend.name}: {{local: FOLDER}}}}` in the config"
-        )
+        source = downloaded_source(backend, args.sha256 or backend.sha256, args.lock)
     write_model(backend, source, args.out, args.lock, replace_lock=args.sha256 is not None)
 
 

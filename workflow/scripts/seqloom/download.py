@@ -108,27 +108,27 @@ def fetch(
     mirror: str | None = None,
     pause: float = 1.0,
     timeout: float = 60.0,
+    headers: Mapping[str, str] | None = None,
+    advice: str = "correct the list if the file was renewed, else try another mirror",
 ) -> None:
     """Put the file at `out` once its size and checksums are right.
 
     What has arrived lies in a hidden `.part` beside it, where the next call for the same goes on.
-    `pause` is the first one in seconds; each failure in a row doubles it.
+    `pause` is the first one in seconds; each failure in a row doubles it. `headers` are for this
+    server alone; `advice` says what to do about a file that is another.
     """
     address = mirrored(wanted.url, mirror)
     with _part_of(out, wanted) as part:
-        went_on = _receive(address, part, wanted.bytes, pause, timeout)
+        went_on = _receive(address, part, wanted.bytes, pause, timeout, headers)
         fault = _fault(part, wanted)
         if fault and went_on:
             log.warning("%s: what was there %s; starting over", address, fault)
             part.truncate(0)
-            _receive(address, part, wanted.bytes, pause, timeout)
+            _receive(address, part, wanted.bytes, pause, timeout, headers)
             fault = _fault(part, wanted)
         if fault:
             part.truncate(0)
-            raise InputError(
-                f"{out}: the file at {address} {fault}; correct the list if the file was renewed, "
-                "else try another mirror"
-            )
+            raise InputError(f"{out}: the file at {address} {fault}; {advice}")
         os.fsync(part.fileno())
         os.replace(part.name, out)
     for other in out.parent.glob(f".{glob.escape(out.name)}.*.part"):
@@ -174,12 +174,19 @@ class _Broken(Exception):
     """A failure that may pass."""
 
 
-def _receive(address: str, part: BinaryIO, size: int | None, pause: float, timeout: float) -> bool:
+def _receive(
+    address: str,
+    part: BinaryIO,
+    size: int | None,
+    pause: float,
+    timeout: float,
+    headers: Mapping[str, str] | None,
+) -> bool:
     """Fill `part` to the end of the file; whether something was there before the last answer."""
     furthest, failures = _size(part), 0
     while True:
         try:
-            return _take_answer(address, part, size, timeout)
+            return _take_answer(address, part, size, timeout, headers)
         except _Broken as error:
             if _size(part) > furthest:
                 furthest, failures = _size(part), 0
@@ -194,12 +201,20 @@ def _receive(address: str, part: BinaryIO, size: int | None, pause: float, timeo
             time.sleep(wait)
 
 
-def _take_answer(address: str, part: BinaryIO, size: int | None, timeout: float) -> bool:
+def _take_answer(
+    address: str,
+    part: BinaryIO,
+    size: int | None,
+    timeout: float,
+    headers: Mapping[str, str] | None,
+) -> bool:
     """Add one answer of the server to `part`; False if it was the whole file."""
     start = _size(part)
     if start and start == size:
         return True
     request = Request(address, headers={"Range": f"bytes={start}-"} if start else {})
+    for name, value in (headers or {}).items():
+        request.add_unredirected_header(name, value)
     try:
         answer = urlopen(request, timeout=timeout)
     except HTTPError as error:

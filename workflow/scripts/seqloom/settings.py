@@ -261,15 +261,10 @@ def _faults(settings: Settings) -> Iterator[str]:
     for name, backend in settings.backends.items():
         if backend.demo and not settings["simulate"]:
             yield f'config: backend "{name}" is random; it needs the demo genomes of `simulate`'
-        if not backend.demo and name not in settings["models"]:
-            yield (
-                f"config: the weights of {name} cannot be downloaded yet; get {backend.repository} "
-                f"and give its folder as `models: {{{name}: {{local: FOLDER}}}}`"
-            )
     for name, model in settings["models"].items():
         if read_backend(REGISTRY, name).demo:
             yield f"config: models.{name}: a demo model is made, not read; remove it"
-        if not Path(model["local"]).is_dir():
+        if "local" in model and not Path(model["local"]).is_dir():
             yield f"config: models.{name}.local: {model['local']} is not a folder"
 
 

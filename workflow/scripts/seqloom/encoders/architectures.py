@@ -9,9 +9,10 @@ from torch import nn
 
 from seqloom.encoders.dnabert import Dnabert
 from seqloom.encoders.esm import Esm
+from seqloom.encoders.esmc import Esmc
 from seqloom.errors import InputError
 
-ARCHITECTURES = {"dnabert": Dnabert, "esm": Esm}
+ARCHITECTURES = {"dnabert": Dnabert, "esm": Esm, "esmc": Esmc}
 
 
 def build_encoder(architecture: str, config: Mapping[str, Any], where: str | Path) -> nn.Module:

@@ -7,10 +7,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqloom.encoders.attention import attention
+from seqloom.encoders.attention_operator import Attend
 from seqloom.encoders.layers import Linear, join_heads, split_heads, without_heads
 
 PREFIX = "bert."
@@ -22,13 +23,6 @@ def alibi_slopes(heads: int) -> list[float]:
     power = 2 ** int(math.log2(heads))
     regular = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     return regular + [2 ** (-4 * (2 * i + 1) / power) for i in range(heads - power)]
-
-
-def alibi_bias(heads: int, x: Tensor) -> Tensor:
-    """[1, heads, length, length] for states x: minus the slope of the head times the distance."""
-    position = torch.arange(x.shape[1], device=x.device)
-    distance = (position[:, None] - position).abs()
-    return -x.new_tensor(alibi_slopes(heads)).view(1, -1, 1, 1) * distance
 
 
 class Layer(nn.Module):
@@ -53,13 +47,12 @@ class Layer(nn.Module):
             }
         )
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, x: Tensor, attend: Attend) -> Tensor:
         query, key, value = (
             split_heads(part, self.heads) for part in self.attention.self.Wqkv(x).chunk(3, dim=-1)
         )
-        mixed = F.scaled_dot_product_attention(query, key, value, bias.to(query.dtype))
         output = self.attention.output
-        x = output.LayerNorm(x + output.dense(join_heads(mixed)))
+        x = output.LayerNorm(x + output.dense(join_heads(attend(query, key, value))))
         gate, up = self.mlp.gated_layers(x).chunk(2, dim=-1)
         return self.mlp.layernorm(x + self.mlp.wo(F.gelu(gate) * up))
 
@@ -83,11 +76,13 @@ class Dnabert(nn.Module):
         """Token ids [batch, length] -> states [batch, length, width]; mask: False at padding."""
         words = self.embeddings.word_embeddings(ids)
         x = self.embeddings.LayerNorm(words + self.embeddings.token_type_embeddings.weight[0])
-        bias = alibi_bias(self.heads, x)
-        if mask is not None:
-            bias = bias.masked_fill(~mask[:, None, None, :], -torch.inf)
+        slopes = x.new_tensor(alibi_slopes(self.heads))
+        # A token tells what the matmuls compute in: autocast or int8 may differ from the weights.
+        dtype = self.encoder.layer[0].attention.self.Wqkv(x[:1, :1]).dtype
+        shape = (ids.shape[0], self.heads, ids.shape[1], x.shape[-1] // self.heads)
+        attend = attention(slopes, shape, dtype, x.device, mask)
         for layer in self.encoder.layer:
-            x = layer(x, bias)
+            x = layer(x, attend)
         return x
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The ESM-2 encoder (ESM2 and FastESM2): pre-LN, rotary positions, exact GELU.
+"""The ESM encoder (ESM-2, FastESM2, ESM-1b): pre-LN, rotary or learned positions, exact GELU.
 
 Modules are named as in the published checkpoints, so that weights load strictly by name.
 """
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from seqloom.encoders.layers import Linear, join_heads, split_heads, without_heads
 
 PREFIX = "esm."
-# Published checkpoints also carry a table of positions that rotary models never read.
-HEADS = ("lm_head.", "contact_head.", "pooler.", "embeddings.position_")
+HEADS = ("lm_head.", "contact_head.", "pooler.", "embeddings.position_ids")
+POSITIONS = "embeddings.position_embeddings."
 FREQUENCIES = "rotary_embeddings.inv_freq"
 # In training 12 % of the tokens were blanked; without blanks the input is scaled to match.
 TOKEN_DROPOUT_SCALE = 1 - 0.15 * 0.8
@@ -23,6 +23,13 @@ TOKEN_DROPOUT_SCALE = 1 - 0.15 * 0.8
 def inverse_frequencies(size: int) -> Tensor:
     """Of the rotation of each pair of the `size` channels of a head."""
     return 1 / 10000 ** (torch.arange(0, size, 2, device="cpu") / size)
+
+
+def rotation_of(length: int, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine [length, size] of each position, in float32: half precision is too coarse."""
+    positions = torch.arange(length, device=frequencies.device)
+    angle = torch.outer(positions, frequencies).repeat(1, 2)
+    return angle.cos(), angle.sin()
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -50,14 +57,16 @@ class Layer(nn.Module):
         self.intermediate = nn.ModuleDict({"dense": Linear(width, inner)})
         self.output = nn.ModuleDict({"dense": Linear(inner, width)})
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, mask: Tensor | None
+    ) -> Tensor:
         normed, attention = self.attention.LayerNorm(x), self.attention.self
-        value = split_heads(attention.value(normed), self.heads)
-        # The rotation is done in float32: positions are too fine for half precision.
-        query, key = (
-            rotate(split_heads(project(normed), self.heads), cos, sin).to(value.dtype)
-            for project in (attention.query, attention.key)
+        query, key, value = (
+            split_heads(project(normed), self.heads)
+            for project in (attention.query, attention.key, attention.value)
         )
+        if rotation:
+            query, key = (rotate(part, *rotation).to(value.dtype) for part in (query, key))
         mixed = F.scaled_dot_product_attention(query, key, value, mask)
         x = x + self.attention.output.dense(join_heads(mixed))
         return x + self.output.dense(F.gelu(self.intermediate.dense(self.LayerNorm(x))))
@@ -66,38 +75,53 @@ class Layer(nn.Module):
 class Esm(nn.Module):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
-        if config["position_embedding_type"] != "rotary" or config["emb_layer_norm_before"]:
-            raise ValueError("not an ESM-2 model: those have rotary positions and no first norm")
-        width = config["hidden_size"]
+        positions = config["position_embedding_type"]
+        if positions not in ("rotary", "absolute"):
+            raise ValueError(f"{positions} positions are of no published ESM model")
+        width, eps = config["hidden_size"], config["layer_norm_eps"]
         self.head_size = width // config["num_attention_heads"]
+        self.is_rotary = positions == "rotary"
         self.scale = TOKEN_DROPOUT_SCALE if config["token_dropout"] else 1.0
         self.embeddings = nn.ModuleDict(
             {"word_embeddings": nn.Embedding(config["vocab_size"], width)}
         )
-        self.rotary_embeddings = nn.Module()
-        self.rotary_embeddings.register_buffer("inv_freq", inverse_frequencies(self.head_size))
+        if self.is_rotary:
+            self.rotary_embeddings = nn.Module()
+            self.rotary_embeddings.register_buffer("inv_freq", inverse_frequencies(self.head_size))
+        else:
+            # The rows up to that of padding are not used.
+            self.first_position = config["pad_token_id"] + 1
+            table = nn.Embedding(config["max_position_embeddings"], width)
+            self.embeddings["position_embeddings"] = table
+        if config["emb_layer_norm_before"]:
+            self.embeddings["layer_norm"] = nn.LayerNorm(width, eps)
         layers = [Layer(config) for _ in range(config["num_hidden_layers"])]
         self.encoder = nn.ModuleDict(
-            {
-                "layer": nn.ModuleList(layers),
-                "emb_layer_norm_after": nn.LayerNorm(width, config["layer_norm_eps"]),
-            }
+            {"layer": nn.ModuleList(layers), "emb_layer_norm_after": nn.LayerNorm(width, eps)}
         )
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Token ids [batch, length] -> states [batch, length, width]; mask: False at padding."""
-        inv_freq = self.rotary_embeddings.inv_freq
-        angle = torch.outer(torch.arange(ids.shape[1], device=ids.device), inv_freq).repeat(1, 2)
-        cos, sin = angle.cos(), angle.sin()
+        length = ids.shape[1]
         keys = None if mask is None else mask[:, None, None, :]
         x = self.embeddings.word_embeddings(ids) * self.scale
+        rotation = None
+        if self.is_rotary:
+            rotation = rotation_of(length, self.rotary_embeddings.inv_freq)
+        else:
+            x = x + self.embeddings.position_embeddings.weight[self.first_position :][:length]
+        if "layer_norm" in self.embeddings:
+            x = self.embeddings.layer_norm(x)
         for layer in self.encoder.layer:
-            x = layer(x, cos, sin, keys)
+            x = layer(x, rotation, keys)
         return self.encoder.emb_layer_norm_after(x)
 
     def own_tensors(self, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The tensors of a published checkpoint under the names of this module."""
-        tensors = without_heads(checkpoint, PREFIX, HEADS)
+        if not self.is_rotary:
+            return without_heads(checkpoint, PREFIX, HEADS)
+        # Checkpoints of rotary models may carry a table of positions that is never read.
+        tensors = without_heads(checkpoint, PREFIX, (*HEADS, POSITIONS))
         # Frequencies stand in every layer, at the top, or nowhere; stored ones may be rounded, and
         # the weights were trained with them.
         stored = [tensors.pop(name) for name in sorted(tensors) if name.endswith(FREQUENCIES)]

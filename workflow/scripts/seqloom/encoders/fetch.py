@@ -3,7 +3,7 @@
 import fcntl
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.demo import CONFIGS, random_tensors
+from seqloom.encoders.hub import downloaded
 from seqloom.encoders.registry import Backend
 from seqloom.encoders.tokenizers import (
     ESM_TOKENS,
@@ -53,29 +54,40 @@ def demo_source(backend: Backend, sequences: Iterable[str]) -> Source:
     return Source(config, random_tensors(encoder, seed), tokenizer)
 
 
-def local_source(backend: Backend, folder: Path, expected: str | None) -> Source:
-    """A model folder as published or fine-tuned; its weights must have the checksum `expected`."""
+def downloaded_source(backend: Backend, expected: str | None, lock: Path) -> Source:
+    """The model as its repository has it; what the registry does not pin is held by the lock."""
+    held = read_json(lock).get(backend.name, {}) if lock.exists() else {}
+    # A revision that is known to have other weights than those that are meant is of no use.
+    if expected not in (None, held.get("source_sha256")):
+        held = {}
+    pinned = backend.revision if expected in (None, backend.sha256) else None
+    folder = downloaded(backend, pinned or held.get("revision"))
+    return local_source(backend, folder, expected or held.get("source_sha256"), folder.name)
+
+
+def local_source(
+    backend: Backend, folder: Path, expected: str | None, revision: str | None = None
+) -> Source:
+    """A model folder as published or fine-tuned; its weights must have the checksum `expected`.
+
+    `revision` is the commit of the repository that the folder is known to be.
+    """
     config = _read_config(folder / "config.json")
-    files = weight_files(folder)
-    found = ",".join(sha256(file) for file in files)
-    if expected not in (None, found):
-        raise InputError(
-            f"{folder}: the weights of {backend.name} have sha256 {found}, but {expected} is "
-            "expected; fetch them again, or if they are meant, put their own sha256 into the config"
-        )
+    files = weight_files(folder, backend.files)
+    found = _checked_sha256(backend.name, files, expected)
     encoder = build_encoder(backend.architecture, config, folder / "config.json")
     tensors = encoder_tensors(read_tensors(files), encoder, folder)
     tokenizer = _local_tokenizer(backend, folder)
     _check_fit(backend, config, tokenizer, folder)
-    # Other weights than the pinned ones are not that repository's.
-    published = found == backend.sha256
+    # Of a folder of the user's, only the pinned weights are known to be that repository's.
+    published = revision is not None or found == backend.sha256
     return Source(
         config=config,
         tensors=tensors,
         tokenizer=tokenizer,
         sha256=found,
         repository=backend.repository if published else None,
-        revision=backend.revision if published else None,
+        revision=revision or (backend.revision if published else None),
         inputs=(folder / "config.json",),
     )
 
@@ -128,7 +140,8 @@ def hold_to_lock(
     with _one_at_a_time(path):
         lock = read_json(path) if path.exists() else {}
         first = lock.get(name, {})
-        changed = [key for key in first if first[key] != origin[key]]
+        # The same files may lie in another commit, or in a folder.
+        changed = [key for key in first if "sha256" in key and first[key] != origin[key]]
         if changed and not replace:
             key = changed[0]
             raise InputError(
@@ -137,7 +150,8 @@ def hold_to_lock(
                 f"(models: {name}: sha256), so that all that depends on them is made again, or "
                 "add the model to models.yaml under a new name"
             )
-        write_json(path, dict(sorted({**lock, name: origin}.items())))
+        held = origin if replace or not first else first
+        write_json(path, dict(sorted({**lock, name: held}.items())))
 
 
 @contextmanager
@@ -147,6 +161,26 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
     with open(path.with_name(f".{path.name}.flock"), "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def _checked_sha256(name: str, files: Sequence[Path], expected: str | None) -> str:
+    """The checksums of the files, joined by commas as `expected` is."""
+    found = [sha256(file) for file in files]
+    wanted = expected.split(",") if expected else found
+    if len(wanted) != len(found):
+        raise InputError(
+            f"{files[0].parent}: the weights of {name} are {len(found)} files, but {len(wanted)} "
+            "sha256 are expected; give one of each, joined by commas"
+        )
+    for file, this, other in zip(files, found, wanted, strict=True):
+        if this != other:
+            # Of a file in the cache the content is to go, not the link.
+            raise InputError(
+                f"{file.resolve()}: the weights of {name} have sha256 {this}, but {other} is "
+                "expected; remove this file to fetch it again, or if it is meant, put its own "
+                f"sha256 into the config (models: {name}: sha256)"
+            )
+    return ",".join(found)
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -169,10 +203,11 @@ def _local_tokenizer(backend: Backend, folder: Path) -> Tokenizer:
 def _check_fit(
     backend: Backend, config: Mapping[str, Any], tokenizer: Tokenizer, folder: Path
 ) -> None:
-    if config["hidden_size"] != backend.width:
+    key = "hidden_size" if "hidden_size" in config else "d_model"
+    if config[key] != backend.width:
         raise InputError(
-            f"{folder}/config.json: hidden_size is {config['hidden_size']}, but models.yaml gives "
-            f"{backend.name} the width {backend.width}; is it another model?"
+            f"{folder}/config.json: {key} is {config[key]}, but models.yaml gives {backend.name} "
+            f"the width {backend.width}; is it another model?"
         )
     if tokenizer.get_vocab_size() > config["vocab_size"]:
         raise InputError(

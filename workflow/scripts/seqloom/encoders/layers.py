@@ -32,6 +32,11 @@ def join_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(-2)
 
 
+def empty_heads(x: Tensor) -> Tensor:
+    """Room for a tensor [batch, heads, length, size] of which `join_heads` makes no copy."""
+    return x.new_empty(x.transpose(1, 2).shape).transpose(1, 2)
+
+
 def without_heads(
     tensors: Mapping[str, Tensor], prefix: str, heads: tuple[str, ...]
 ) -> dict[str, Tensor]:

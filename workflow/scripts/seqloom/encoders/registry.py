@@ -1,6 +1,6 @@
 """The backends of resources/models.yaml."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ class Backend:
     repository: str | None = None
     revision: str | None = None
     sha256: str | None = None
+    files: Sequence[str] = ()
     demo: Mapping[str, Any] | None = None
 
     @property

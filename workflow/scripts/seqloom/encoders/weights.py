@@ -1,6 +1,7 @@
 """Checkpoints, read strictly: every tensor by name and shape, none left random, no code run."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -10,17 +11,39 @@ from torch import Tensor, nn
 from seqloom.errors import InputError
 
 SHOWN = 3
+# The forms of a checkpoint, the preferred one first; a shard says how many there are.
+_FORMS = (
+    r"model\.safetensors",
+    r"model-\d+-of-(\d+)\.safetensors",
+    r"pytorch_model\.bin",
+    r"pytorch_model-\d+-of-(\d+)\.bin",
+)
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The checkpoint of a model folder: one file or its numbered shards, safetensors preferred."""
-    files = sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+def weight_files(folder: Path, pinned: Sequence[str] = ()) -> list[Path]:
+    """The checkpoint of a model folder: the files `pinned` if they are there, else any form."""
+    names = [path.name for path in folder.glob("*")]
+    files = weight_names(names, pinned) or weight_names(names)
     if not files:
         raise InputError(
-            f"{folder}: no weights here; expected model.safetensors, pytorch_model.bin or their "
-            "numbered shards"
+            f"{folder}: no weights here; expected model.safetensors, pytorch_model.bin or all of "
+            "their numbered shards"
         )
-    return files
+    return [folder / name for name in files]
+
+
+def weight_names(names: Collection[str], pinned: Sequence[str] = ()) -> list[str]:
+    """A whole checkpoint among the files `names`, which is `pinned` if any is; else nothing."""
+    if pinned:
+        return list(pinned) if set(pinned) <= set(names) else []
+    return next(filter(None, (_whole(names, form) for form in _FORMS)), [])
+
+
+def _whole(names: Iterable[str], form: str) -> list[str]:
+    """The files of this form, unless shards are missing."""
+    found = [match for name in sorted(names) if (match := re.fullmatch(form, name))]
+    totals = {int(match[1]) if match.re.groups else 1 for match in found}
+    return [match[0] for match in found] if totals == {len(found)} else []
 
 
 def read_tensors(files: Sequence[Path]) -> dict[str, Tensor]:

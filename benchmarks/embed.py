@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+"""The embedding engine against one sequence at a time in float32, at full size, in one run.
+
+Random weights, real windows of 300 bases. Prints markdown. The parts of a share are measured in the
+same run: the peak is the best of matrix products alone in the same precision; rounds alternate, and
+the best of each way counts. MB are millions of bytes.
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+from seqloom.batches import merged_lengths
+from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.cpu import has_int8, use_onednn
+from seqloom.encoders.demo import CONFIGS, random_tensors
+from seqloom.encoders.fetch import Source, write_model
+from seqloom.encoders.layers import Linear, set_precision
+from seqloom.encoders.registry import read_backend
+from seqloom.encoders.tokenizers import esm_tokenizer, load_tokenizer, token_ids
+from seqloom.encoders.weights import load_weights
+from seqloom.engine import Model, embed, load_model, pooled
+from seqloom.seqs.shards import read_records
+from seqloom.tensors import read_tensor, write_tensors
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SCRIPTS = REPOSITORY / "workflow" / "scripts"
+SHARED = REPOSITORY.parent / "shared"
+REGISTRY = REPOSITORY / "resources" / "models.yaml"
+ON_GPU = torch.cuda.is_available()
+# Backend, layers, suffix of what it reads.
+MODELS = (("dnabert_s", 12, "fna"), ("fastesm2_650", 33, "faa"))
+COLUMNS = (
+    "way",
+    "sequences/s",
+    "tokens/s",
+    "GFLOP/s",
+    "peak of matmuls",
+    "share of it",
+    "times the first",
+    "tokenizing",
+    "writing",
+    "max abs",
+    "1 - cosine",
+    "MB on the GPU",
+)
+# Sequences/s of a GPU at its peak, by arithmetic.
+FLOORS = {
+    "dnabert_s": {"H200": 52300, "A6000": 10260, "GB10": "4100-8270"},
+    "fastesm2_650": {"H200": 5890, "A6000": 1156, "GB10": "462-932"},
+}
+
+
+def best_seconds(work: Callable[[], object], times: int = 5) -> float:
+    """The fastest of some runs after a first one; a GPU is waited for."""
+    seconds = []
+    for _ in range(times + 1):
+        begin = time.perf_counter()
+        work()
+        if ON_GPU:
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds[1:])
+
+
+@torch.inference_mode()
+def peak_of_matmuls(dtype: str, device: torch.device) -> float:
+    """The highest GFLOP/s of matrix products alone."""
+    rows, width = (8192, 8192) if device.type == "cuda" else (1024, 2048)
+    layer = nn.Sequential(Linear(width, width)).to(device)
+    set_precision(layer, torch.float32 if dtype == "int8" else getattr(torch, dtype))
+    if device.type == "cpu":
+        use_onednn(layer, dtype == "int8")
+    x = torch.randn(rows, width, device=device)
+    if dtype not in ("float32", "int8"):
+        x = x.to(getattr(torch, dtype))
+    return 2 * rows * width**2 / best_seconds(lambda: layer(x), 20) / 1e9
+
+
+def write_windows(fasta: Path, folder: Path) -> dict[str, list[str]]:
+    """What the jobs of a user make of a genome: sequences of its frames, by suffix."""
+    genome, records, plan = (folder / name for name in ("g.fa.gz", "records.tsv", "plan.parquet"))
+    lines = (
+        f"index.py --sample x --molecule dna --fasta {fasta} --genome {genome} --records {records}",
+        f"plan.py --records {records} --genome {genome} --contigs {folder}/c.tsv --out {plan}",
+        f"frames.py --sample x --cut-name w300 --genome {genome} --plan {plan} "
+        f"--shard 0001-of-0001 --out {folder}/frames",
+    )
+    for line in lines:
+        script, *options = line.split()
+        subprocess.run(
+            [sys.executable, SCRIPTS / script, *options], check=True, stderr=subprocess.DEVNULL
+        )
+    return {end: read_records(folder / f"frames.{end}")[1] for end in ("fna", "faa")}
+
+
+def write_random(name: str, folder: Path, **shape: int) -> Path:
+    """A model folder with random weights; `shape` is what differs from the published one."""
+    backend = read_backend(REGISTRY, name)
+    config = CONFIGS[backend.architecture] | shape
+    backend = replace(backend, width=config["hidden_size"], demo={"seed": 1})
+    dna = SHARED / "models" / "dnabert_s" / "tokenizer.json"
+    tokenizer = load_tokenizer(dna) if backend.molecule == "dna" else esm_tokenizer()
+    tensors = random_tensors(build_encoder(backend.architecture, config, name), 1)
+    write_model(backend, Source(config, tensors, tokenizer), folder, folder / "lock", False)
+    return folder
+
+
+def plain_model(folder: Path, model: Model) -> Model:
+    """The same in float32 as torch has it, without our layout of weights."""
+    config = json.loads((folder / "config.json").read_text())
+    encoder = build_encoder(model.description["architecture"], config, folder)
+    load_weights(encoder, folder / "model.safetensors")
+    set_precision(encoder, torch.float32)
+    return replace(model, encoder=encoder.to(model.device), dtype="float32")
+
+
+@torch.inference_mode()
+def one_at_a_time(model: Model, sequences: Sequence[str]) -> np.ndarray:
+    rows = []
+    for sequence in sequences:
+        tokens = np.array(token_ids(model.tokenizer, [sequence]))
+        rows.append(pooled(model, tokens, None).cpu().numpy()[0])
+    return np.stack(rows)
+
+
+def engine_rows(model: Model, sequences: Sequence[str]) -> np.ndarray:
+    return embed(model, sequences, sequences).rows
+
+
+@dataclass
+class Way:
+    """A way to embed the first `count` sequences, and what the rounds found."""
+
+    model: Model
+    embed: Callable[[Model, Sequence[str]], np.ndarray]
+    count: int
+    rows: np.ndarray | None = None
+    seconds: float = math.inf
+    peak: float = 0.0  # GFLOP/s of matrix products alone
+    megabytes: float = 0.0  # on the GPU
+
+    def run(self, sequences: Sequence[str]) -> None:
+        if ON_GPU:
+            torch.cuda.reset_peak_memory_stats()
+        begin = time.perf_counter()
+        self.rows = self.embed(self.model, sequences[: self.count])
+        self.seconds = min(self.seconds, time.perf_counter() - begin)
+        if ON_GPU:
+            self.megabytes = torch.cuda.max_memory_allocated() / 1e6
+        self.peak = max(self.peak, peak_of_matmuls(self.model.dtype, self.model.device))
+
+
+def gflop(plain: Model, lengths: np.ndarray) -> float:
+    """Of matrix products and attention for sequences of these lengths in tokens."""
+    weights = sum(m.weight.numel() for m in plain.encoder.modules() if isinstance(m, Linear))
+    layers, width = len(plain.encoder.encoder.layer), plain.description["width"]
+    return (2 * weights * lengths.sum() + 4 * layers * width * (lengths**2).sum()) / 1e9
+
+
+def print_row(*cells: object) -> None:
+    texts = [f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells]
+    print("|", " | ".join(texts), "|", flush=True)
+
+
+def print_head(title: str, *cells: str) -> None:
+    print(f"\n{title}\n")
+    print_row(*cells)
+    print_row(*["---"] * len(cells))
+
+
+def percent(part: float) -> str:
+    return f"{100 * part:.2g} %"
+
+
+def far(rows: np.ndarray, exact: np.ndarray) -> tuple[float, float]:
+    """Largest difference of a value, and largest distance of a cosine from 1."""
+    products = (rows.astype(float) * exact).sum(1)
+    norms = np.linalg.norm(rows.astype(float), axis=1) * np.linalg.norm(exact.astype(float), axis=1)
+    return abs(rows - exact).max(), (1 - products / norms).max()
+
+
+def compare(folder: Path, sequences: list[str], few: int, rounds: int) -> None:
+    """The table of one model."""
+    engines = [load_model(folder, dtype, torch.get_num_threads()) for dtype in dtypes()]
+    plain = plain_model(folder, engines[0])
+    ways = {"one at a time, float32": Way(plain, one_at_a_time, few)}
+    for model in engines:
+        ways[f"engine, {model.dtype}"] = Way(model, engine_rows, len(sequences))
+    for _ in range(rounds):
+        for way in ways.values():
+            way.run(sequences)
+    tokenize = partial(token_ids, plain.tokenizer, sequences)
+    lengths = np.array([len(row) for row in tokenize()])
+    exact = ways["engine, float32"].rows
+    beside = best_seconds(tokenize, 3) / len(exact), seconds_to_write(exact) / len(exact)
+    name = plain.description["backend"]
+    print_head(f"{name}: {len(exact)} sequences, {lengths.mean():.1f} tokens on average", *COLUMNS)
+    first = ways["one at a time, float32"]
+    for title, way in ways.items():
+        each = way.seconds / way.count
+        speed = gflop(plain, lengths[: way.count]) / way.seconds
+        print_row(
+            title,
+            1 / each,
+            lengths[: way.count].sum() / way.seconds,
+            speed,
+            way.peak,
+            percent(speed / way.peak),
+            f"{first.seconds / first.count / each:.2f} x",
+            *(percent(seconds / each) for seconds in beside),
+            *far(way.rows, exact[: way.count]),
+            round(way.megabytes) if ON_GPU else "-",
+        )
+    if ON_GPU:
+        floors = ", ".join(f"{gpu} {speed}" for gpu, speed in FLOORS[name].items())
+        print(f"\nSequences/s of a GPU at its peak, by arithmetic: {floors}.")
+
+
+def dtypes() -> list[str]:
+    if ON_GPU:
+        return ["float32", "float16", "bfloat16"]
+    return ["float32", "bfloat16", *(["int8"] if has_int8() else [])]
+
+
+def seconds_to_write(rows: np.ndarray) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        return best_seconds(lambda: write_tensors(f"{folder}/x", {"embedding": rows}, {}), 3)
+
+
+def print_padding(tokenizer_folder: Path, sequences: list[str]) -> None:
+    """What is padded where rare lengths are merged, as on a GPU; a CPU pads nothing."""
+    tokenizer = load_tokenizer(tokenizer_folder / "tokenizer.json")
+    lengths = np.array([len(row) for row in token_ids(tokenizer, sequences)])
+    unsorted = sum(len(b) * b.max() for b in np.array_split(lengths, -(-len(lengths) // 64)))
+    print_head("Padding", "sequences", "engine, CPU", "engine, GPU", "unsorted, 64 together")
+    merged = merged_lengths(lengths).sum()
+    parts = (1 - lengths.sum() / padded for padded in (merged, unsorted))
+    print_row(len(lengths), "0 %", *map(percent, parts))
+
+
+def write_shard(folder: Path, genome: str, count: int) -> Path:
+    """Windows of a genome at even distances, as a shard."""
+    starts = np.linspace(0, len(genome) - 300, count).astype(int)
+    text = "".join(f">w{i}\n{genome[s : s + 300]}\n" for i, s in enumerate(starts)).encode()
+    (folder / f"{count}.fna").write_bytes(text)
+    metadata = dict.fromkeys(("sample", "cut", "cut_settings", "shard"), "x")
+    metadata["fna_sha256"] = sha256(text).hexdigest()
+    table = pa.table({}).replace_schema_metadata(metadata)
+    pq.write_table(table, folder / f"{count}.parquet")
+    return folder / str(count)
+
+
+def print_memory(genome: str, counts: list[int], folder: Path) -> None:
+    """Of embed.py as a process: what grows with the number of sequences."""
+    tiny = {"hidden_size": 192, "num_hidden_layers": 1, "intermediate_size": 96}
+    model = write_random("dnabert_s", folder, **tiny)
+    print_head("embed.py, a tiny model", "sequences", "s", "peak MB", "MB of the result")
+    for count in counts:
+        shard, out = write_shard(folder, genome, count), folder / "out.safetensors"
+        options = ["--model", model, "--shard", shard, "--work", folder / "work", "--out", out]
+        command = [sys.executable, SCRIPTS / "embed.py", *options, "--threads", "2"]
+        begin = time.perf_counter()
+        process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"error: {' '.join(map(str, command))} failed")
+        megabytes = usage.ru_maxrss * 1024 / 1e6, read_tensor(out, "embedding").nbytes / 1e6
+        print_row(count, time.perf_counter() - begin, *map(round, megabytes))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    ecoli = SHARED / "data/bacteria/escherichia_coli_K12_MG1655_NC_000913.fa.gz"
+    parser.add_argument("--fasta", type=Path, default=ecoli)
+    parser.add_argument("--sequences", type=int, nargs=2, default=[192, 40], help="of each model")
+    parser.add_argument("--one-by-one", type=int, nargs=2, default=[24, 6], help="of these")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--memory", type=int, nargs="*", default=[1000, 100_000])
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        windows = write_windows(options.fasta, folder)
+        # First: a child's peak of memory begins at that of its parent.
+        print_memory("".join(windows["fna"]), options.memory, folder / "tiny")
+        some = np.random.default_rng(0).permutation(len(windows["fna"]))
+        sizes = zip(MODELS, options.sequences, options.one_by_one, strict=True)
+        for (name, layers, suffix), count, few in sizes:
+            made = write_random(name, folder / name, num_hidden_layers=layers)
+            compare(made, [windows[suffix][i] for i in some[:count]], few, options.rounds)
+            print_padding(made, [windows[suffix][i] for i in some[:10_000]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""What is known of the published models without their weights: sizes, shapes, goldens."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.registry import read_backend
+from seqloom.encoders.tokenizers import esm_tokenizer, load_tokenizer, token_ids
+from seqloom.settings import REGISTRY
+
+SHARED = Path(__file__).parents[2].parent / "shared/models"
+GOLDENS = SHARED / "goldens.json"
+
+DNABERT = {
+    "vocab_size": 4096,
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "layer_norm_eps": 1e-12,
+    "type_vocab_size": 2,
+}
+
+
+def esm(width: int, layers: int, heads: int, **other) -> dict:
+    return {
+        "vocab_size": 33,
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "intermediate_size": 4 * width,
+        "layer_norm_eps": 1e-5,
+        "pad_token_id": 1,
+        "max_position_embeddings": 1026,
+        "token_dropout": True,
+        "position_embedding_type": "rotary",
+        "emb_layer_norm_before": False,
+        **other,
+    }
+
+
+def esmc(width: int, layers: int, heads: int) -> dict:
+    return {"vocab_size": 64, "d_model": width, "n_layers": layers, "n_heads": heads}
+
+
+ESM_1B = esm(1280, 33, 20, position_embedding_type="absolute", emb_layer_norm_before=True)
+CONFIGS = {
+    "dnabert_s": DNABERT,
+    "dnabert_2": DNABERT,
+    "fastesm2_650": esm(1280, 33, 20),
+    "esm2_8m": esm(320, 6, 20),
+    "esm2_35m": esm(480, 12, 20),
+    "esm2_150m": esm(640, 30, 20),
+    "esm2_650m": esm(1280, 33, 20),
+    "esm2_3b": esm(2560, 36, 40),
+    "esm1b": ESM_1B,
+    "esm_c_300m": esmc(960, 30, 15),
+    "esm_c_600m": esmc(1152, 36, 18),
+}
+# Of the published weights in float32, as the hub shows them.
+MEGABYTES = {
+    "dnabert_s": "468",
+    "fastesm2_650": "2.6e+03",
+    "esm2_8m": "31.4",
+    "esm2_150m": "595",
+    "esm2_650m": "2.61e+03",
+    "esm2_3b": "1.137e+04",
+    "esm_c_300m": "1.33e+03",
+    "esm_c_600m": "2.3e+03",
+}
+
+
+def parameters_left_out(name: str, width: int) -> int:
+    """Of the heads that come with the encoder, and of tables that nothing reads."""
+    if name == "dnabert_s":
+        return width * width + width  # pooler
+    head = width * width + width + 2 * width
+    if name.startswith("esm_c"):
+        return head + 64 * width + 64
+    config = CONFIGS[name]
+    contacts = config["num_hidden_layers"] * config["num_attention_heads"] + 1
+    positions = 0 if name == "fastesm2_650" else 1026 * width
+    return head + 33 + contacts + positions
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_published_shape_has_the_width_of_the_registry(name):
+    backend = read_backend(REGISTRY, name)
+    encoder = build_encoder(backend.architecture, CONFIGS[name], name)
+    embeddings = [p for key, p in encoder.named_parameters() if "embed" in key]
+    assert {parameter.shape[-1] for parameter in embeddings} == {backend.width}
+
+
+@pytest.mark.parametrize("name", MEGABYTES)
+def test_all_that_is_published_is_read(name):
+    backend = read_backend(REGISTRY, name)
+    encoder = build_encoder(backend.architecture, CONFIGS[name], name)
+    numbers = sum(parameter.numel() for parameter in encoder.parameters())
+    megabytes = 4e-6 * (numbers + parameters_left_out(name, backend.width))
+    digits = len(MEGABYTES[name].split("e")[0].replace(".", ""))
+    assert f"{megabytes:.{digits}g}" == MEGABYTES[name]
+
+
+def test_dnabert_has_as_many_tensors_as_published():
+    encoder = build_encoder("dnabert", DNABERT, "config.json")
+    assert len(encoder.state_dict()) == 138 - 2  # pooler
+    matrices = [p for name, p in encoder.named_parameters() if "encoder" in name and p.ndim == 2]
+    assert sum(p.numel() for p in matrices) == pytest.approx(113.2e6, abs=0.05e6)
+
+
+@pytest.mark.parametrize("name", [name for name in CONFIGS if "dna" not in name])
+def test_every_tensor_of_transformers_is_ours_or_a_head(name):
+    transformers = pytest.importorskip("transformers")
+    import torch
+
+    config = CONFIGS[name]
+    with torch.device("meta"):
+        if name.startswith("esm_c"):
+            theirs = transformers.EsmcForMaskedLM(
+                transformers.EsmcConfig(
+                    hidden_size=config["d_model"],
+                    intermediate_size={960: 2560, 1152: 3072}[config["d_model"]],
+                    num_hidden_layers=config["n_layers"],
+                    num_attention_heads=config["n_heads"],
+                )
+            )
+        else:
+            theirs = transformers.EsmForMaskedLM(transformers.EsmConfig(**config, mask_token_id=32))
+    backend = read_backend(REGISTRY, name)
+    encoder = build_encoder(backend.architecture, config, name)
+    heads = ("lm_head.", "esm.contact_head.")
+    expected = {
+        key.split(".", 1)[1]: tensor.shape
+        for key, tensor in theirs.state_dict().items()
+        if not key.startswith(heads)
+    }
+    assert {key: tensor.shape for key, tensor in encoder.state_dict().items()} == expected
+
+
+def goldens() -> dict:
+    if not GOLDENS.exists():
+        pytest.skip("the goldens are not here")
+    facts = json.loads(GOLDENS.read_text())
+    return {name: golden for name, golden in facts.items() if name != "_about"}
+
+
+def test_goldens_are_of_backends_and_agree_with_themselves():
+    entries = yaml.safe_load(REGISTRY.read_text())
+    for name, golden in goldens().items():
+        assert golden["molecule"] == entries[name]["molecule"]
+        kind = "all tokens" if entries[name]["pooling"] == "mean_tokens" else "excluded"
+        assert kind in golden["pooling"]
+        for case in golden["cases"]:
+            vector = case.get("pooled", case["head"])
+            assert vector[:16] == case["head"]
+            if "pooled" in case:
+                assert len(vector) == entries[name]["width"]
+                assert math.hypot(*vector) == pytest.approx(case["norm"], abs=2e-5)
+
+
+def test_goldens_are_read_whole_and_without_unknown_tokens():
+    for name, golden in goldens().items():
+        backend = read_backend(REGISTRY, name)
+        if backend.molecule == "dna":
+            tokenizer, unknown = load_tokenizer(SHARED / "dnabert_s/tokenizer.json"), 0
+        else:
+            tokenizer, unknown = esm_tokenizer(), 3
+        sequences = [case["sequence"] for case in golden["cases"]]
+        for sequence, ids in zip(sequences, token_ids(tokenizer, sequences), strict=True):
+            assert unknown not in ids and len(ids) <= backend.max_length
+            tokens = [tokenizer.id_to_token(i) for i in ids[1:-1]]
+            assert "".join(tokens) == sequence

@@ -1,0 +1,177 @@
+"""embed.py as a process that is killed, stopped, crowded: the bytes of an undisturbed run."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seqloom.encoders.fetch import demo_source, write_model
+from seqloom.encoders.registry import Backend
+from seqloom.tensors import read_metadata, read_tensor
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+COUNT, LONGEST, LIMIT = 160, 220, 200
+SHAPE = {"hidden_size": 640, "num_hidden_layers": 1, "intermediate_size": 640}
+
+
+def write_tiny_model(folder: Path, seed: int) -> Path:
+    backend = Backend(
+        name="tiny",
+        architecture="esm",
+        molecule="protein",
+        width=SHAPE["hidden_size"],
+        pooling="mean_residues",
+        max_length=LIMIT,
+        dtype="float16",
+        built=True,
+        demo={"seed": seed, **SHAPE},
+    )
+    write_model(backend, demo_source(backend, []), folder, folder / "lock.json", False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    """A model and a shard of some twenty batches."""
+    folder = tmp_path_factory.mktemp("inputs")
+    write_tiny_model(folder / "model", seed=1)
+    random = np.random.default_rng(2)
+    letters = list("ACDEFGHIKLMNPQRSTVWY")
+    lengths = random.integers(1, LONGEST, COUNT)
+    texts = ["".join(random.choice(letters, length)) for length in lengths]
+    fasta = "".join(f">p{i}\n{text}\n" for i, text in enumerate(texts)).encode()
+    (folder / "shard.faa").write_bytes(fasta)
+    metadata = {key: "x" for key in ("sample", "cut", "cut_settings", "shard")}
+    metadata["faa_sha256"] = sha256(fasta).hexdigest()
+    table = pa.table({"row": np.arange(COUNT)}).replace_schema_metadata(metadata)
+    pq.write_table(table, folder / "shard.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(inputs) -> bytes:
+    job = start(inputs, inputs / "undisturbed", "--work", f"{inputs}/undisturbed.work")
+    assert ended(job)[0] == 0
+    return (inputs / "undisturbed").read_bytes()
+
+
+def start(inputs: Path, out: Path, *options: str, before: tuple[str, ...] = ()) -> subprocess.Popen:
+    """One run; its log goes to a pipe."""
+    fixed = ["--model", inputs / "model", "--shard", inputs / "shard", "--too-long", "split"]
+    command = [*before, SCRIPTS / "embed.py", *fixed, "--out", out, *options]
+    known = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.Popen(
+        list(map(str, command)),
+        env=known | {"SEQLOOM_GPUS": "", "CUDA_VISIBLE_DEVICES": ""},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(job: subprocess.Popen) -> tuple[int, str]:
+    log = job.communicate()[1]
+    return job.returncode, log
+
+
+def wait_for_progress(job: subprocess.Popen, work: Path) -> int:
+    """The rows that are kept, once there are any."""
+    record = work / "record.json"
+    while not record.exists():
+        assert job.poll() is None, job.stderr.read()
+        time.sleep(0.02)
+    return json.loads(record.read_text())["rows"]
+
+
+def found_and_made(log: str) -> tuple[int, int]:
+    """Rows that a run took over, and those it computed."""
+    found = re.search(r"going on after (\d+) of", log)
+    [*_, made] = re.findall(r"embed tiny: ([\d,]+)/", log)
+    return int(found[1]) if found else 0, int(made.replace(",", ""))
+
+
+def inputs_of(undisturbed: Path) -> int:
+    return int(read_tensor(undisturbed, "pieces").sum())
+
+
+def test_killed_it_goes_on_and_ends_with_the_same_bytes(inputs, undisturbed, tmp_path):
+    out, work = tmp_path / "out", tmp_path / "work"
+    job = start(inputs, out, "--work", str(work))
+    kept = wait_for_progress(job, work)
+    job.kill()
+    assert ended(job)[0] == -signal.SIGKILL and not out.exists() and kept > 0
+    code, log = ended(start(inputs, out, "--work", str(work)))
+    assert code == 0, log
+    found, made = found_and_made(log)
+    assert found >= kept and found + made == inputs_of(inputs / "undisturbed")
+    assert out.read_bytes() == undisturbed
+    assert not work.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_it_saves_and_says_try_again(inputs, undisturbed, tmp_path, number):
+    """Through the lease, as in the workflow."""
+    out, work = tmp_path / "out", tmp_path / "work"
+    lease = (sys.executable, str(SCRIPTS / "gpu_lease.py"), "--")
+    job = start(inputs, out, "--work", str(work), before=lease)
+    kept = wait_for_progress(job, work)
+    job.send_signal(number)
+    code, log = ended(job)
+    assert code == os.EX_TEMPFAIL and f"stopped by {number.name}; the same command" in log
+    assert "Traceback" not in log and not out.exists()
+    code, log = ended(start(inputs, out, "--work", str(work), before=lease))
+    assert code == 0, log
+    assert found_and_made(log)[0] >= kept
+    assert out.read_bytes() == undisturbed
+
+
+def test_what_was_kept_for_another_precision_or_model_is_not_used(inputs, tmp_path):
+    work = tmp_path / "work"
+    job = start(inputs, tmp_path / "out", "--work", str(work))
+    wait_for_progress(job, work)
+    job.kill()
+    ended(job)
+    other = write_tiny_model(tmp_path / "other", seed=2)
+    for options in (("--dtype", "bfloat16"), ("--model", str(other))):
+        again = tmp_path / options[0]
+        shutil.copytree(work, again)
+        code, log = ended(start(inputs, tmp_path / "out", "--work", str(again), *options))
+        assert code == 0, log
+        assert found_and_made(log) == (0, inputs_of(tmp_path / "out"))
+
+
+def test_a_second_process_is_refused_and_the_first_is_not_disturbed(inputs, undisturbed, tmp_path):
+    out, work = tmp_path / "out", tmp_path / "work"
+    first = start(inputs, out, "--work", str(work))
+    wait_for_progress(first, work)
+    first.send_signal(signal.SIGSTOP)
+    code, log = ended(start(inputs, out, "--work", str(work)))
+    first.send_signal(signal.SIGCONT)
+    assert code == 1 and "error: another run is at work in this folder" in log
+    assert ended(first)[0] == 0
+    assert out.read_bytes() == undisturbed
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_the_metadata_tell_what_was_split_and_how_far_int8_is_off(inputs, undisturbed, tmp_path):
+    pieces = read_tensor(inputs / "undisturbed", "pieces")
+    told = read_metadata(inputs / "undisturbed")
+    assert int(told["split_sequences"]) == (pieces == 2).sum() > 0 == (pieces > 2).sum()
+    assert "int8_error" not in told
+    assert ended(start(inputs, tmp_path / "out", "--dtype", "int8"))[0] == 0
+    error = json.loads(read_metadata(tmp_path / "out")["int8_error"])
+    exact, close = (read_tensor(f, "embedding") for f in (inputs / "undisturbed", tmp_path / "out"))
+    assert error["sequences"] == 32
+    assert 0 < error["max_abs"] <= abs(close - exact).max()
+    cosines = (close * exact).sum(1) / np.linalg.norm(close, axis=1) / np.linalg.norm(exact, axis=1)
+    assert cosines.min() - 1e-6 <= error["min_cosine"] < 1

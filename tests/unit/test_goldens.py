@@ -1,0 +1,213 @@
+"""The self-test accepts the vectors that the weights give, and nothing else."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from test_dnabert import CONFIG, random_checkpoint, reference
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.processors import TemplateProcessing
+
+from seqloom.encoders.cpu import has_int8
+from seqloom.encoders.demo import CONFIGS
+from seqloom.encoders.fetch import Source, demo_source, write_model
+from seqloom.encoders.registry import Backend
+from seqloom.engine import Model, load_model
+from seqloom.errors import InputError
+from seqloom.goldens import GOLDENS, check_goldens
+from seqloom.settings import REGISTRY
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "models" / "goldens.json"
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+SEQUENCES = ["ACGTTGCA", "GGGATTACAT", "TTTTTTTTTTTTTTTACGA"]
+IDS = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "A": 5, "C": 6, "G": 7, "T": 8}
+HEAD = 16
+
+
+def tokenizer() -> Tokenizer:
+    made = Tokenizer(BPE(IDS, merges=[], unk_token="[UNK]"))
+    made.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    return made
+
+
+def checkpoint() -> dict[str, torch.Tensor]:
+    """Norms scale by about one, as trained ones do, or all tokens would be nearly the same."""
+    return {
+        name: tensor.float() + name.lower().endswith("norm.weight")
+        for name, tensor in random_checkpoint().items()
+    }
+
+
+def loaded(
+    folder: Path,
+    tensors: dict[str, torch.Tensor],
+    dtype: str = "float32",
+    pooling: str = "mean_tokens",
+    repository: str | None = "someone/tiny",
+) -> Model:
+    backend = Backend(
+        "tiny", "dnabert", "dna", CONFIG["hidden_size"], pooling, 100, "float16", built=True
+    )
+    source = Source(CONFIG, tensors, tokenizer(), repository=repository)
+    write_model(backend, source, folder / "model", folder / "lock.json", False)
+    return load_model(folder / "model", dtype, 1)
+
+
+def expected() -> list[np.ndarray]:
+    """Pooled in float64 by the reference of the encoder's test, which shares no code with ours."""
+    states = [
+        reference(checkpoint(), [1, *(IDS[base] for base in sequence), 2]) for sequence in SEQUENCES
+    ]
+    return [rows.sum(axis=0) / len(rows) for rows in states]
+
+
+def written(path: Path, vectors: list[np.ndarray], arithmetic: str = "float32") -> Path:
+    """A file of goldens: the first vector whole, of the others the first values and the norm."""
+    heads = [
+        {"sequence": sequence, "head": list(vector[:HEAD]), "norm": float(np.linalg.norm(vector))}
+        for sequence, vector in zip(SEQUENCES[1:], vectors[1:], strict=True)
+    ]
+    cases = [{"sequence": SEQUENCES[0], "pooled": list(vectors[0])}, *heads]
+    path.write_text(json.dumps({"tiny": {"arithmetic": arithmetic, "cases": cases}}))
+    return path
+
+
+@pytest.fixture
+def goldens(tmp_path):
+    return written(tmp_path / "goldens.json", expected())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int8"])
+def test_the_right_weights_pass_in_every_precision(tmp_path, goldens, dtype):
+    if dtype == "int8" and (torch.cuda.is_available() or not has_int8()):
+        pytest.skip("no int8 here")
+    model = loaded(tmp_path, checkpoint(), dtype)
+    assert check_goldens(model, tmp_path, goldens).startswith("3 golden vectors agree")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("case", [0, 1], ids=["whole", "head"])
+def test_wrong_pooling_is_refused(tmp_path, goldens, dtype, case):
+    kept = json.loads(goldens.read_text())
+    kept["tiny"]["cases"] = [kept["tiny"]["cases"][case]]
+    goldens.write_text(json.dumps(kept))
+    model = loaded(tmp_path, checkpoint(), dtype, pooling="mean_residues")
+    with pytest.raises(InputError, match=r"golden sequence 1 of tiny is .* off, .* is allowed in"):
+        check_goldens(model, tmp_path / "model", goldens)
+
+
+@pytest.mark.parametrize("name", sorted(checkpoint()))
+def test_any_changed_tensor_is_refused(tmp_path, goldens, name):
+    tensors = checkpoint()
+    # The first row of token types is used, the second never.
+    tensors[name] = tensors[name] * torch.linspace(1, 1.05, tensors[name].shape[-1])
+    model = loaded(tmp_path, tensors)
+    with pytest.raises(InputError, match=r"wrong vectors: .*in float32 on .*; fetch the model ag"):
+        check_goldens(model, tmp_path / "model", goldens)
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_float32_is_held_to_a_ten_thousandth_per_value_and_norm(tmp_path, which):
+    model = loaded(tmp_path, checkpoint())
+    for step, is_right in ((5e-5, True), (2e-4, False), (-2e-4, False)):
+        vectors = expected()
+        vectors[which][3] += step
+        file = written(tmp_path / "goldens.json", vectors)
+        if is_right:
+            check_goldens(model, tmp_path, file)
+        else:
+            with pytest.raises(InputError, match=f"golden sequence {which + 1} .* is 0.0002 off"):
+                check_goldens(model, tmp_path, file)
+    vectors = expected()
+    vectors[1][HEAD:] *= 1.001  # seen in the norm alone
+    with pytest.raises(InputError, match="golden sequence 2"):
+        check_goldens(model, tmp_path, written(tmp_path / "goldens.json", vectors))
+
+
+def test_low_precision_is_held_to_a_cosine_of_9999(tmp_path):
+    model = loaded(tmp_path, checkpoint(), "bfloat16")
+    whole = expected()[0]
+    aside = np.random.default_rng(0).normal(size=whole.shape)
+    aside -= aside @ whole / (whole @ whole) * whole
+    turned = whole + aside / np.linalg.norm(aside) * np.linalg.norm(whole) * 0.03
+    cosine = turned @ whole / np.linalg.norm(turned) / np.linalg.norm(whole)
+    assert 0.999 < cosine < 0.9999
+    file = written(tmp_path / "goldens.json", [turned, *expected()[1:]])
+    with pytest.raises(InputError, match=r"golden sequence 1 .* 0\.014 is allowed in bfloat16"):
+        check_goldens(model, tmp_path, file)
+
+
+def test_a_reference_in_bfloat16_is_given_its_own_error(tmp_path):
+    model = loaded(tmp_path, checkpoint())
+    rounded = [vector * 1.02 for vector in expected()]
+    check_goldens(model, tmp_path, written(tmp_path / "goldens.json", rounded, "all bfloat16"))
+    with pytest.raises(InputError, match="wrong vectors"):
+        check_goldens(model, tmp_path, written(tmp_path / "goldens.json", rounded))
+    far = [vector * 1.1 for vector in expected()]
+    with pytest.raises(InputError, match="wrong vectors"):
+        check_goldens(model, tmp_path, written(tmp_path / "goldens.json", far, "all bfloat16"))
+
+
+def test_weights_that_nobody_published_have_no_goldens(tmp_path, goldens):
+    tensors = {name: tensor * 2 for name, tensor in checkpoint().items()}
+    model = loaded(tmp_path, tensors, repository=None)
+    assert "not the published weights" in check_goldens(model, tmp_path, goldens)
+
+
+def test_a_backend_without_goldens_is_told(tmp_path, caplog):
+    caplog.set_level("INFO")
+    check_goldens(loaded(tmp_path, checkpoint()), tmp_path)
+    assert "no golden vectors of tiny are known" in caplog.text
+
+
+def test_a_job_stops_before_its_work_where_weights_are_not_what_they_claim(tmp_path):
+    shape = {"hidden_size": 320, "num_hidden_layers": 6, "intermediate_size": 1280}
+    backend = Backend(
+        "esm2_8m", "esm", "protein", 320, "mean_residues", 1024, "float16", True,
+        demo={"seed": 0, **shape},
+    )  # fmt: skip
+    source = demo_source(backend, [])
+    claimed = Source(CONFIGS["esm"] | shape, source.tensors, source.tokenizer, repository="x/y")
+    write_model(backend, claimed, tmp_path / "m", tmp_path / "lock.json", False)
+    options = ("--model", "m", "--shard", "none", "--out", "none.safetensors")
+    job = subprocess.run(
+        [sys.executable, SCRIPTS / "embed.py", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert job.returncode == 1
+    assert re.search(r"^error: m: wrong vectors: golden sequence . of esm2_8m", job.stderr, re.M)
+    assert {path.name for path in tmp_path.iterdir()} == {"m"}
+
+
+def test_the_facts_are_those_of_the_specification():
+    if not SHARED.exists():
+        pytest.skip("needs ../shared/models/goldens.json")
+    ours, theirs = json.loads(GOLDENS.read_text()), json.loads(SHARED.read_text())
+    backends = yaml.safe_load(REGISTRY.read_text())
+    assert ours.keys() - {"about"} == theirs.keys() - {"_about"}
+    for name, golden in ((name, ours[name]) for name in ours if name != "about"):
+        ends_are_in = "all tokens" in theirs[name]["pooling"]
+        assert backends[name]["pooling"] == ("mean_tokens" if ends_are_in else "mean_residues")
+        assert backends[name]["molecule"] == theirs[name]["molecule"]
+        assert golden["arithmetic"] == ("all bfloat16" if "note" in theirs[name] else "float32")
+        for our, their in zip(golden["cases"], theirs[name]["cases"], strict=True):
+            assert our["sequence"] == their["sequence"]
+            if "pooled" in their:
+                assert our["pooled"] == their["pooled"]
+                assert len(our["pooled"]) == backends[name]["width"]
+                assert our["pooled"][:HEAD] == their["head"]
+                assert np.linalg.norm(our["pooled"]) == pytest.approx(their["norm"], abs=2e-5)
+            else:
+                assert (our["head"], our["norm"]) == (their["head"], their["norm"])
+                assert len(our["head"]) == HEAD

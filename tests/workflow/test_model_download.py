@@ -1,0 +1,119 @@
+"""Weights from a stand-in for the hub: one job where Snakemake runs, and no network after it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save
+
+from seqloom.encoders.architectures import build_encoder
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+from hub_stand_in import cut_after, serving
+
+COMMIT = "1" * 40
+NAME = "someone/tiny"
+MODEL = {
+    "vocab_size": 33,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 8,
+    "layer_norm_eps": 1e-5,
+    "token_dropout": True,
+    "position_embedding_type": "rotary",
+    "emb_layer_norm_before": False,
+}
+BACKEND = {
+    "architecture": "esm",
+    "molecule": "protein",
+    "width": 16,
+    "pooling": "mean_residues",
+    "max_length": 100,
+    "dtype": "float16",
+    "built": True,
+    "repository": NAME,
+}
+CONFIG = {
+    "simulate": None,
+    "fusions": {},
+    "experiments": {},
+    "predict": {},
+    "export": [],
+    "protein_backends": ["tiny"],
+}
+NOWHERE = "http://127.0.0.1:1"
+
+
+@pytest.fixture
+def hub():
+    wanted = build_encoder("esm", MODEL, "test").state_dict()
+    tensors = {name: torch.randn(tensor.shape) for name, tensor in wanted.items()}
+    with serving() as hub:
+        hub.publish(
+            NAME,
+            COMMIT,
+            {
+                "config.json": json.dumps(MODEL).encode(),
+                "model.safetensors": save(tensors),
+                "modeling_tiny.py": b"raise SystemExit('code from strangers')",
+            },
+        )
+        hub.tensors = tensors
+        yield hub
+
+
+@pytest.fixture
+def project(fresh, tmp_path, monkeypatch):
+    """One protein, one backend that nobody has fetched."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    registry = fresh.folder / "resources/models.yaml"
+    registry.write_text(registry.read_text() + yaml.safe_dump({"tiny": BACKEND}))
+    (fresh.folder / "proteins.faa").write_text(">a\nMKVLAA\n>b\nMSTNPKPQR\n")
+    (fresh.folder / "samples.tsv").write_text(
+        "sample\tfasta\tmolecule\nproteins\tproteins.faa\tprotein\n"
+    )
+    fresh.configure(**CONFIG)
+    return fresh
+
+
+def test_one_local_job_downloads_and_no_other_needs_the_network(project, hub, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
+    assert project.planned("embed")["fetch_model"] == 1
+
+    monkeypatch.setenv("HF_ENDPOINT", hub.root)
+    hub.faults.append(("/content/", cut_after(1000)))
+    # There is no Slurm here: this ends well only if the job runs where Snakemake does.
+    slurm = ("--executor", "slurm", "--jobs", "1", "--slurm-init-seconds-before-status-checks", "1")
+    project.run("embed", "--until", "fetch_model", *slurm)
+    assert hub.ranges() == [None, "bytes=1000-"]
+    assert hub.files() == {"config.json", "model.safetensors"}
+    [weights] = (project.folder / "models").rglob("model.safetensors")
+    found = load_file(weights)
+    assert found.keys() == hub.tensors.keys()
+    assert all(torch.equal(found[name], hub.tensors[name]) for name in found)
+    lock = json.loads((project.folder / "models/lock.json").read_text())
+    assert lock["tiny"]["revision"] == COMMIT
+
+    monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
+    hub.requests.clear()
+    project.run("embed")
+    [matrix] = (project.folder / "results/embeddings/tiny").rglob("*.safetensors")
+    assert load_file(matrix)["embedding"].shape == (2, 16)
+    assert project.planned("embed") == {}
+    assert hub.requests == []
+
+
+def test_a_hub_out_of_reach_is_one_sentence(project, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
+    done = project.snakemake("embed", "--until", "fetch_model")
+    assert done.returncode != 0
+    assert (
+        f"error: tiny: cannot download {NAME} from {NOWHERE}: it cannot be reached" in done.stdout
+    )
+    assert "Traceback" not in done.stdout
+    assert not list((project.folder / "models").glob("*"))

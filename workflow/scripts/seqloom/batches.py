@@ -1,0 +1,77 @@
+"""What an encoder reads at a time: pieces of what is too long, and batches of equal length."""
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+# So many sequences of one length are worth batches of their own.
+_COMMON = 8
+_MULTIPLE = 8
+# Neighboring pieces share this part of the longest input, at least.
+_OVERLAP = 1 / 8
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Tokens of all pieces of all sequences, one after the other in one array."""
+
+    tokens: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+    counts: np.ndarray  # how many pieces each sequence has
+
+    def padded(self, chosen: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Tokens of the chosen pieces [pieces, length], and where they are not padding, if any."""
+        columns = np.arange(length)
+        mask = columns < self.lengths[chosen, None]
+        places = self.starts[chosen, None] + columns
+        if mask.all():
+            return self.tokens[places], None
+        return self.tokens[places * mask] * mask, mask
+
+
+def pieces_of(sequences: Iterable[list[int]], limit: int) -> Pieces:
+    """Each sequence of tokens as pieces of at most `limit`."""
+    tokens, lengths, counts = array("i"), array("q"), array("q")
+    for sequence in sequences:
+        pieces = overlapping_pieces(sequence, limit)
+        counts.append(len(pieces))
+        for piece in pieces:
+            tokens.extend(piece)
+            lengths.append(len(piece))
+    sizes = np.asarray(lengths)
+    return Pieces(np.asarray(tokens), sizes.cumsum() - sizes, sizes, np.asarray(counts))
+
+
+def overlapping_pieces(tokens: list[int], limit: int) -> list[list[int]]:
+    """Pieces of one length, at most `limit` tokens, each between the special first and last one.
+
+    What fits is its only piece.
+    """
+    if len(tokens) <= limit:
+        return [tokens]
+    first, *inner, last = tokens
+    size = limit - 2
+    excess = len(inner) - size
+    steps = -(-excess // (size - int(limit * _OVERLAP)))
+    starts = [step * excess // steps for step in range(steps + 1)]
+    return [[first, *inner[start : start + size], last] for start in starts]
+
+
+def merged_lengths(lengths: np.ndarray) -> np.ndarray:
+    """The lengths to pad to: a common one is itself, a rare one the next multiple of 8."""
+    distinct, place, counts = np.unique(lengths, return_inverse=True, return_counts=True)
+    raised = -(-distinct // _MULTIPLE) * _MULTIPLE
+    return np.where(counts < _COMMON, raised, distinct)[place]
+
+
+def batch_end(lengths: np.ndarray, start: int, tokens: int) -> int:
+    """Where the batch ends that begins at `start`: sorted lengths, equal in a batch.
+
+    A batch has at most `tokens` tokens, or is a single sequence.
+    """
+    length = lengths[start]
+    most = lengths[start : start + max(1, tokens // length)]
+    return start + int(np.count_nonzero(most == length))
