@@ -1,18 +1,14 @@
 """Weights from a stand-in for the hub: one job where Snakemake runs, and no network after it."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from hub_stand_in import cut_after, serving
 from safetensors.torch import load_file, save
 
 from seqloom.encoders.architectures import build_encoder
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-from hub_stand_in import cut_after, serving
 
 COMMIT = "1" * 40
 NAME = "someone/tiny"

@@ -2,15 +2,11 @@
 
 import gzip
 import shutil
-import sys
 
 import pyarrow.parquet as pq
 import pytest
 from Bio import SeqIO
-from conftest import REPOSITORY, Project, make_project
-
-sys.path.insert(0, str(REPOSITORY / "tests" / "unit"))
-
+from conftest import Project, make_project
 from virnucpro_reference import identified
 
 LABELED, ALL = ("viral", "bacteria"), ("viral", "bacteria", "query")
