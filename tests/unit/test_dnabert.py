@@ -23,16 +23,26 @@ CONFIG = {
 }
 
 
-def random_checkpoint(seed: int = 0) -> dict[str, torch.Tensor]:
-    """Keys and shapes as published, every tensor random, biases and norms too."""
-    width, inner = CONFIG["hidden_size"], CONFIG["intermediate_size"]
+PUBLISHED = CONFIG | {
+    "vocab_size": 4096,
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "intermediate_size": 3072,
+}
+
+
+def random_checkpoint(
+    config: dict = CONFIG, deviation: float = 0.3, norm: float = 0
+) -> dict[str, torch.Tensor]:
+    """Keys and shapes as published, every tensor random, biases and norms (around `norm`) too."""
+    width, inner = config["hidden_size"], config["intermediate_size"]
     shapes = {
-        "embeddings.word_embeddings.weight": (CONFIG["vocab_size"], width),
+        "embeddings.word_embeddings.weight": (config["vocab_size"], width),
         "embeddings.token_type_embeddings.weight": (2, width),
         "embeddings.LayerNorm.weight": (width,),
         "embeddings.LayerNorm.bias": (width,),
     }
-    for i in range(CONFIG["num_hidden_layers"]):
+    for i in range(config["num_hidden_layers"]):
         layer = {
             "attention.self.Wqkv.weight": (3 * width, width),
             "attention.self.Wqkv.bias": (3 * width,),
@@ -47,22 +57,27 @@ def random_checkpoint(seed: int = 0) -> dict[str, torch.Tensor]:
             "mlp.layernorm.bias": (width,),
         }
         shapes |= {f"encoder.layer.{i}.{name}": shape for name, shape in layer.items()}
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     return {
-        name: torch.from_numpy(generator.normal(0, 0.3, shape)) for name, shape in shapes.items()
+        name: torch.from_numpy(
+            generator.normal(norm * name.lower().endswith("norm.weight"), deviation, shape)
+        )
+        for name, shape in shapes.items()
     }
 
 
-def encoder_of(checkpoint: dict[str, torch.Tensor]) -> torch.nn.Module:
-    encoder = build_encoder("dnabert", CONFIG, "config.json")
+def encoder_of(checkpoint: dict[str, torch.Tensor], config: dict = CONFIG) -> torch.nn.Module:
+    encoder = build_encoder("dnabert", config, "config.json")
     encoder.load_state_dict(encoder_tensors(checkpoint, encoder, "test"), assign=True)
     return encoder
 
 
-def reference(weights: dict[str, torch.Tensor], ids: list[int]) -> np.ndarray:
+def reference(
+    weights: dict[str, torch.Tensor], ids: list[int], config: dict = CONFIG
+) -> np.ndarray:
     """One sequence, loops and numpy, nothing shared with the package."""
     w = {name: tensor.double().numpy() for name, tensor in weights.items()}
-    width, heads = CONFIG["hidden_size"], CONFIG["num_attention_heads"]
+    width, heads = config["hidden_size"], config["num_attention_heads"]
     size, length = width // heads, len(ids)
     slopes = [2**-i for i in range(1, 9)] + [2**-0.5, 2**-1.5, 2**-2.5, 2**-3.5]
 
@@ -76,7 +91,7 @@ def reference(weights: dict[str, torch.Tensor], ids: list[int]) -> np.ndarray:
 
     x = w["embeddings.word_embeddings.weight"][ids]
     x = norm(x + w["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
-    for i in range(CONFIG["num_hidden_layers"]):
+    for i in range(config["num_hidden_layers"]):
         at = f"encoder.layer.{i}."
         qkv = x @ w[at + "attention.self.Wqkv.weight"].T + w[at + "attention.self.Wqkv.bias"]
         mixed = np.zeros_like(x)
@@ -117,6 +132,21 @@ def test_equals_the_description_padded_and_not():
     states = encoder(padded, padded != 3)
     for ids, row in zip(sequences, states, strict=True):
         np.testing.assert_allclose(row[: len(ids)], reference(checkpoint, ids), rtol=0, atol=1e-12)
+
+
+@torch.no_grad()
+def test_at_full_size_float32_is_within_1e_5_padded_and_not():
+    checkpoint = random_checkpoint(PUBLISHED, deviation=0.02, norm=1)
+    encoder = encoder_of(checkpoint, PUBLISHED).float()
+    sequences = [[1, *range(100, 163), 2], [1, 4095, 5, 77, 2]]
+    tokens = torch.full((2, 65), 3)
+    for row, ids in zip(tokens, sequences, strict=True):
+        row[: len(ids)] = torch.tensor(ids)
+    together = encoder(tokens, tokens != 3)
+    for ids, row in zip(sequences, together, strict=True):
+        expected = reference(checkpoint, ids, PUBLISHED)
+        for states in (row[: len(ids)], encoder(torch.tensor([ids]))[0]):
+            np.testing.assert_allclose(states, expected, rtol=0, atol=1e-5)
 
 
 @torch.no_grad()
