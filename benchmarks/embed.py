@@ -177,7 +177,7 @@ def gflop(plain: Model, lengths: np.ndarray) -> float:
 
 
 def print_row(*cells: object) -> None:
-    texts = [f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells]
+    texts = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells]
     print("|", " | ".join(texts), "|", flush=True)
 
 
@@ -195,7 +195,7 @@ def far(rows: np.ndarray, exact: np.ndarray) -> tuple[float, float]:
     """Largest difference of a value, and largest distance of a cosine from 1."""
     products = (rows.astype(float) * exact).sum(1)
     norms = np.linalg.norm(rows.astype(float), axis=1) * np.linalg.norm(exact.astype(float), axis=1)
-    return abs(rows - exact).max(), (1 - products / norms).max()
+    return float(abs(rows - exact).max()), float((1 - products / norms).max())
 
 
 def compare(folder: Path, sequences: list[str], few: int, rounds: int) -> None:
@@ -277,7 +277,7 @@ def print_memory(genome: str, counts: list[int], folder: Path) -> None:
     for count in counts:
         shard, out = write_shard(folder, genome, count), folder / "out.safetensors"
         options = ["--model", model, "--shard", shard, "--work", folder / "work", "--out", out]
-        command = [sys.executable, SCRIPTS / "embed.py", *options, "--threads", "2"]
+        command = [sys.executable, SCRIPTS / "embed.py", *options]
         begin = time.perf_counter()
         process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
@@ -292,8 +292,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     ecoli = SHARED / "data/bacteria/escherichia_coli_K12_MG1655_NC_000913.fa.gz"
     parser.add_argument("--fasta", type=Path, default=ecoli)
-    parser.add_argument("--sequences", type=int, nargs=2, default=[192, 40], help="of each model")
-    parser.add_argument("--one-by-one", type=int, nargs=2, default=[24, 6], help="of these")
+    parser.add_argument("--sequences", type=int, nargs=2, default=[128, 24], help="of each model")
+    parser.add_argument("--one-by-one", type=int, nargs=2, default=[24, 4], help="of these")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--memory", type=int, nargs="*", default=[1000, 100_000])
     parser.add_argument("--threads", type=int, default=2)

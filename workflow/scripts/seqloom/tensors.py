@@ -3,27 +3,39 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import save
 
-_DTYPES = {"F16": np.dtype("float16"), "F32": np.dtype("float32")}
+_DTYPES = {
+    "F16": np.dtype("float16"),
+    "F32": np.dtype("float32"),
+    "F64": np.dtype("float64"),
+    "I32": np.dtype("int32"),
+    "I64": np.dtype("int64"),
+}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 
 def write_tensors(
     path: str | Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 ) -> None:
-    """Write arrays and metadata; the library alone would order the metadata by chance."""
-    contents = save(dict(tensors), dict(metadata))
-    size = int.from_bytes(contents[:8], "little")
-    header = json.loads(contents[8 : 8 + size])
-    header["__metadata__"] = dict(sorted(metadata.items()))
+    """Write arrays and metadata; the library would copy them, and order the metadata by chance."""
+    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    # Wide types first, so that each begins where its items may.
+    names, end = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name)), 0
+    for name in names:
+        array, begin = tensors[name], end
+        end += array.nbytes
+        shape, places = list(array.shape), [begin, end]
+        header[name] = {"dtype": _NAMES[array.dtype], "shape": shape, "data_offsets": places}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
     with open(path, "wb") as handle:
         handle.write(len(text).to_bytes(8, "little") + text)
-        handle.write(memoryview(contents)[8 + size :])
+        for name in names:
+            handle.write(np.ascontiguousarray(tensors[name]).data)
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:

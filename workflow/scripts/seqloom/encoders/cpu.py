@@ -40,11 +40,11 @@ class _Int8(nn.Module):
         self.weight = torch.ops.onednn.qlinear_prepack(rounded, None)
         self.scale, self.shift = scale.flatten(), torch.zeros(len(scale), dtype=torch.int64)
         self.bias = torch.zeros(()) if linear.bias is None else linear.bias
+        self.zero = torch.tensor(_ZERO + 0.5)  # uint8 cuts off what is behind the point
 
     def forward(self, x: Tensor) -> Tensor:
         scale = _scale(x)
-        # Halves are rounded up: uint8 cuts off what is behind the point.
-        rounded = (x / scale).add_(_ZERO + 0.5).to(torch.uint8)
+        rounded = torch.addcmul(self.zero, x, scale.reciprocal()).to(torch.uint8)
         inputs, weight = (rounded, 1.0, _ZERO), (self.weight, self.scale, self.shift)
         output = (1.0, 0, torch.float32, "none", [], "")
         product = torch.ops.onednn.qlinear_pointwise(*inputs, *weight, None, *output)
