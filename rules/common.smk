@@ -109,6 +109,12 @@ def model_files(wildcards):
     return [f"{model_folder(wildcards)}/{name}" for name in names]
 
 
+def reading(wildcards):
+    """What models.yaml says of reading a backend; model.json has a copy."""
+    backend = SETTINGS.backends[wildcards.backend]
+    return [backend.architecture, backend.pooling, backend.max_length, backend.dtype]
+
+
 def model_sources(wildcards):
     """What a model is made from: the demo genomes, or the files of a local folder, else a download."""
     if SETTINGS.backends[wildcards.backend].demo:

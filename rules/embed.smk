@@ -21,6 +21,7 @@ rule embed_shard:
         runtime=lambda wildcards, input, attempt: 120 * attempt,
     params:
         model=model_folder,
+        reading=reading,
         engine=ENGINE_VERSION,
         dtype=SETTINGS["embed"]["dtype"],
         store=SETTINGS["embed"]["store"],

@@ -18,6 +18,7 @@ rule fetch_model:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         source=model_flags,
+        reading=reading,
     shell:
         "fetch_model.py --backend {wildcards.backend} {params.source}"
         " --lock models/lock.json --out models/{wildcards.backend}/{wildcards.weights} 2> {log}"

@@ -66,13 +66,12 @@ def main(args: argparse.Namespace) -> None:
         ),
     }
     ids, sequences = read_records(fasta)
+    work = Work(args.work, made_from) if args.work else None
+    made = embed(model, ids, sequences, args.store, args.too_long, work)
     error = {}
     if model.dtype == INT8:
         exact = load_model(args.model, "float32", args.threads)
         error["int8_error"] = int8_error(model, exact, sequences)
-        del exact  # its memory is wanted
-    work = Work(args.work, made_from) if args.work else None
-    made = embed(model, ids, sequences, args.store, args.too_long, work)
     split = int((made.pieces > 1).sum())
     metadata = made_from | error | {"rows": len(made.rows), "split_sequences": split}
     tensors = {"embedding": made.rows, "pieces": made.pieces.astype("int32")}

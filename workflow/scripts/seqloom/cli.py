@@ -1,6 +1,7 @@
 """What every script shares: arguments, logging and the way errors are told."""
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from seqloom.errors import InputError
 from seqloom.sharding import shard_files
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -50,3 +53,8 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
     except BrokenPipeError:
         # The reader of our output went away (`| head`): not a failure worth a traceback.
         os._exit(141)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        print(f"error: {error.strerror} while writing; make room and run again", file=sys.stderr)
+        sys.exit(1)

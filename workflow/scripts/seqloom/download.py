@@ -222,7 +222,7 @@ def _take_answer(
             return True
         reason = f"the server answers {error.code} {error.reason}"
         if error.code < 500 and error.code not in _PASSING:
-            raise InputError(f"{address}: {reason}; correct the address in the list") from None
+            raise InputError(f"{address}: {reason}; correct the address") from None
         raise _Broken(reason) from None
     except (OSError, HTTPException) as error:
         raise _Broken(_cause(error)) from None

@@ -72,9 +72,13 @@ def load_model(folder: Path, dtype: str, threads: int) -> Model:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not (folder / "model.json").is_file():
         raise InputError(f"{folder}: no model.json here; make this folder with fetch_model.py")
-    description = read_json(folder / "model.json")
+    try:
+        description = read_json(folder / "model.json")
+        found = {what: sha256(folder / name) for what, name in FILES.items()}
+    except (OSError, ValueError) as error:  # a file is lost, or model.json cut
+        raise InputError(f"{folder}: {error}; fetch the model again") from error
     for what, name in FILES.items():
-        if sha256(folder / name) != description.get(f"{what}_sha256"):
+        if found[what] != description.get(f"{what}_sha256"):
             raise InputError(
                 f"{folder / name}: not the {what} that model.json names; fetch the model again"
             )

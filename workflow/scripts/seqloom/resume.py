@@ -53,7 +53,8 @@ class KeptRows:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._lock = hold_folder(folder / _LOCK)
                 # Never cut: the record does not vouch for what lies behind its rows.
-                self._file = os.fdopen(os.open(folder / _ROWS, os.O_RDWR | os.O_CREAT), "r+b")
+                rows = os.open(folder / _ROWS, os.O_RDWR | os.O_CREAT, 0o666)
+                self._file = os.fdopen(rows, "r+b")
                 self._read()
             if self.done:
                 log.info("going on after %d of %d rows in %s", self.done, len(self.rows), folder)
@@ -99,9 +100,15 @@ class KeptRows:
 
 
 def remove_kept(folder: Path) -> None:
-    """Remove what was kept in a folder, and the folder unless something else is in it."""
-    for name in (_RECORD, _ROWS, _LOCK):
-        (folder / name).unlink(missing_ok=True)
+    """Remove what was kept in a folder, and the folder unless something else is in it.
+
+    The job is done: a signal to stop comes too late, and would make it count as failed.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    for name in (_RECORD, _ROWS, f".*.tmp.{_RECORD}", _LOCK):
+        for path in folder.glob(name):
+            path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
 

@@ -23,5 +23,5 @@ def build_encoder(architecture: str, config: Mapping[str, Any], where: str | Pat
             return ARCHITECTURES[architecture](config).eval()
     except KeyError as error:
         raise InputError(f"{where}: {error} is missing, which {architecture} needs") from error
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"{where}: {error}") from error

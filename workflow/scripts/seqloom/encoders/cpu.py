@@ -18,11 +18,13 @@ class _Packed(nn.Module):
     def __init__(self, linear: Linear) -> None:
         super().__init__()
         self.dtype, self.bias = linear.weight.dtype, linear.bias
+        # PyTorch's own SiLU depends on the number of threads in its last bits.
+        self.activation = "swish" if linear.silu else "none"
         self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.ops.mkldnn._linear_pointwise(
-            x.to(self.dtype), self.weight, self.bias, "none", [], ""
+            x.to(self.dtype), self.weight, self.bias, self.activation, [], ""
         )
 
 
@@ -63,10 +65,17 @@ def has_int8() -> bool:
 
 def use_onednn(encoder: nn.Module, int8: bool) -> None:
     """Let oneDNN do the matrix products, where it knows their precision."""
-    for parent in list(encoder.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, Linear) and (int8 or _is_known(child.weight.dtype)):
-                setattr(parent, name, _Int8(child) if int8 else _Packed(child))
+    parents = [module for module in encoder.modules() if not isinstance(module, Linear)]
+    for parent in parents:
+        # By name, or all that is replaced would stay in memory to the end.
+        for name in [name for name, _ in parent.named_children()]:
+            child = getattr(parent, name)
+            if not isinstance(child, Linear):
+                continue
+            if int8 and not child.silu:
+                setattr(parent, name, _Int8(child))
+            elif _is_known(child.weight.dtype):
+                setattr(parent, name, _Packed(child))
 
 
 def _is_known(dtype: torch.dtype) -> bool:

@@ -54,7 +54,8 @@ class Layer(nn.Module):
         output = self.attention.output
         x = output.LayerNorm(x + output.dense(join_heads(attend(query, key, value))))
         gate, up = self.mlp.gated_layers(x).chunk(2, dim=-1)
-        return self.mlp.layernorm(x + self.mlp.wo(F.gelu(gate) * up))
+        # Of a part of a tensor the last bits would depend on the number of threads.
+        return self.mlp.layernorm(x + self.mlp.wo(F.gelu(gate.contiguous()) * up))
 
 
 class Dnabert(nn.Module):

@@ -58,7 +58,7 @@ class Layer(nn.Module):
         self.post_attention_layernorm = nn.LayerNorm(width)
         self.mlp = nn.ModuleDict(
             {
-                "gate_proj": Linear(width, inner, bias=False),
+                "gate_proj": Linear(width, inner, bias=False, silu=True),
                 "up_proj": Linear(width, inner, bias=False),
                 "down_proj": Linear(inner, width, bias=False),
             }
@@ -77,7 +77,7 @@ class Layer(nn.Module):
         mixed = F.scaled_dot_product_attention(query, key, value, mask)
         x = x.add(attention.o_proj(join_heads(mixed)), alpha=self.share)
         normed, mlp = self.post_attention_layernorm(x), self.mlp
-        inner = F.silu(mlp.gate_proj(normed)) * mlp.up_proj(normed)
+        inner = mlp.gate_proj(normed) * mlp.up_proj(normed)
         return x.add(mlp.down_proj(inner), alpha=self.share)
 
 

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from seqloom.encoders.tokenizers import (
     ESM_TOKENS,
     esm_tokenizer,
     load_tokenizer,
+    token_ids,
     train_dna_tokenizer,
 )
 from seqloom.encoders.weights import encoder_tensors, read_tensors, weight_files, write_weights
@@ -60,9 +61,16 @@ def downloaded_source(backend: Backend, expected: str | None, lock: Path) -> Sou
     # A revision that is known to have other weights than those that are meant is of no use.
     if expected not in (None, held.get("source_sha256")):
         held = {}
-    pinned = backend.revision if expected in (None, backend.sha256) else None
-    folder = downloaded(backend, pinned or held.get("revision"))
+    meant = _as_meant(backend, expected)
+    folder = downloaded(meant, meant.revision or held.get("revision"))
     return local_source(backend, folder, expected or held.get("source_sha256"), folder.name)
+
+
+def _as_meant(backend: Backend, expected: str | None) -> Backend:
+    """The backend; without its pins if they are of other weights than those that are expected."""
+    if not backend.sha256 or expected in (None, backend.sha256):
+        return backend
+    return replace(backend, revision=None, sha256=None, files=())
 
 
 def local_source(
@@ -72,15 +80,16 @@ def local_source(
 
     `revision` is the commit of the repository that the folder is known to be.
     """
+    meant = _as_meant(backend, expected)
     config = _read_config(folder / "config.json")
-    files = weight_files(folder, backend.files)
+    files = weight_files(folder, meant.files)
     found = _checked_sha256(backend.name, files, expected)
     encoder = build_encoder(backend.architecture, config, folder / "config.json")
     tensors = encoder_tensors(read_tensors(files), encoder, folder)
     tokenizer = _local_tokenizer(backend, folder)
     _check_fit(backend, config, tokenizer, folder)
-    # Of a folder of the user's, only the pinned weights are known to be that repository's.
-    published = revision is not None or found == backend.sha256
+    # Of a folder or a checksum of the user's, only the pinned weights are known to be published.
+    published = found == backend.sha256 or (revision is not None and meant is backend)
     return Source(
         config=config,
         tensors=tensors,
@@ -213,4 +222,9 @@ def _check_fit(
         raise InputError(
             f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} tokens, the model only "
             f"{config['vocab_size']}; they do not belong together"
+        )
+    if [len(ids) for ids in token_ids(tokenizer, ["", "A"])] != [2, 3]:
+        raise InputError(
+            f"{folder}: the tokenizer does not put one special token before and one after a "
+            "sequence; take the tokenizer that was published with the model"
         )

@@ -8,10 +8,15 @@ from torch import Tensor, nn
 
 
 class Linear(nn.Linear):
-    """A matmul in the precision of its weight; what surrounds it may stay in float32."""
+    """A matmul, if asked with SiLU, in the precision of its weight; the rest may be in float32."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True, silu: bool = False) -> None:
+        super().__init__(inputs, outputs, bias)
+        self.silu = silu
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+        product = F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+        return F.silu(product) if self.silu else product
 
 
 def set_precision(encoder: nn.Module, dtype: torch.dtype) -> None:

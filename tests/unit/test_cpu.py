@@ -1,0 +1,49 @@
+"""On a CPU a vector is the same to the bit in any company and on any number of threads."""
+
+import pytest
+import torch
+
+from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.cpu import has_int8, use_onednn
+from seqloom.encoders.demo import CONFIGS, random_tensors
+from seqloom.encoders.layers import set_precision
+
+# Inner widths as published: they decide where threads divide the work.
+ESMC = {"vocab_size": 64, "d_model": 960, "n_heads": 15, "n_layers": 1}
+SHAPES = {
+    "dnabert": CONFIGS["dnabert"] | {"num_hidden_layers": 1},
+    "esm": CONFIGS["esm"] | {"num_hidden_layers": 1},
+    "esmc": ESMC,
+}
+LENGTH = 37
+
+
+def encoder_of(architecture: str, dtype: str) -> torch.nn.Module:
+    encoder = build_encoder(architecture, SHAPES[architecture], "config.json")
+    encoder.load_state_dict(random_tensors(encoder, 1), strict=False, assign=True)
+    set_precision(encoder, torch.float32 if dtype == "int8" else getattr(torch, dtype))
+    use_onednn(encoder, dtype == "int8")
+    return encoder
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("architecture", SHAPES)
+def test_threads_and_company_change_no_bit(architecture, dtype, threads):
+    if dtype == "int8" and not has_int8():
+        pytest.skip("this CPU has no instructions for int8")
+    encoder = encoder_of(architecture, dtype)
+    tokens = torch.randint(4, 24, (12, LENGTH), generator=torch.Generator().manual_seed(0))
+    threads(1)
+    expected = encoder(tokens)
+    for count in (3, 4, 5, 7):
+        threads(count)
+        for some in (tokens, tokens[:1], tokens[:5]):
+            assert torch.equal(encoder(some), expected[: len(some)])
