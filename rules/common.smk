@@ -12,8 +12,9 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
 from seqloom.errors import InputError
 from seqloom.files import hold_folder
-from seqloom.settings import DEMO_FOLDER, REFSEQ_FOLDER, WHOLE, load_settings
+from seqloom.settings import REFSEQ_FOLDER, WHOLE, load_settings
 from seqloom.sharding import shard_patterns
+from seqloom.sheet import DEMO_FOLDER
 from snakemake.exceptions import WorkflowError
 
 # Scripts are called by name, with the Python that runs Snakemake, activated or not; --sdm brings another.

@@ -28,7 +28,7 @@ from seqloom.download import (
     read_downloads,
 )
 from seqloom.errors import InputError
-from seqloom.settings import read_sheet
+from seqloom.sheet import read_sheet
 
 SCRIPT = Path(__file__).parents[2] / "workflow/scripts/download.py"
 CONTENT = random.Random(1).randbytes(300_000)
