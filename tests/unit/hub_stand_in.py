@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from servers import running
+
 WEIGHTS = (".bin", ".safetensors")
 COMMIT = "/api/models/(?P<repository>.+?)(/revision/(?P<revision>.+))?"
 FILE = "/(?P<repository>.+?)/resolve/(?P<revision>.+?)/(?P<name>.+)"
@@ -154,12 +156,8 @@ class Hub(ThreadingHTTPServer):
 @contextmanager
 def serving() -> Iterator[Hub]:
     hub = Hub()
-    thread = threading.Thread(target=hub.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield hub
-    finally:
-        hub.ended.set()
-        hub.shutdown()
-        thread.join()
-        hub.server_close()
+    with running(hub):
+        try:
+            yield hub
+        finally:
+            hub.ended.set()

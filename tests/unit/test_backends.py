@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from models_data import PUBLISHED_DNABERT, published_esm
 
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.registry import read_backend
@@ -15,48 +16,21 @@ from seqloom.settings import REGISTRY
 SHARED = Path(__file__).parents[2].parent / "shared/models"
 GOLDENS = SHARED / "goldens.json"
 
-DNABERT = {
-    "vocab_size": 4096,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "layer_norm_eps": 1e-12,
-    "type_vocab_size": 2,
-}
-
-
-def esm(width: int, layers: int, heads: int, **other) -> dict:
-    return {
-        "vocab_size": 33,
-        "hidden_size": width,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "intermediate_size": 4 * width,
-        "layer_norm_eps": 1e-5,
-        "pad_token_id": 1,
-        "max_position_embeddings": 1026,
-        "token_dropout": True,
-        "position_embedding_type": "rotary",
-        "emb_layer_norm_before": False,
-        **other,
-    }
-
 
 def esmc(width: int, layers: int, heads: int) -> dict:
     return {"vocab_size": 64, "d_model": width, "n_layers": layers, "n_heads": heads}
 
 
-ESM_1B = esm(1280, 33, 20, position_embedding_type="absolute", emb_layer_norm_before=True)
+ESM_1B = published_esm(1280, 33, 20, position_embedding_type="absolute", emb_layer_norm_before=True)
 CONFIGS = {
-    "dnabert_s": DNABERT,
-    "dnabert_2": DNABERT,
-    "fastesm2_650": esm(1280, 33, 20),
-    "esm2_8m": esm(320, 6, 20),
-    "esm2_35m": esm(480, 12, 20),
-    "esm2_150m": esm(640, 30, 20),
-    "esm2_650m": esm(1280, 33, 20),
-    "esm2_3b": esm(2560, 36, 40),
+    "dnabert_s": PUBLISHED_DNABERT,
+    "dnabert_2": PUBLISHED_DNABERT,
+    "fastesm2_650": published_esm(1280, 33, 20),
+    "esm2_8m": published_esm(320, 6, 20),
+    "esm2_35m": published_esm(480, 12, 20),
+    "esm2_150m": published_esm(640, 30, 20),
+    "esm2_650m": published_esm(1280, 33, 20),
+    "esm2_3b": published_esm(2560, 36, 40),
     "esm1b": ESM_1B,
     "esm_c_300m": esmc(960, 30, 15),
     "esm_c_600m": esmc(1152, 36, 18),
@@ -106,7 +80,7 @@ def test_all_that_is_published_is_read(name):
 
 
 def test_dnabert_has_as_many_tensors_as_published():
-    encoder = build_encoder("dnabert", DNABERT, "config.json")
+    encoder = build_encoder("dnabert", PUBLISHED_DNABERT, "config.json")
     assert len(encoder.state_dict()) == 138 - 2  # pooler
     matrices = [p for name, p in encoder.named_parameters() if "encoder" in name and p.ndim == 2]
     assert sum(p.numel() for p in matrices) == pytest.approx(113.2e6, abs=0.05e6)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from models_data import PUBLISHED_DNABERT
 
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.dnabert import alibi_slopes
@@ -20,14 +21,6 @@ CONFIG = {
     "intermediate_size": 20,
     "layer_norm_eps": 1e-12,
     "type_vocab_size": 2,
-}
-
-
-PUBLISHED = CONFIG | {
-    "vocab_size": 4096,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "intermediate_size": 3072,
 }
 
 
@@ -136,15 +129,15 @@ def test_equals_the_description_padded_and_not():
 
 @torch.no_grad()
 def test_at_full_size_float32_is_within_1e_5_padded_and_not():
-    checkpoint = random_checkpoint(PUBLISHED, deviation=0.02, norm=1)
-    encoder = encoder_of(checkpoint, PUBLISHED).float()
+    checkpoint = random_checkpoint(PUBLISHED_DNABERT, deviation=0.02, norm=1)
+    encoder = encoder_of(checkpoint, PUBLISHED_DNABERT).float()
     sequences = [[1, *range(100, 163), 2], [1, 4095, 5, 77, 2]]
     tokens = torch.full((2, 65), 3)
     for row, ids in zip(tokens, sequences, strict=True):
         row[: len(ids)] = torch.tensor(ids)
     together = encoder(tokens, tokens != 3)
     for ids, row in zip(sequences, together, strict=True):
-        expected = reference(checkpoint, ids, PUBLISHED)
+        expected = reference(checkpoint, ids, PUBLISHED_DNABERT)
         for states in (row[: len(ids)], encoder(torch.tensor([ids]))[0]):
             np.testing.assert_allclose(states, expected, rtol=0, atol=1e-5)
 

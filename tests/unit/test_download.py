@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from servers import running
 
 from seqloom.download import (
     Download,
@@ -98,14 +99,8 @@ def serving(*faults: Fault, content: bytes = CONTENT) -> Iterator[ThreadingHTTPS
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.faults, server.requests, server.content = list(faults), [], content
     server.root = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with running(server):
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(autouse=True)

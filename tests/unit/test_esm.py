@@ -6,6 +6,7 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
+from models_data import one_thread, published_esm, randomize  # noqa: F401
 
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.layers import set_precision
@@ -17,19 +18,7 @@ from seqloom.settings import REGISTRY
 
 transformers = pytest.importorskip("transformers")
 
-CONFIG = {
-    "vocab_size": 33,
-    "hidden_size": 320,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 20,
-    "intermediate_size": 1280,
-    "layer_norm_eps": 1e-5,
-    "pad_token_id": 1,
-    "max_position_embeddings": 1026,
-    "token_dropout": True,
-    "position_embedding_type": "rotary",
-    "emb_layer_norm_before": False,
-}
+CONFIG = published_esm(320, 3, 20)
 WIDE = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 2}
 LEARNED = {"position_embedding_type": "absolute", "emb_layer_norm_before": True}
 MODELS = {
@@ -42,15 +31,6 @@ MODELS = {
 LENGTHS = (9, 3, 130, 57)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Several would fight over the cores of a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def reference(config):
     """With its heads, as published; rounded frequencies, as in the float16 checkpoints."""
     torch.manual_seed(0)
@@ -58,9 +38,7 @@ def reference(config):
         **config, mask_token_id=32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
     )
     model = transformers.EsmForMaskedLM(config).eval()
-    for name, parameter in model.named_parameters():
-        is_scale = "norm" in name.lower() and name.endswith("weight")
-        torch.nn.init.normal_(parameter, mean=float(is_scale), std=0.05)
+    randomize(model)
     if config.position_embedding_type == "rotary":
         frequencies = model.esm.rotary_embeddings.inv_freq
         frequencies.copy_(frequencies.half())

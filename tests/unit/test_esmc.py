@@ -6,6 +6,7 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
+from models_data import one_thread, randomize  # noqa: F401
 
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.fetch import local_source, write_model
@@ -35,15 +36,6 @@ PAD = 1
 LENGTHS = (9, 3, 130, 57)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Several would fight over the cores of a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module", params=CONFIGS)
 def theirs(request):
     torch.manual_seed(0)
@@ -56,9 +48,7 @@ def theirs(request):
         num_attention_heads=config["n_heads"],
     )
     model = transformers.EsmcForMaskedLM(config).eval()
-    for name, parameter in model.named_parameters():
-        is_scale = "norm" in name and name.endswith("weight")
-        torch.nn.init.normal_(parameter, mean=float(is_scale), std=0.05)
+    randomize(model)
     return model
 
 

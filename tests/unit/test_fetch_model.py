@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from models_data import TINY_ENTRY, TINY_ESM
 
 import fetch_model
 from seqloom.encoders.architectures import ARCHITECTURES, build_encoder
@@ -19,17 +20,6 @@ from seqloom.encoders.weights import load_weights
 from seqloom.errors import InputError
 
 REGISTRY = Path(__file__).parents[2] / "resources/models.yaml"
-CONFIG = {
-    "vocab_size": 33,
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 8,
-    "layer_norm_eps": 1e-5,
-    "token_dropout": True,
-    "position_embedding_type": "rotary",
-    "emb_layer_norm_before": False,
-}
 FILES = {"config.json", "model.safetensors", "tokenizer.json", "model.json"}
 
 
@@ -41,17 +31,7 @@ def fetch(tmp_path: Path, *options: str) -> Path:
 
 @pytest.fixture
 def registry(tmp_path):
-    entry = {
-        "architecture": "esm",
-        "molecule": "protein",
-        "width": 16,
-        "pooling": "mean_residues",
-        "max_length": 100,
-        "dtype": "float16",
-        "built": True,
-        "repository": "someone/tiny",
-        "revision": "abc",
-    }
+    entry = TINY_ENTRY | {"revision": "abc"}
     path = tmp_path / "models.yaml"
     path.write_text(yaml.safe_dump({"tiny": entry, "later": {**entry, "built": False}}))
     return path
@@ -62,7 +42,7 @@ def folder(tmp_path):
     """A model folder as the hub has it."""
     folder = tmp_path / "downloaded"
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "config.json").write_text(json.dumps(TINY_ESM))
     (folder / "vocab.txt").write_text("\n".join(ESM_TOKENS))
     write_checkpoint(folder, seed=0)
     return folder
@@ -70,7 +50,7 @@ def folder(tmp_path):
 
 def write_checkpoint(folder: Path, seed: int) -> str:
     torch.manual_seed(seed)
-    wanted = build_encoder("esm", CONFIG, "test").state_dict()
+    wanted = build_encoder("esm", TINY_ESM, "test").state_dict()
     tensors = {f"esm.{name}": torch.randn(tensor.shape) for name, tensor in wanted.items()}
     torch.save(tensors | {"lm_head.bias": torch.ones(33)}, folder / "pytorch_model.bin")
     return sha256((folder / "pytorch_model.bin").read_bytes()).hexdigest()
@@ -142,7 +122,7 @@ def test_lock_holds_until_a_checksum_is_given(tmp_path, registry, folder):
 def test_another_config_under_the_same_weights_is_refused(tmp_path, registry, folder):
     options = ("--backend", "tiny", "--registry", str(registry), "--local", str(folder))
     first = (fetch(tmp_path, *options) / "model.json").read_bytes()
-    (folder / "config.json").write_text(json.dumps(CONFIG | {"layer_norm_eps": 1e-12}))
+    (folder / "config.json").write_text(json.dumps(TINY_ESM | {"layer_norm_eps": 1e-12}))
     with pytest.raises(InputError, match=r"first fetched with config_sha256 \w+, now it is"):
         fetch(tmp_path, *options)
     assert (tmp_path / "out/model.json").read_bytes() == first

@@ -16,9 +16,11 @@ import pytest
 import torch
 import yaml
 from hub_stand_in import cut_after, says, serving, stalls_after, wrong_byte
+from models_data import TINY, TINY_ENTRY, TINY_ESM
 from safetensors.torch import load_file, save
 
 from seqloom.cli import run
+from seqloom.encoders import demo
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.tokenizers import ESM_TOKENS, train_dna_tokenizer
 from seqloom.encoders.weights import weight_names
@@ -27,24 +29,10 @@ from seqloom.encoders.weights import weight_names
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["torch", "safetensors.torch", "tokenizers", "jsonschema"])
 FIRST, SECOND = "1" * 40, "2" * 40
-NAME = "someone/tiny"
-SHAPE = {
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 8,
-}
+NAME = TINY_ENTRY["repository"]
 CONFIGS = {
-    "esm": {
-        **SHAPE,
-        "vocab_size": 33,
-        "layer_norm_eps": 1e-5,
-        "token_dropout": True,
-        "position_embedding_type": "rotary",
-        "emb_layer_norm_before": False,
-        "auto_map": {"AutoModel": "modeling_tiny.TinyModel"},
-    },
-    "dnabert": {**SHAPE, "vocab_size": 4096, "layer_norm_eps": 1e-12, "type_vocab_size": 2},
+    "esm": TINY_ESM | {"auto_map": {"AutoModel": "modeling_tiny.TinyModel"}},
+    "dnabert": demo.CONFIGS["dnabert"] | TINY,
 }
 # What lies in a repository beside the model, and is not to be fetched.
 OTHER = {
@@ -100,15 +88,9 @@ class Machine:
         self.register()
 
     def register(self, architecture: str = "esm", **keys: object) -> None:
-        entry = {
+        entry = TINY_ENTRY | {
             "architecture": architecture,
             "molecule": "protein" if architecture == "esm" else "dna",
-            "width": 16,
-            "pooling": "mean_residues",
-            "max_length": 100,
-            "dtype": "float16",
-            "built": True,
-            "repository": NAME,
         }
         (self.folder / "models.yaml").write_text(yaml.safe_dump({"tiny": entry | keys}))
 

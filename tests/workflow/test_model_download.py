@@ -6,33 +6,13 @@ import pytest
 import torch
 import yaml
 from hub_stand_in import cut_after, serving
+from models_data import TINY_ENTRY, TINY_ESM
 from safetensors.torch import load_file, save
 
 from seqloom.encoders.architectures import build_encoder
 
 COMMIT = "1" * 40
-NAME = "someone/tiny"
-MODEL = {
-    "vocab_size": 33,
-    "hidden_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 8,
-    "layer_norm_eps": 1e-5,
-    "token_dropout": True,
-    "position_embedding_type": "rotary",
-    "emb_layer_norm_before": False,
-}
-BACKEND = {
-    "architecture": "esm",
-    "molecule": "protein",
-    "width": 16,
-    "pooling": "mean_residues",
-    "max_length": 100,
-    "dtype": "float16",
-    "built": True,
-    "repository": NAME,
-}
+NAME = TINY_ENTRY["repository"]
 CONFIG = {
     "simulate": None,
     "fusions": {},
@@ -46,14 +26,14 @@ NOWHERE = "http://127.0.0.1:1"
 
 @pytest.fixture
 def hub():
-    wanted = build_encoder("esm", MODEL, "test").state_dict()
+    wanted = build_encoder("esm", TINY_ESM, "test").state_dict()
     tensors = {name: torch.randn(tensor.shape) for name, tensor in wanted.items()}
     with serving() as hub:
         hub.publish(
             NAME,
             COMMIT,
             {
-                "config.json": json.dumps(MODEL).encode(),
+                "config.json": json.dumps(TINY_ESM).encode(),
                 "model.safetensors": save(tensors),
                 "modeling_tiny.py": b"raise SystemExit('code from strangers')",
             },
@@ -68,7 +48,7 @@ def project(fresh, tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
     registry = fresh.folder / "resources/models.yaml"
-    registry.write_text(registry.read_text() + yaml.safe_dump({"tiny": BACKEND}))
+    registry.write_text(registry.read_text() + yaml.safe_dump({"tiny": TINY_ENTRY}))
     (fresh.folder / "proteins.faa").write_text(">a\nMKVLAA\n>b\nMSTNPKPQR\n")
     (fresh.folder / "samples.tsv").write_text(
         "sample\tfasta\tmolecule\nproteins\tproteins.faa\tprotein\n"

@@ -1,0 +1,54 @@
+"""Tiny and published models as several tests need them: configs, registry entries, weights."""
+
+import pytest
+import torch
+
+from seqloom.encoders.demo import CONFIGS
+
+TINY = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 8,
+}
+TINY_ESM = CONFIGS["esm"] | TINY
+# Of the registry.
+TINY_ENTRY = {
+    "architecture": "esm",
+    "molecule": "protein",
+    "width": 16,
+    "pooling": "mean_residues",
+    "max_length": 100,
+    "dtype": "float16",
+    "built": True,
+    "repository": "someone/tiny",
+}
+PUBLISHED_DNABERT = CONFIGS["dnabert"] | {"num_hidden_layers": 12}
+
+
+def published_esm(width: int, layers: int, heads: int, **other) -> dict:
+    return CONFIGS["esm"] | {
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "intermediate_size": 4 * width,
+        "pad_token_id": 1,
+        "max_position_embeddings": 1026,
+        **other,
+    }
+
+
+def randomize(model: torch.nn.Module) -> None:
+    """Random weights; norms scale by about one, as trained ones do."""
+    for name, parameter in model.named_parameters():
+        is_scale = "norm" in name.lower() and name.endswith("weight")
+        torch.nn.init.normal_(parameter, mean=float(is_scale), std=0.05)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Several would fight over the cores of a busy machine; imported, it is for that module."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
