@@ -54,10 +54,10 @@ wildcard_constraints:
 
 
 def flags(settings):
-    """`{"max_frames": 5}` as `--max-frames 5`; a None is left out."""
+    """`{"max_frames": 5}` as `--max-frames 5`; a None and an empty list are left out."""
     words = []
     for key, value in settings.items():
-        if value is not None:
+        if value not in (None, []):
             values = value if isinstance(value, list) else [value]
             words += [f"--{key.replace('_', '-')}", *map(str, values)]
     return shlex.join(words)
@@ -138,7 +138,7 @@ def plan_flags(wildcards):
     chosen = flags({"max_frames": most, "seed": SETTINGS["seed"]} if most else {})
     if wildcards.cut == WHOLE:
         return f"--whole {chosen}"
-    coding = coding_tables(wildcards.cut, wildcards.sample) or None
+    coding = coding_tables(wildcards.cut, wildcards.sample)
     return f"{cut_flags(wildcards)} {chosen} {flags({'coding': coding})}"
 
 
@@ -412,13 +412,13 @@ def report_flags():
     comparison = "results/comparison/comparison"
     return flags(
         {
-            "evaluations": [f"results/evaluation/{n}" for n in names] or None,
-            "classifiers": [f"results/classifiers/{n}" for n in names] or None,
+            "evaluations": [f"results/evaluation/{n}" for n in names],
+            "classifiers": [f"results/classifiers/{n}" for n in names],
             "comparison": f"{comparison}.tsv" if names else None,
             "figure": f"{comparison}.svg" if names else None,
-            "predictions": list(dict.fromkeys(map(os.path.dirname, predictions()))) or None,
+            "predictions": list(dict.fromkeys(map(os.path.dirname, predictions()))),
             "genomes": inputs["genomes"],
-            "audits": inputs["audits"] or None,
+            "audits": inputs["audits"],
             "settings": json.dumps(SETTINGS.values | {"refseq": refseq}),
         }
     )

@@ -28,10 +28,10 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    cut, genome = cut_of(args), open_genome(args.genome)
+    cut, code, genome = cut_of(args), code_of(args), open_genome(args.genome)
     layout = window_layout(genome, cut.window)
     plan, made = read_plan(args.plan, layout)
-    settings = {**asdict(cut), "genetic_code": code_of(args)}
+    settings = {**asdict(cut), "genetic_code": code}
     check_plan(args.plan, made, settings)
     metadata = {
         "sample": args.sample,
@@ -47,7 +47,7 @@ def main(args: argparse.Namespace) -> None:
             digests=genome_digest(made),
         ),
     }
-    parts = frame_parts(genome, layout, plan, args.shard, cut, code_of(args))
+    parts = frame_parts(genome, layout, plan, args.shard, cut, code)
     rows = write_shard(args.out, (".fna", ".faa"), parts, metadata)
     log.info("%s %s %s: %d frames", args.sample, args.cut_name, args.shard, rows)
 

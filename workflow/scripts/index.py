@@ -2,11 +2,10 @@
 """Check a sample record by record; store it as indexed bgzip with a table of its records."""
 
 import argparse
-import json
 import logging
 
 from seqloom.cli import parser, run
-from seqloom.files import atomic_all
+from seqloom.files import atomic_all, write_json
 from seqloom.provenance import provenance
 from seqloom.seqs.reading import read_fasta
 from seqloom.seqs.storing import write_sample
@@ -42,7 +41,7 @@ def main(args: argparse.Namespace) -> None:
                 packages=("xopen", "isal"),
             ),
         }
-        card_file.write_text(json.dumps(description, indent=2) + "\n")
+        write_json(card_file, description)
     log.info("%s: %d contigs, %d letters", args.sample, contigs, bases)
 
 

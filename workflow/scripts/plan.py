@@ -2,7 +2,6 @@
 """Find the frames of every window under a cut, choose those that are used, and count them."""
 
 import argparse
-import json
 import logging
 from dataclasses import asdict
 
@@ -11,7 +10,7 @@ import pyarrow.parquet as pq
 
 from seqloom.cli import parser, positive, run
 from seqloom.errors import InputError
-from seqloom.files import atomic_all
+from seqloom.files import atomic_all, write_json
 from seqloom.provenance import as_strings, provenance
 from seqloom.seqs.contigs import planned_contigs, read_contigs, write_contigs
 from seqloom.seqs.genome import open_genome
@@ -45,13 +44,14 @@ def main(args: argparse.Namespace) -> None:
     else:
         if args.coding and cut.training == "all":
             raise InputError("--coding goes with --training coding or virnucpro, not with all")
-        settings = {**asdict(cut), "genetic_code": code_of(args)}
+        code = code_of(args)
+        settings = {**asdict(cut), "genetic_code": code}
         coding = None
         if args.coding:
             inputs["coding"] = args.coding
             annotation = pq.read_table(args.coding)
-            coding = training_filter(cut, code_of(args), annotation, layout.names)
-        plan = frame_plan(genome, layout, cut, code_of(args), coding)
+            coding = training_filter(cut, code, annotation, layout.names)
+        plan = frame_plan(genome, layout, cut, code, coding)
     if args.max_frames:
         settings |= {"seed": args.seed, "max_frames": args.max_frames}
         plan = sampled(plan, layout, args.seed, args.max_frames)
@@ -63,9 +63,7 @@ def main(args: argparse.Namespace) -> None:
         table = pa.table([plan], schema=SCHEMA.with_metadata(as_strings(made)))
         pq.write_table(table, plan_file)
         write_contigs(contig_file, contigs)
-        card_file.write_text(
-            json.dumps({"contigs": len(contigs), **counts, **made}, indent=2) + "\n"
-        )
+        write_json(card_file, {"contigs": len(contigs), **counts, **made})
     log.info("%s", ", ".join(f"{count} {name}" for name, count in counts.items()))
 
 

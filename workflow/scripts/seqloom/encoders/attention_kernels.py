@@ -55,6 +55,29 @@ def _logits(left, right, ahead, real, bias, head, scale, KIND: tl.constexpr, REA
 
 
 @triton.jit
+def _pair_and_rows(length, ROWS: tl.constexpr):
+    """Which pair of sequence and head a program is for, and which of its rows."""
+    blocks = tl.cdiv(length, ROWS)
+    rows = tl.program_id(0) % blocks * ROWS + tl.arange(0, ROWS)
+    return tl.program_id(0) // blocks, rows
+
+
+@triton.jit
+def _block_of_keys(
+    q, rows, key, value, first, keys, bias, pair, length, heads, scale,
+    KIND: tl.constexpr, REACH: tl.constexpr, SIZE: tl.constexpr, PADDED: tl.constexpr,
+    COLUMNS: tl.constexpr,
+):  # fmt: skip
+    """Keys and values from `first` on, how far ahead of the rows they stand, and their logits."""
+    columns = first + tl.arange(0, COLUMNS)
+    k = _load(key, pair, heads, columns, length, SIZE, PADDED)
+    v = _load(value, pair, heads, columns, length, SIZE, PADDED)
+    ahead, real = columns[None, :] - rows[:, None], columns[None, :] < keys
+    logits = _logits(q, k, ahead, real, bias, pair % heads, scale, KIND, REACH)
+    return k, v, ahead, logits
+
+
+@triton.jit
 def _real_keys(lengths, pair, heads, length):
     if lengths is None:
         return length
@@ -68,20 +91,17 @@ def _forward(
     KIND: tl.constexpr, REACH: tl.constexpr, SIZE: tl.constexpr, PADDED: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    blocks = tl.cdiv(length, ROWS)
-    pair = tl.program_id(0) // blocks
-    rows = tl.program_id(0) % blocks * ROWS + tl.arange(0, ROWS)
+    pair, rows = _pair_and_rows(length, ROWS)
     keys = _real_keys(lengths, pair, heads, length)
     q = _load(query, pair, heads, rows, length, SIZE, PADDED)
     top = tl.full([ROWS], float("-inf"), tl.float32)
     total = tl.zeros([ROWS], tl.float32)
     sums = tl.zeros([ROWS, PADDED], tl.float32)
     for first in range(0, keys, COLUMNS):
-        columns = first + tl.arange(0, COLUMNS)
-        k = _load(key, pair, heads, columns, length, SIZE, PADDED)
-        v = _load(value, pair, heads, columns, length, SIZE, PADDED)
-        ahead, real = columns[None, :] - rows[:, None], columns[None, :] < keys
-        logits = _logits(q, k, ahead, real, bias, pair % heads, scale, KIND, REACH)
+        _, v, _, logits = _block_of_keys(
+            q, rows, key, value, first, keys, bias, pair, length, heads, scale,
+            KIND, REACH, SIZE, PADDED, COLUMNS,
+        )  # fmt: skip
         higher = tl.maximum(top, tl.max(logits, 1))
         p = tl.exp2(logits - higher[:, None])
         shrink = tl.exp2(top - higher)
@@ -100,9 +120,7 @@ def _backward_query(
     PADDED: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
     """Also leaves in `dots` each row's product of output and gradient, for the other kernel."""
-    blocks = tl.cdiv(length, ROWS)
-    pair = tl.program_id(0) // blocks
-    rows = tl.program_id(0) % blocks * ROWS + tl.arange(0, ROWS)
+    pair, rows = _pair_and_rows(length, ROWS)
     keys = _real_keys(lengths, pair, heads, length)
     q = _load(query, pair, heads, rows, length, SIZE, PADDED)
     g = _load(grad, pair, heads, rows, length, SIZE, PADDED)
@@ -116,11 +134,10 @@ def _backward_query(
     far_before = tl.zeros([ROWS], tl.float32)
     far_after = tl.zeros([ROWS], tl.float32)
     for first in range(0, keys, COLUMNS):
-        columns = first + tl.arange(0, COLUMNS)
-        k = _load(key, pair, heads, columns, length, SIZE, PADDED)
-        v = _load(value, pair, heads, columns, length, SIZE, PADDED)
-        ahead, real = columns[None, :] - rows[:, None], columns[None, :] < keys
-        logits = _logits(q, k, ahead, real, bias, pair % heads, scale, KIND, REACH)
+        k, v, ahead, logits = _block_of_keys(
+            q, rows, key, value, first, keys, bias, pair, length, heads, scale,
+            KIND, REACH, SIZE, PADDED, COLUMNS,
+        )  # fmt: skip
         p = tl.exp2(logits - log[:, None])
         slope = p * (tl.dot(g, v.T, input_precision="ieee") - dot[:, None])
         sums = tl.dot(slope.to(k.dtype), k, sums, input_precision="ieee")
@@ -142,9 +159,7 @@ def _backward_key_value(
     scale, KIND: tl.constexpr, REACH: tl.constexpr, SIZE: tl.constexpr, PADDED: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    blocks = tl.cdiv(length, ROWS)
-    pair = tl.program_id(0) // blocks
-    columns = tl.program_id(0) % blocks * ROWS + tl.arange(0, ROWS)
+    pair, columns = _pair_and_rows(length, ROWS)
     keys = _real_keys(lengths, pair, heads, length)
     k = _load(key, pair, heads, columns, length, SIZE, PADDED)
     v = _load(value, pair, heads, columns, length, SIZE, PADDED)

@@ -107,7 +107,7 @@ def write_model(
     """Write config.json, model.safetensors, tokenizer.json, model.json, all or none of them."""
     names = ("config.json", "model.safetensors", "tokenizer.json", "model.json")
     with atomic_all([out / name for name in names]) as [config, weights, tokenizer, model]:
-        config.write_text(json.dumps(source.config, indent=2) + "\n")
+        write_json(config, source.config)
         source.tokenizer.save(str(tokenizer))
         write_weights(weights, source.tensors)
         origin = {
@@ -138,7 +138,7 @@ def write_model(
                 packages=("torch", "safetensors", "tokenizers"),
             ),
         }
-        model.write_text(json.dumps(description, indent=2) + "\n")
+        write_json(model, description)
     log.info("%s: %d tensors, sha256 %s", out, len(source.tensors), origin["weights_sha256"])
 
 
