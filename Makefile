@@ -11,10 +11,8 @@ PROFILES := $(notdir $(wildcard profiles/*))
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-$(VENV)/ready: $(LOCK)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --no-deps setuptools wheel
-	$(BIN)/pip install --quiet -r $(LOCK)
+$(VENV)/ready: $(LOCK) envs/build.lock envs/install.sh
+	PYTHON=$(PYTHON) envs/install.sh $(VENV) $(LOCK)
 	touch $@
 
 demo: $(VENV)/ready  ## the whole chain on synthetic genomes, about three minutes on two cores

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shlex
 import sys
@@ -10,23 +11,34 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
+from seqloom.contents import checksum_of
 from seqloom.errors import InputError
 from seqloom.files import hold_folder
 from seqloom.settings import REFSEQ_FOLDER, WHOLE, load_settings
 from seqloom.sharding import shard_patterns
 from seqloom.sheet import DEMO_FOLDER
+from seqloom.sizes import genome_mb, matrix_mb, sequence_mb, shard_frames
+from seqloom.sizes import frames as frames_in
 from snakemake.exceptions import WorkflowError
 
 # Scripts are called by name, with the Python that runs Snakemake, activated or not; --sdm brings another.
 FOLDERS = [str(Path(workflow.basedir) / "workflow" / "scripts")]
 if not workflow.deployment_settings.deployment_method:
     FOLDERS.insert(0, os.path.dirname(sys.executable))
-shell.prefix(f"export PATH={shlex.quote(':'.join(FOLDERS))}:$PATH; set -euo pipefail; ")
+# `--fasta @<(lines a.fa b.fa)`: thousands of words do not fit on a command line, but in a file.
+shell.prefix(
+    f"export PATH={shlex.quote(':'.join(FOLDERS))}:$PATH; set -euo pipefail; "
+    "lines() {{ printf '%s\\n' \"$@\"; }}; "
+)
 
 try:
     SETTINGS = load_settings(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+
+# Of files of the user: what was read once is read again only after it was touched.
+CHECKSUMS = Path("work/checksums.tsv")
 
 
 def hold_this_folder():
@@ -67,11 +79,62 @@ def sample_row(wildcards):
     return SETTINGS.samples[wildcards.sample]
 
 
-def size_of(path):
-    """Bytes of a file; unknown for what the workflow makes itself, as listed for what it fetches."""
-    if path in SETTINGS.downloads:
-        return SETTINGS.downloads[path].bytes
-    return None if path.startswith(DEMO_FOLDER) else os.path.getsize(path)
+def made_here(paths):
+    """Those of the paths that the workflow makes or fetches itself."""
+    return [path for path in paths if path.startswith(DEMO_FOLDER) or path in SETTINGS.downloads]
+
+
+def content(paths):
+    """A checksum of what is in files of the user: neither their names nor their times count."""
+    made = set(made_here(paths))
+    parts = [path if path in made else checksum_of(path, CHECKSUMS) for path in paths]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def growing(need):
+    """A resource that grows with every attempt, from a number or a function of the wildcards."""
+    return lambda wildcards, attempt: math.ceil(
+        (need(wildcards) if callable(need) else need) * attempt
+    )
+
+
+def letters_mb(wildcards):
+    return genome_mb(SETTINGS, [wildcards.sample])
+
+
+def shard_mb(wildcards, backends):
+    """Size of a matrix of one shard."""
+    return matrix_mb(SETTINGS, backends, shard_frames(SETTINGS, wildcards.cut, wildcards.sample))
+
+
+def fused_mb(cut, fusion, samples):
+    """Size of all fused matrices of the samples."""
+    rows = sum(frames_in(SETTINGS, cut, sample) for sample in samples)
+    return matrix_mb(SETTINGS, SETTINGS["fusions"][fusion], rows)
+
+
+def training_mb(wildcards):
+    experiment = experiment_of(wildcards)
+    return fused_mb(experiment["cut"], experiment["fusion"], SETTINGS.labeled())
+
+
+def training_letters_mb(wildcards):
+    cut = experiment_of(wildcards)["cut"]
+    rows = sum(frames_in(SETTINGS, cut, sample) for sample in SETTINGS.labeled())
+    return sequence_mb(SETTINGS, cut, rows)
+
+
+def memory_to_embed(wildcards):
+    """Weights are read, converted and laid out anew: three copies in float32."""
+    backend = SETTINGS.backends[wildcards.backend]
+    return 2000 + 12 * backend.parameters + 3 * shard_mb(wildcards, [wildcards.backend])
+
+
+def memory_to_predict(wildcards):
+    cut, fusion = (experiment_of(wildcards)[key] for key in ("cut", "fusion"))
+    rows = shard_frames(SETTINGS, cut, wildcards.sample)
+    shard = matrix_mb(SETTINGS, SETTINGS["fusions"][fusion], rows)
+    return 3000 + 3 * shard + 0.1 * fused_mb(cut, fusion, [wildcards.sample])
 
 
 def download_flags(wildcards):
@@ -83,11 +146,6 @@ def cut_flags(wildcards):
     """How this cut reads this sample."""
     cut = SETTINGS["cuts"][wildcards.cut]
     return flags(cut | {"genetic_code": sample_row(wildcards).genetic_code})
-
-
-def largest_mb(files):
-    """Size of the largest file: what is read one shard at a time needs no more memory."""
-    return max(os.path.getsize(file) for file in files) / 1e6
 
 
 def experiment_of(wildcards):
@@ -215,19 +273,29 @@ def split_inputs(wildcards):
     return {
         "contigs": expand("results/contigs/{cut}/{sample}.tsv", cut=cut, sample=labeled),
         "genomes": expand("results/genomes/{sample}.fa.gz", sample=labeled),
-        "groups": [SETTINGS.samples[s].groups for s in labeled if SETTINGS.samples[s].groups],
+        "groups": made_here(row.groups for row in labeled_rows() if row.groups),
     }
 
 
-def labeled_samples():
-    """The labeled rows of the sheet as JSON, for split.py."""
-    rows = [SETTINGS.samples[name] for name in SETTINGS.labeled()]
-    return json.dumps(
-        [
-            {"sample": r.name, "label": r.label, "category": r.category, "groups": r.groups}
-            for r in rows
-        ]
-    )
+def labeled_rows():
+    return [SETTINGS.samples[name] for name in SETTINGS.labeled()]
+
+
+def labeled_samples(wildcards, output):
+    """A JSON object for each labeled row of the sheet."""
+    return [
+        json.dumps({"sample": r.name, "label": r.label, "category": r.category, "groups": r.groups})
+        for r in labeled_rows()
+    ]
+
+
+def content_of_labels(wildcards):
+    """A checksum of what the sheet and the groups files say of labeled samples."""
+    rows = [
+        [row.name, row.label, row.category, content([row.groups]) if row.groups else None]
+        for row in labeled_rows()
+    ]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def prediction_inputs(wildcards):

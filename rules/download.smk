@@ -15,8 +15,8 @@ if SETTINGS["refseq"]:
         conda:
             "../envs/seqloom.yaml"
         resources:
-            mem_mb=lambda wildcards, attempt: 1000 * attempt,
-            runtime=lambda wildcards, attempt: 1440 * attempt,
+            mem_mb=growing(1000),
+            runtime=growing(1440),
         params:
             row=download_flags,
         shell:

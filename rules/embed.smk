@@ -17,8 +17,8 @@ rule embed_shard:
     resources:
         gpu=1,
         nodes=1,
-        mem_mb=lambda wildcards, input, attempt: (6000 + 2 * input.size_mb) * attempt,
-        runtime=lambda wildcards, input, attempt: 120 * attempt,
+        mem_mb=growing(memory_to_embed),
+        runtime=growing(120),
     params:
         model=model_folder,
         reading=reading,

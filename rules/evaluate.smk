@@ -17,8 +17,8 @@ rule evaluate_classifier:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        mem_mb=lambda wildcards, input, attempt: (3000 + 0.5 * input.size_mb) * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(lambda wildcards: 3000 + 0.5 * training_mb(wildcards)),
+        runtime=growing(60),
     params:
         version=LEARN_VERSION,
         classifier=subpath(input.card, parent=True),
@@ -43,8 +43,8 @@ rule baseline:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (3000 + 8 * input.size_mb) * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(lambda wildcards: 3000 + 8 * training_letters_mb(wildcards)),
+        runtime=growing(60),
     params:
         version=LEARN_VERSION,
         frames=lambda wildcards, input: shard_patterns(input.frames),
@@ -72,8 +72,8 @@ rule compare:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         folders=expand("results/evaluation/{experiment}", experiment=SETTINGS["experiments"]),
     shell:

@@ -13,8 +13,8 @@ rule export_npy:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (1000 + 3 * largest_mb(input.embeddings)) * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(lambda wildcards: 1000 + 3 * shard_mb(wildcards, [wildcards.backend])),
+        runtime=growing(60),
     params:
         frames=lambda wildcards, input: shard_patterns(input.frames),
         embeddings=lambda wildcards, input: shard_patterns(input.embeddings),
@@ -36,8 +36,8 @@ rule export_hdf5:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (1000 + 3 * largest_mb(input.embeddings)) * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(lambda wildcards: 1000 + 3 * shard_mb(wildcards, [wildcards.backend])),
+        runtime=growing(60),
     params:
         frames=lambda wildcards, input: shard_patterns(input.frames),
         embeddings=lambda wildcards, input: shard_patterns(input.embeddings),
@@ -64,8 +64,8 @@ rule export_identified:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         frames=lambda wildcards, input: shard_patterns(input.frames),
         prefix=subpath(output.card, strip_suffix=".identified.json"),
@@ -91,8 +91,11 @@ rule export_virnucpro:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (2000 + 20 * input.size_mb) * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(
+            lambda wildcards: 2000
+            + 40 * fused_mb(wildcards.cut, wildcards.fusion, [wildcards.sample])
+        ),
+        runtime=growing(60),
     params:
         label=lambda wildcards: flags({"label": sample_row(wildcards).label}),
         frames=lambda wildcards, input: shard_patterns(input.frames),

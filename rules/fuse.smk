@@ -15,8 +15,10 @@ rule fuse:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (1000 + 3 * input.size_mb) * attempt,
-        runtime=lambda wildcards, attempt: 20 * attempt,
+        mem_mb=growing(
+            lambda wildcards: 1000 + 3 * shard_mb(wildcards, SETTINGS["fusions"][wildcards.fusion])
+        ),
+        runtime=growing(20),
     params:
         # The same files in another order are other columns, which the set of inputs does not tell.
         backends=lambda wildcards: SETTINGS["fusions"][wildcards.fusion],

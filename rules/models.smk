@@ -14,8 +14,8 @@ rule fetch_model:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(16000),
+        runtime=growing(60),
     params:
         source=model_flags,
         reading=reading,

@@ -24,11 +24,8 @@ rule predict_sample:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        mem_mb=lambda wildcards, input, attempt: (
-            3000 + 3 * largest_mb(input.fused) + 0.1 * input.size_mb
-        )
-        * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(memory_to_predict),
+        runtime=growing(60),
     params:
         version=CALL_VERSION,
         classifier=subpath(input.card, parent=True),

@@ -18,8 +18,8 @@ if SETTINGS["simulate"]:
         conda:
             "../envs/seqloom.yaml"
         resources:
-            mem_mb=lambda wildcards, attempt: 2000 * attempt,
-            runtime=lambda wildcards, attempt: 10 * attempt,
+            mem_mb=growing(2000),
+            runtime=growing(10),
         params:
             seed=SETTINGS["simulate"]["seed"],
         shell:
@@ -29,7 +29,7 @@ if SETTINGS["simulate"]:
 rule index:
     """Check a sample record by record; store it as indexed bgzip with one row per record."""
     input:
-        fasta=lambda wildcards: sample_row(wildcards).fasta,
+        lambda wildcards: made_here(sample_row(wildcards).fasta),
     output:
         genome="results/genomes/{sample}.fa.gz",
         fai="results/genomes/{sample}.fa.gz.fai",
@@ -43,24 +43,23 @@ rule index:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 100) * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 300),
     params:
         molecule=lambda wildcards: sample_row(wildcards).molecule,
-        # The order of the files is the order of the contigs.
-        order=lambda wildcards: sample_row(wildcards).fasta,
-        # A copy that keeps its old time is another file all the same.
-        bytes=lambda wildcards: [size_of(path) for path in sample_row(wildcards).fasta],
+        content=lambda wildcards: content(sample_row(wildcards).fasta),
+        # A function of `output` is not compared between runs: another path is no other content.
+        fasta=lambda wildcards, output: sample_row(wildcards).fasta,
         version=CUT_VERSION,
     shell:
-        "index.py --sample {wildcards.sample} --molecule {params.molecule} --fasta {input.fasta:q}"
-        " --genome {output.genome} --records {output.records} 2> {log}"
+        "index.py --sample {wildcards.sample} --molecule {params.molecule}"
+        " --fasta @<(lines {params.fasta:q}) --genome {output.genome} --records {output.records} 2> {log}"
 
 
 rule coding:
     """Read the coding sequences of an annotated sample into one table."""
     input:
-        annotation=lambda wildcards: sample_row(wildcards).annotation,
+        made=lambda wildcards: made_here(sample_row(wildcards).annotation),
         records="results/genomes/{sample}.tsv",
     output:
         "results/coding/{sample}.parquet",
@@ -73,14 +72,15 @@ rule coding:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (2000 + 10 * input.size_mb) * attempt,
-        runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 10) * attempt,
+        mem_mb=growing(lambda wildcards: 2000 + 5 * letters_mb(wildcards)),
+        runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 10),
     params:
-        bytes=lambda wildcards: [size_of(path) for path in sample_row(wildcards).annotation],
+        content=lambda wildcards: content(sample_row(wildcards).annotation),
+        annotation=lambda wildcards, output: sample_row(wildcards).annotation,
         genetic_code=lambda wildcards: sample_row(wildcards).genetic_code,
         version=CUT_VERSION,
     shell:
-        "coding.py --annotation {input.annotation:q} --records {input.records}"
+        "coding.py --annotation @<(lines {params.annotation:q}) --records {input.records}"
         " --genetic-code {params.genetic_code} --out {output} 2> {log}"
 
 
@@ -99,8 +99,8 @@ rule plan:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (2000 + input.size_mb) * attempt,
-        runtime=lambda wildcards, input, attempt: (10 + input.size_mb // 20) * attempt,
+        mem_mb=growing(lambda wildcards: 2000 + letters_mb(wildcards) / 3),
+        runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 60),
     params:
         cut=plan_flags,
         version=CUT_VERSION,
@@ -129,8 +129,8 @@ rule frames:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         cut=cut_flags,
         version=CUT_VERSION,
@@ -160,8 +160,8 @@ rule proteins:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         version=CUT_VERSION,
         prefix=subpath(output.table, strip_suffix=".parquet"),

@@ -14,8 +14,8 @@ rule report:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         title=SETTINGS["title"],
         folders=report_flags(),

@@ -12,14 +12,15 @@ rule split:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: (2000 + 4 * input.size_mb) * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(2000 + genome_mb(SETTINGS, SETTINGS.labeled())),
+        runtime=growing(60),
     params:
-        samples=labeled_samples(),
+        samples=labeled_samples,
+        content=content_of_labels,
         recipe=lambda wildcards: flags(experiment_of(wildcards)["split"]),
         version=LEARN_VERSION,
         contigs=lambda wildcards: f"results/contigs/{experiment_of(wildcards)['cut']}",
     shell:
-        "split.py --experiment {wildcards.experiment} --samples {params.samples:q}"
+        "split.py --experiment {wildcards.experiment} --samples @<(lines {params.samples:q})"
         " --contigs {params.contigs} --genomes results/genomes"
         " {params.recipe} --out {output.table} --audit {output.audit} 2> {log}"

@@ -17,8 +17,8 @@ rule train_classifier:
     resources:
         gpu=1,
         nodes=1,
-        mem_mb=lambda wildcards, input, attempt: (4000 + 1.3 * input.size_mb) * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=growing(lambda wildcards: 4000 + 1.3 * training_mb(wildcards)),
+        runtime=growing(120),
     params:
         recipe=lambda wildcards: flags(experiment_of(wildcards)["train"]),
         version=LEARN_VERSION,

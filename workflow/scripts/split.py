@@ -22,8 +22,9 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument(
         "--samples",
         type=json.loads,
+        nargs="+",
         required=True,
-        help="JSON list of {sample, label, category, groups}; groups is a TSV or null",
+        help="JSON objects {sample, label, category, groups}; groups is a TSV or null",
     )
     options.add_argument("--contigs", type=Path, required=True, help="folder of SAMPLE.tsv")
     options.add_argument("--genomes", type=Path, required=True, help="folder of SAMPLE.fa.gz")

@@ -16,7 +16,10 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def parser(description: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        description=description,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        # `--fasta @names.txt`: a line of that file is an argument.
+        fromfile_prefix_chars="@",
     )
 
 

@@ -31,7 +31,8 @@ class Settings:
         return self.values[key]
 
     def labeled(self) -> list[str]:
-        return [s.name for s in self.samples.values() if s.label]
+        """By name: a sheet in another order trains no other classifier."""
+        return sorted(s.name for s in self.samples.values() if s.label)
 
     def queries(self) -> list[str]:
         return [s.name for s in self.samples.values() if s.is_query]

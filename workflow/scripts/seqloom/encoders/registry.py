@@ -22,6 +22,7 @@ class Backend:
     max_length: int
     dtype: str
     built: bool
+    parameters: int = 0
     repository: str | None = None
     revision: str | None = None
     sha256: str | None = None
