@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
 from seqloom.contents import checksum_of
 from seqloom.errors import InputError
-from seqloom.files import hold_folder
+from seqloom.files import check_writable, hold_folder
 from seqloom.settings import REFSEQ_FOLDER, WHOLE, load_settings
 from seqloom.sharding import shard_patterns
 from seqloom.sheet import DEMO_FOLDER
@@ -32,6 +32,7 @@ shell.prefix(
 )
 
 try:
+    check_writable(["results", "logs", "models", "work"])
     SETTINGS = load_settings(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None

@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from seqloom.errors import InputError
-from seqloom.files import atomic, hold_folder
+from seqloom.files import atomic, check_writable, hold_folder
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 HOLD = """
@@ -65,3 +66,31 @@ def test_a_folder_is_held_by_one_until_it_is_killed(tmp_path):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     hold_folder(lock).close()
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "results").touch()
+    with pytest.raises(InputError, match="results: a file lies where the workflow writes"):
+        check_writable([str(tmp_path / "results")])
+
+
+CHECK = """
+import os, sys
+from seqloom.errors import InputError
+from seqloom.files import check_writable
+if os.getuid() == 0:
+    os.setuid(65534)  # root may write anywhere
+try:
+    check_writable([sys.argv[1] + "/results/genomes"])
+except InputError as error:
+    print(error)
+"""
+
+
+def test_a_folder_without_the_right_to_write_is_refused():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", CHECK, folder], cwd=SCRIPTS, capture_output=True, text=True
+        )
+    assert done.stdout.startswith(f"{folder}: nothing can be written to this folder")

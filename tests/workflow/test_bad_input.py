@@ -148,3 +148,11 @@ def test_a_model_folder_without_weights_is_one_sentence(fresh):
     assert done.returncode != 0
     assert "error: weights" in done.stdout
     assert not list((fresh.folder / "models").rglob("*.json"))
+
+
+def test_a_file_in_place_of_the_results_is_one_sentence(fresh):
+    (fresh.folder / "results").touch()
+    done = fresh.snakemake()
+    assert done.returncode != 0
+    assert "results: a file lies where the workflow writes to a folder; move it" in done.stdout
+    assert "Traceback" not in done.stdout

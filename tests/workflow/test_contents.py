@@ -1,4 +1,4 @@
-"""Content counts: neither the clock nor the path of a file of the user, nor the order of the sheet."""
+"""The content of a file of the user counts: not its times or path, nor the order of the sheet."""
 
 import os
 import random
@@ -13,7 +13,11 @@ cuts: {w300: {window: 300, frames: longest_orf}}
 fusions: {dna: [dnabert_s]}
 experiments: {e: {cut: w300, fusion: dna}}
 """
-SHEET = ["sample	fasta	label	groups", "virus	virus.fa	viral	groups.tsv", "yeast	yeast.fa	host	"]
+SHEET = [
+    "sample	fasta	label	groups",
+    "virus	virus.fa	viral	groups.tsv",
+    "yeast	yeast.fa	host	",
+]
 TARGETS = [f"results/shards/w300/{name}/0001-of-0001.parquet" for name in ("virus", "yeast")]
 
 
@@ -62,7 +66,9 @@ def test_a_touch_another_path_and_another_order_of_rows_rerun_nothing(shards):
     (shards.folder / "moved").mkdir()
     for name in ("virus.fa", "groups.tsv"):
         shutil.move(shards.folder / name, shards.folder / "moved")
-    write_sheet(shards, [SHEET[0], SHEET[2], "virus	moved/virus.fa	viral	moved/groups.tsv"])
+    write_sheet(
+        shards, [SHEET[0], SHEET[2], "virus	moved/virus.fa	viral	moved/groups.tsv"]
+    )
     assert planned(shards) == {}
 
 
