@@ -13,8 +13,9 @@ rule export_npy:
     conda:
         "../envs/seqloom.yaml"
     resources:
+        short=1,
         mem_mb=growing(lambda wildcards: 1000 + 3 * shard_mb(wildcards, [wildcards.backend])),
-        runtime=growing(60),
+        runtime=growing(20),
     params:
         frames=lambda wildcards, input: shard_patterns(input.frames),
         embeddings=lambda wildcards, input: shard_patterns(input.embeddings),
@@ -36,8 +37,9 @@ rule export_hdf5:
     conda:
         "../envs/seqloom.yaml"
     resources:
+        short=1,
         mem_mb=growing(lambda wildcards: 1000 + 3 * shard_mb(wildcards, [wildcards.backend])),
-        runtime=growing(60),
+        runtime=growing(20),
     params:
         frames=lambda wildcards, input: shard_patterns(input.frames),
         embeddings=lambda wildcards, input: shard_patterns(input.embeddings),
@@ -64,8 +66,9 @@ rule export_identified:
     conda:
         "../envs/seqloom.yaml"
     resources:
+        short=1,
         mem_mb=growing(1000),
-        runtime=growing(30),
+        runtime=growing(20),
     params:
         frames=lambda wildcards, input: shard_patterns(input.frames),
         prefix=subpath(output.card, strip_suffix=".identified.json"),
@@ -91,11 +94,12 @@ rule export_virnucpro:
     conda:
         "../envs/seqloom.yaml"
     resources:
+        short=1,
         mem_mb=growing(
             lambda wildcards: 2000
             + 40 * fused_mb(wildcards.cut, wildcards.fusion, [wildcards.sample])
         ),
-        runtime=growing(60),
+        runtime=growing(20),
     params:
         label=lambda wildcards: flags({"label": sample_row(wildcards).label}),
         frames=lambda wildcards, input: shard_patterns(input.frames),

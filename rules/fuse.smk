@@ -15,10 +15,11 @@ rule fuse:
     conda:
         "../envs/seqloom.yaml"
     resources:
+        short=1,
         mem_mb=growing(
             lambda wildcards: 1000 + 3 * shard_mb(wildcards, SETTINGS["fusions"][wildcards.fusion])
         ),
-        runtime=growing(20),
+        runtime=growing(10),
     params:
         # The same files in another order are other columns, which the set of inputs does not tell.
         backends=lambda wildcards: SETTINGS["fusions"][wildcards.fusion],

@@ -43,7 +43,8 @@ rule index:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(2000),
+        short=1,
+        mem_mb=growing(1000),
         runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 300),
     params:
         molecule=lambda wildcards: sample_row(wildcards).molecule,
@@ -72,6 +73,7 @@ rule coding:
     conda:
         "../envs/seqloom.yaml"
     resources:
+        short=1,
         mem_mb=growing(lambda wildcards: 2000 + 5 * letters_mb(wildcards)),
         runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 10),
     params:
@@ -99,7 +101,8 @@ rule plan:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(lambda wildcards: 2000 + letters_mb(wildcards) / 3),
+        short=1,
+        mem_mb=growing(lambda wildcards: 1000 + letters_mb(wildcards) / 3),
         runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 60),
     params:
         cut=plan_flags,
@@ -129,8 +132,9 @@ rule frames:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        short=1,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         cut=cut_flags,
         version=CUT_VERSION,
@@ -160,8 +164,9 @@ rule proteins:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        short=1,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         version=CUT_VERSION,
         prefix=subpath(output.table, strip_suffix=".parquet"),
