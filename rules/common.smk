@@ -15,6 +15,7 @@ from seqloom.files import hold_folder
 from seqloom.settings import REFSEQ_FOLDER, WHOLE, load_settings
 from seqloom.sharding import shard_patterns
 from seqloom.sheet import DEMO_FOLDER
+from seqloom.terminal import show_short
 from snakemake.exceptions import WorkflowError
 
 # Scripts are called by name, with the Python that runs Snakemake, activated or not; --sdm brings another.
@@ -22,6 +23,8 @@ FOLDERS = [str(Path(workflow.basedir) / "workflow" / "scripts")]
 if not workflow.deployment_settings.deployment_method:
     FOLDERS.insert(0, os.path.dirname(sys.executable))
 shell.prefix(f"export PATH={shlex.quote(':'.join(FOLDERS))}:$PATH; set -euo pipefail; ")
+
+show_short(workflow)
 
 try:
     SETTINGS = load_settings(config)
