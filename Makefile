@@ -38,7 +38,7 @@ format: $(VENV)/ready  ## rewrite the code the way lint wants it
 
 dry-run: $(VENV)/ready  ## plan the demo under every profile
 	for profile in $(PROFILES); do \
-	    $(SNAKEMAKE) -n --quiet rules --profile profiles/$$profile --configfile config/demo.yaml || exit 1; \
+	    $(SNAKEMAKE) -n --profile profiles/$$profile --configfile config/demo.yaml || exit 1; \
 	done
 
 lock: $(VENV)/ready  ## resolve envs/requirements.in into the lock and the conda file

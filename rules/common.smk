@@ -19,6 +19,7 @@ from seqloom.sharding import shard_patterns
 from seqloom.sheet import DEMO_FOLDER
 from seqloom.sizes import genome_mb, matrix_mb, sequence_mb, shard_frames
 from seqloom.sizes import frames as frames_in
+from seqloom.terminal import show_short
 from snakemake.exceptions import WorkflowError
 
 # Scripts are called by name, with the Python that runs Snakemake, activated or not; --sdm brings another.
@@ -30,6 +31,8 @@ shell.prefix(
     f"export PATH={shlex.quote(':'.join(FOLDERS))}:$PATH; set -euo pipefail; "
     "lines() {{ printf '%s\\n' \"$@\"; }}; "
 )
+
+show_short(workflow)
 
 try:
     check_writable(["results", "logs", "models", "work"])

@@ -79,7 +79,7 @@ class Project:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """The jobs of a dry-run: how many of each rule."""
-        lines = self.run(*arguments, "-n", "--quiet", "rules").splitlines()
+        lines = self.run(*arguments, "-n").splitlines()
         cells = [line.split() for line in lines]
         counts = [c for c in cells if len(c) == 2 and c[1].isdigit()]
         return {name: int(count) for name, count in counts if name not in ("all", "total")}

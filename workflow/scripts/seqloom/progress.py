@@ -1,10 +1,12 @@
 """One progress line for long work: a bar on a terminal, a line every few seconds in a log."""
 
+import re
 import sys
 import time
 from typing import Self, TextIO
 
 _WIDTH = 30
+_LINE = re.compile(r": ([\d,/]+ \w+( \(\d+%\))?, [\d,]+/s, \d+s( left)?)$")
 
 
 class Progress:
@@ -52,3 +54,9 @@ def progress_line(title: str, done: int, total: int | None, unit: str, seconds: 
     percent = 100 * done // max(total, 1)
     left = f"{(total - done) / rate:.0f}s left" if 0 < done < total else f"{seconds:.0f}s"
     return f"{title}: {done:,}/{total:,} {unit} ({percent}%), {rate:,.0f}/s, {left}"
+
+
+def last_progress(lines: list[str]) -> str:
+    """The last of these lines that is a progress line, without its title."""
+    found = [match[1] for line in lines if (match := _LINE.search(line))]
+    return found[-1] if found else ""
