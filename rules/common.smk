@@ -12,9 +12,10 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
 from seqloom.errors import InputError
 from seqloom.files import hold_folder
+from seqloom.schemas import read_yaml
 from seqloom.settings import REFSEQ_FOLDER, WHOLE, load_settings
 from seqloom.sharding import shard_patterns
-from seqloom.sheet import DEMO_FOLDER
+from seqloom.sheet_files import DEMO_FOLDER
 from snakemake.exceptions import WorkflowError
 
 # Scripts are called by name, with the Python that runs Snakemake, activated or not; --sdm brings another.
@@ -24,6 +25,8 @@ if not workflow.deployment_settings.deployment_method:
 shell.prefix(f"export PATH={shlex.quote(':'.join(FOLDERS))}:$PATH; set -euo pipefail; ")
 
 try:
+    for file in workflow.configfiles:
+        read_yaml(file)  # refuses a key that is given twice, of which Snakemake takes the last
     SETTINGS = load_settings(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -117,17 +120,13 @@ def reading(wildcards):
 
 
 def model_sources(wildcards):
-    """What a model is made from: the demo genomes, or the files of a local folder, else a download."""
-    if SETTINGS.backends[wildcards.backend].demo:
-        return [f"{DEMO_FOLDER}{sample}.fa.gz" for sample in ("viral", "bacteria", "fungi")]
+    """The files of a local folder; none if a model is downloaded, or made for the demo."""
     local = SETTINGS["models"].get(wildcards.backend, {}).get("local")
     return sorted(map(str, filter(Path.is_file, Path(local).glob("*")))) if local else []
 
 
 def model_flags(wildcards):
     """Where fetch_model.py takes the weights from."""
-    if SETTINGS.backends[wildcards.backend].demo:
-        return flags({"demo_sequences": model_sources(wildcards)})
     return flags(SETTINGS["models"].get(wildcards.backend, {}))
 
 
@@ -262,8 +261,9 @@ def all_matrices():
 
 
 def cuts_and_samples():
-    """Every (cut, sample) of what is embedded."""
-    return list(dict.fromkeys((cut, sample) for _, cut, sample in all_matrices()))
+    """Every (cut, sample) of what is embedded, or exported as frames alone."""
+    frames = [(c, s) for c in SETTINGS.cuts_in_use() for s in SETTINGS.of_molecule("dna")]
+    return list(dict.fromkeys([*frames, *((cut, sample) for _, cut, sample in all_matrices())]))
 
 
 def all_embeddings():
@@ -285,7 +285,7 @@ def all_fused():
 
 
 def shards_of_all():
-    """Tables and sequences of every shard that is embedded."""
+    """Tables and sequences of every shard that is embedded or exported."""
     return [
         path
         for cut, sample in cuts_and_samples()

@@ -53,7 +53,7 @@ def tiny_model(folder: Path, name: str = "tiny", repository: str | None = None) 
     backend = Backend(
         name, "esm", "protein", 40, "mean_residues", 64, "float16", True, demo={"seed": 0} | shape
     )
-    made = demo_source(backend, [])
+    made = demo_source(backend)
     source = Source(made.config, made.tensors, made.tokenizer, repository=repository)
     write_model(backend, source, folder / name / "0123456789ab", folder / "lock.json", False)
     return folder / name / "0123456789ab"

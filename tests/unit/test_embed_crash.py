@@ -37,7 +37,7 @@ def write_tiny_model(folder: Path, seed: int) -> Path:
         built=True,
         demo={"seed": seed, **SHAPE},
     )
-    write_model(backend, demo_source(backend, []), folder, folder / "lock.json", False)
+    write_model(backend, demo_source(backend), folder, folder / "lock.json", False)
     return folder
 
 

@@ -76,7 +76,7 @@ def write_tiny_model(folder: Path, molecule: str) -> None:
         built=True,
         demo={"seed": 3, "num_hidden_layers": 1, "intermediate_size": 16},
     )
-    write_model(backend, demo_source(backend, ["ACGTTGCA"]), folder, folder / "lock", False)
+    write_model(backend, demo_source(backend), folder, folder / "lock", False)
 
 
 @pytest.fixture(scope="module")

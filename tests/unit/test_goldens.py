@@ -172,7 +172,7 @@ def test_a_job_stops_before_its_work_where_weights_are_not_what_they_claim(tmp_p
         "esm2_8m", "esm", "protein", 320, "mean_residues", 1024, "float16", True,
         demo={"seed": 0, **shape},
     )  # fmt: skip
-    source = demo_source(backend, [])
+    source = demo_source(backend)
     claimed = Source(CONFIGS["esm"] | shape, source.tensors, source.tokenizer, repository="x/y")
     write_model(backend, claimed, tmp_path / "m", tmp_path / "lock.json", False)
     options = ("--model", "m", "--shard", "none", "--out", "none.safetensors")

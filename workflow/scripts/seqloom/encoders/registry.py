@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from seqloom.errors import InputError
+from seqloom.schemas import read_yaml
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,7 @@ class Backend:
 
 def read_backend(registry: str | Path, name: str) -> Backend:
     """The backend `name`; an error if it is unknown or not yet built."""
-    with open(registry) as handle:
-        entries = yaml.safe_load(handle)
+    entries = read_yaml(registry)
     if name not in entries:
         raise InputError(
             f'{registry}: there is no backend "{name}"; there are {", ".join(sorted(entries))}'
