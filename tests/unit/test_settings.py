@@ -244,6 +244,11 @@ def test_an_experiment_needs_both_labels():
     [
         (6141, "both", "6141 bp are too long for demo_esm2, which reads windows up to 6138 bp"),
         (
+            100000,
+            "both",
+            "100000 bp are too long for demo_esm2, which reads windows up to 6138 bp",
+        ),
+        (
             12000,
             "dna",
             "12000 bp are too long for demo_dnabert_s, which reads windows up to 8991 bp",
@@ -285,6 +290,20 @@ def test_wrong_yaml_is_one_sentence(text, sentence):
 def test_a_key_taken_from_an_anchor_may_be_given_again():
     Path("x.yaml").write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: *a\n")
     assert read_yaml("x.yaml")["b"] == {"x": 1, "y": 3}
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ("{widht: 3}", 'key "widht" is unknown; did you mean width?'),
+        ("{architecture: esm, molecule: protein}", "'width' is missing; add it"),
+    ],
+)
+def test_a_wrong_entry_of_the_registry_is_one_sentence(entry, sentence):
+    Path("models.yaml").write_text(f"mine: {entry}\n")
+    with pytest.raises(InputError) as error:
+        read_backend("models.yaml", "mine")
+    assert str(error.value) == f'models.yaml: backend "mine": {sentence}'
 
 
 def test_a_backend_given_twice_is_refused():

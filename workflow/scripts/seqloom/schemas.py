@@ -22,6 +22,7 @@ _TYPES = {
     "array": ("a list", "put it in brackets, such as [a, b]"),
     "integer": ("a whole number", "write it in digits"),
     "number": ("a number", "write 0.0001 or 1e-4"),
+    "boolean": ("true or false", "write one of these"),
 }
 _REMEDIES = {
     "minimum": "give {} or more",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seqloom.errors import InputError
-from seqloom.schemas import read_yaml
+from seqloom.schemas import completed, read_yaml, schema_of
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ def read_backend(registry: str | Path, name: str) -> Backend:
         raise InputError(
             f'{registry}: there is no backend "{name}"; there are {", ".join(sorted(entries))}'
         )
-    backend = Backend(name, **entries[name])
+    where = f'{registry}: backend "{name}"'
+    backend = Backend(name, **completed(entries[name], schema_of("backend"), where))
     if not backend.built:
-        built = ", ".join(sorted(other for other, entry in entries.items() if entry["built"]))
+        built = ", ".join(sorted(other for other, entry in entries.items() if entry.get("built")))
         raise InputError(f'{registry}: backend "{name}" is not built yet; ready are {built}')
     return backend
