@@ -81,7 +81,7 @@ def test_cuts_in_use_are_those_of_experiments_unless_frames_are_exported():
             {"cuts": "w300"},
             "cuts: 'w300' is not a group of keys; write its keys below it, further ",
         ),
-        ({"cuts": {"w300": None}}, "cuts.w300: nothing is given; give a value, or remove the key"),
+        ({"cuts": {"w300": None}}, "cuts.w300: nothing stands below it; write {} for the defaults"),
         ({"cuts": {300: {}}}, "cuts: the name 300 is read as a number; put letters into it, such "),
         (
             {"cuts": {"w 300": {}}},
@@ -171,6 +171,11 @@ def test_cuts_in_use_are_those_of_experiments_unless_frames_are_exported():
             {"models": {"demo_esm2": {}}},
             "models.demo_esm2: a demo model is made, not read; remove it",
         ),
+        (
+            {"embed": {"dtype": None}},
+            "embed.dtype: nothing is given; give a value, or remove the key",
+        ),
+        ({"cuts": {"w300": {"window": None}}}, "cuts.w300.window: nothing is given; give a value"),
         ({"samples": 5}, "samples: 5 is not text; put it in quotes"),
         (
             {"refseq": {"list": "s.tsv", "mirror": "mirror.example"}},

@@ -111,6 +111,7 @@ def test_listed_downloads_are_found_whether_they_are_there_or_not(cell, are_ther
     [
         ("no.fa", "no.fa does not exist; correct the path"),
         ("~/no.fa", "~/no.fa does not exist, for ~ and $ have no meaning here; write the path in"),
+        ("resources/refseq/", "resources/refseq/ does not exist; correct the path"),
         ("no/*.fa", "no file matches no/*.fa; correct the pattern"),
         (
             "e",
@@ -226,7 +227,7 @@ def test_a_wrong_sheet_is_one_sentence(text, sentence):
     [
         ("no.tsv", "no.tsv: the sample sheet does not exist; correct the path (`samples` in "),
         ("g", "g: the sample sheet is a folder; name a file in it (`samples` in the config)"),
-        ("latin", "latin: this is not UTF-8 text; save it as tab-separated text in UTF-8"),
+        ("latin", "latin: this is not UTF-8 text; save it as plain text in UTF-8 (a "),
     ],
 )
 def test_a_sheet_that_cannot_be_read_is_one_sentence(path, sentence):

@@ -38,9 +38,9 @@ def schema_of(name: str) -> dict[str, Any]:
 
 def read_yaml(path: str | Path) -> Any:
     """A YAML file in which no key is given twice; YAML itself would take the last one."""
-    text = Path(path).read_text(encoding="utf-8-sig")
+    loader = yaml.SafeLoader(Path(path).read_text(encoding="utf-8-sig"))
     try:
-        tree = yaml.compose(text, yaml.SafeLoader)
+        tree = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1
         raise InputError(
@@ -51,7 +51,7 @@ def read_yaml(path: str | Path) -> Any:
             f'{path} line {second.start_mark.line + 1}: key "{second.value}" was given on line '
             f"{first.start_mark.line + 1} already; remove one of them"
         )
-    return yaml.safe_load(text)
+    return loader.construct_document(tree) if tree else None
 
 
 def _repeated_keys(node: yaml.Node | None) -> Iterator[tuple[yaml.Node, yaml.Node]]:
@@ -116,6 +116,10 @@ def _sentence(error: ValidationError, where: str) -> str:
 def _fault(error: ValidationError) -> str:
     """What is wrong and what to do, in words."""
     given, rule, asked = error.instance, error.validator, error.validator_value
+    if given is None and asked == "object":
+        return "nothing stands below it; write {} for the defaults"
+    if given is None:
+        return "nothing is given; give a value, or remove the key"
     if rule == "additionalProperties":
         known = list(error.schema["properties"])
         wrong = next(key for key in given if key not in known)
@@ -125,8 +129,6 @@ def _fault(error: ValidationError) -> str:
     if rule == "enum":
         allowed = ", ".join(str(v) for v in asked if v is not None)
         return f'"{given}" does not exist; choose one of {allowed}'
-    if rule == "type" and given is None:
-        return "nothing is given; give a value, or remove the key"
     if rule == "type":
         what, advice = _TYPES[asked if isinstance(asked, str) else asked[0]]
         return f"{given!r} is not {what}; {advice}"

@@ -59,7 +59,7 @@ def _paths_of(
     """Paths, each with the place that names it: the sheet, or a line of a list."""
     if part.startswith("@"):
         yield from _listed(part[1:], where)
-    elif os.path.isdir(part) or f"{part.rstrip('/')}/" == REFSEQ_FOLDER:
+    elif os.path.isdir(part) or (downloads and f"{part.rstrip('/')}/" == REFSEQ_FOLDER):
         yield from ((path, where) for path in _of_folder(part, endings, downloads, where))
     elif glob.has_magic(part) and not os.path.isfile(part):
         yield from ((path, where) for path in _matching(part, downloads, where))

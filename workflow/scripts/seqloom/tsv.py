@@ -43,7 +43,7 @@ def numbered_lines(path: str) -> Iterator[tuple[int, str]]:
         text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(
-            f"{path}: this is not UTF-8 text; save it as tab-separated text in UTF-8"
+            f"{path}: this is not UTF-8 text; save it as plain text in UTF-8 (a table: with tabs)"
         ) from None
     # Only line ends, which read_text has made "\n": splitlines() also divides at rarer characters.
     for number, line in enumerate(text.split("\n"), start=1):
