@@ -14,9 +14,10 @@ from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
 from seqloom.contents import checksum_of
 from seqloom.errors import InputError
 from seqloom.files import check_writable, hold_folder
+from seqloom.schemas import read_yaml
 from seqloom.settings import REFSEQ_FOLDER, WHOLE, load_settings
 from seqloom.sharding import shard_patterns
-from seqloom.sheet import DEMO_FOLDER
+from seqloom.sheet_files import DEMO_FOLDER
 from seqloom.sizes import genome_mb, matrix_mb, sequence_mb, shard_frames
 from seqloom.sizes import frames as frames_in
 from seqloom.terminal import show_short
@@ -36,6 +37,8 @@ show_short(workflow)
 
 try:
     check_writable(["results", "logs", "models", "work"])
+    for file in workflow.configfiles:
+        read_yaml(file)  # refuses a key that is given twice, of which Snakemake takes the last
     SETTINGS = load_settings(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -66,7 +69,7 @@ wildcard_constraints:
     fusion=one_of(SETTINGS["fusions"]),
     experiment=one_of(SETTINGS["experiments"]),
     shard=r"\d{4}\d*-of-\d{4}\d*",
-    weights="[0-9a-f]{12}",
+    model="[0-9a-f]{12}",
 
 
 def flags(settings):
@@ -157,14 +160,19 @@ def experiment_of(wildcards):
 
 
 def model_folder(wildcards):
-    """Where the weights of a backend lie; other weights lie elsewhere, so what needs them is made again."""
+    """Where a model lies: other weights, or others ways to read them, lie elsewhere.
+
+    So what needs them is made again, while the same weights fetched again change nothing.
+    """
     backend = SETTINGS.backends[wildcards.backend]
     local = SETTINGS["models"].get(wildcards.backend, {})
-    weights = local.get("sha256") or backend.sha256
-    if not weights:
-        name = local.get("local") or backend.identity
-        weights = hashlib.sha256(name.encode()).hexdigest()
-    return f"models/{wildcards.backend}/{weights[:12]}"
+    weights = local.get("sha256") or backend.identity
+    if set(local) == {"local"}:
+        files = sorted(map(str, filter(Path.is_file, Path(local["local"]).iterdir())))
+        weights = content(files)
+    reading = [backend.architecture, backend.pooling, backend.max_length, backend.dtype]
+    name = hashlib.sha256(json.dumps([weights, *reading]).encode()).hexdigest()[:12]
+    return f"models/{wildcards.backend}/{name}"
 
 
 def model_files(wildcards):
@@ -172,24 +180,8 @@ def model_files(wildcards):
     return [f"{model_folder(wildcards)}/{name}" for name in names]
 
 
-def reading(wildcards):
-    """What models.yaml says of reading a backend; model.json has a copy."""
-    backend = SETTINGS.backends[wildcards.backend]
-    return [backend.architecture, backend.pooling, backend.max_length, backend.dtype]
-
-
-def model_sources(wildcards):
-    """What a model is made from: the demo genomes, or the files of a local folder, else a download."""
-    if SETTINGS.backends[wildcards.backend].demo:
-        return [f"{DEMO_FOLDER}{sample}.fa.gz" for sample in ("viral", "bacteria", "fungi")]
-    local = SETTINGS["models"].get(wildcards.backend, {}).get("local")
-    return sorted(map(str, filter(Path.is_file, Path(local).glob("*")))) if local else []
-
-
-def model_flags(wildcards):
+def model_flags(wildcards, output):
     """Where fetch_model.py takes the weights from."""
-    if SETTINGS.backends[wildcards.backend].demo:
-        return flags({"demo_sequences": model_sources(wildcards)})
     return flags(SETTINGS["models"].get(wildcards.backend, {}))
 
 
@@ -334,8 +326,9 @@ def all_matrices():
 
 
 def cuts_and_samples():
-    """Every (cut, sample) of what is embedded."""
-    return list(dict.fromkeys((cut, sample) for _, cut, sample in all_matrices()))
+    """Every (cut, sample) of what is embedded, or exported as frames alone."""
+    frames = [(c, s) for c in SETTINGS.cuts_in_use() for s in SETTINGS.of_molecule("dna")]
+    return list(dict.fromkeys([*frames, *((cut, sample) for _, cut, sample in all_matrices())]))
 
 
 def all_embeddings():
@@ -357,7 +350,7 @@ def all_fused():
 
 
 def shards_of_all():
-    """Tables and sequences of every shard that is embedded."""
+    """Tables and sequences of every shard that is embedded or exported."""
     return [
         path
         for cut, sample in cuts_and_samples()

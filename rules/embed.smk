@@ -21,7 +21,6 @@ rule embed_shard:
         runtime=growing(120),
     params:
         model=model_folder,
-        reading=reading,
         engine=ENGINE_VERSION,
         dtype=SETTINGS["embed"]["dtype"],
         store=SETTINGS["embed"]["store"],

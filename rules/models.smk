@@ -1,24 +1,22 @@
 rule fetch_model:
     """Put checked weights into models/; the only rule beside `download` that may touch the network."""
-    input:
-        model_sources,
     output:
-        config="models/{backend}/{weights}/config.json",
-        weights="models/{backend}/{weights}/model.safetensors",
-        tokenizer="models/{backend}/{weights}/tokenizer.json",
-        card="models/{backend}/{weights}/model.json",
+        config="models/{backend}/{model}/config.json",
+        weights="models/{backend}/{model}/model.safetensors",
+        tokenizer="models/{backend}/{model}/tokenizer.json",
+        card="models/{backend}/{model}/model.json",
     log:
-        "logs/fetch_model/{backend}/{weights}.log",
+        "logs/fetch_model/{backend}/{model}.log",
     benchmark:
-        "results/benchmarks/fetch_model/{backend}/{weights}.tsv"
+        "results/benchmarks/fetch_model/{backend}/{model}.tsv"
     conda:
         "../envs/seqloom.yaml"
     resources:
         mem_mb=growing(16000),
         runtime=growing(60),
     params:
+        # Of no effect on what is there: a function of `output` is not compared between runs.
         source=model_flags,
-        reading=reading,
     shell:
         "fetch_model.py --backend {wildcards.backend} {params.source}"
-        " --lock models/lock.json --out models/{wildcards.backend}/{wildcards.weights} 2> {log}"
+        " --lock models/lock.json --out models/{wildcards.backend}/{wildcards.model} 2> {log}"

@@ -23,7 +23,7 @@ def folders(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     for molecule in SHAPES:
         described = backend(molecule, 6000)
-        source = demo_source(described, sequences_of("dna", 20, 400))
+        source = demo_source(described)
         write_model(described, source, folder / molecule, folder / "lock.json", False)
     return folder
 

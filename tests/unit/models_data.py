@@ -17,6 +17,7 @@ TINY_ENTRY = {
     "architecture": "esm",
     "molecule": "protein",
     "width": 16,
+    "parameters": 1,
     "pooling": "mean_residues",
     "max_length": 100,
     "dtype": "float16",

@@ -62,11 +62,13 @@ def parameters_left_out(name: str, width: int) -> int:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_the_published_shape_has_the_width_of_the_registry(name):
+def test_the_published_shape_has_the_width_and_the_parameters_of_the_registry(name):
     backend = read_backend(REGISTRY, name)
     encoder = build_encoder(backend.architecture, CONFIGS[name], name)
     embeddings = [p for key, p in encoder.named_parameters() if "embed" in key]
     assert {parameter.shape[-1] for parameter in embeddings} == {backend.width}
+    numbers = sum(parameter.numel() for parameter in encoder.parameters())
+    assert backend.parameters == pytest.approx(numbers / 1e6, rel=0.01, abs=1)
 
 
 @pytest.mark.parametrize("name", MEGABYTES)

@@ -51,9 +51,18 @@ def examined(folder: Path, **environment: str) -> subprocess.CompletedProcess[st
 def tiny_model(folder: Path, name: str = "tiny", repository: str | None = None) -> Path:
     shape = {"hidden_size": 40, "num_hidden_layers": 1, "intermediate_size": 8}
     backend = Backend(
-        name, "esm", "protein", 40, "mean_residues", 64, "float16", True, demo={"seed": 0} | shape
+        name,
+        "esm",
+        "protein",
+        40,
+        "mean_residues",
+        64,
+        "float16",
+        True,
+        1,
+        demo={"seed": 0} | shape,
     )
-    made = demo_source(backend, [])
+    made = demo_source(backend)
     source = Source(made.config, made.tensors, made.tokenizer, repository=repository)
     write_model(backend, source, folder / name / "0123456789ab", folder / "lock.json", False)
     return folder / name / "0123456789ab"

@@ -35,9 +35,10 @@ def write_tiny_model(folder: Path, seed: int) -> Path:
         max_length=LIMIT,
         dtype="float16",
         built=True,
+        parameters=1,
         demo={"seed": seed, **SHAPE},
     )
-    write_model(backend, demo_source(backend, []), folder, folder / "lock.json", False)
+    write_model(backend, demo_source(backend), folder, folder / "lock.json", False)
     return folder
 
 

@@ -37,6 +37,7 @@ def backend(molecule: str, max_length: int = 64) -> Backend:
         max_length=max_length,
         dtype="float16",
         built=True,
+        parameters=1,
         demo={"seed": 1, **SHAPES[molecule]},
     )
 
@@ -54,7 +55,7 @@ def folders(tmp_path_factory):
     """Real widths, because the width decides how matrix products are summed."""
     folder = tmp_path_factory.mktemp("models")
     for molecule in SHAPES:
-        source = demo_source(backend(molecule), sequences_of("dna", 20, 400))
+        source = demo_source(backend(molecule))
         write_model(backend(molecule), source, folder / molecule, folder / "lock.json", False)
     return folder
 
@@ -228,7 +229,7 @@ def test_int8_is_refused_where_it_would_be_wrong(folders, monkeypatch):
 
 @pytest.mark.parametrize("dtype", ["float32", INT8])
 def test_values_that_are_not_finite_name_the_record(tmp_path, dtype):
-    source = demo_source(backend("protein"), [])
+    source = demo_source(backend("protein"))
     words = source.tensors["embeddings.word_embeddings.weight"]
     words[5] = torch.inf  # A
     broken = Source(source.config, source.tensors, source.tokenizer)
@@ -252,7 +253,7 @@ def test_what_float16_cannot_store_names_the_record(models):
 
 @pytest.mark.parametrize("what", sorted(FILES))
 def test_edited_files_are_refused(tmp_path, what):
-    source = demo_source(backend("protein"), [])
+    source = demo_source(backend("protein"))
     write_model(backend("protein"), source, tmp_path / "m", tmp_path / "l", False)
     with open(tmp_path / "m" / FILES[what], "a") as file:
         file.write(" ")

@@ -186,6 +186,7 @@ def test_from_a_published_folder_to_a_vector(tmp_path, theirs):
         max_length=2048,
         dtype="bfloat16",
         built=True,
+        parameters=1,
     )
     write_model(backend, local_source(backend, published_folder, None), made, tmp_path / "l", False)
     encoder = build_encoder("esmc", json.loads((made / "config.json").read_text()), "config.json")

@@ -74,9 +74,10 @@ def write_tiny_model(folder: Path, molecule: str) -> None:
         max_length=50,
         dtype="float16",
         built=True,
+        parameters=1,
         demo={"seed": 3, "num_hidden_layers": 1, "intermediate_size": 16},
     )
-    write_model(backend, demo_source(backend, ["ACGTTGCA"]), folder, folder / "lock", False)
+    write_model(backend, demo_source(backend), folder, folder / "lock", False)
 
 
 @pytest.fixture(scope="module")

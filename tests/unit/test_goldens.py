@@ -52,7 +52,7 @@ def loaded(
     repository: str | None = "someone/tiny",
 ) -> Model:
     backend = Backend(
-        "tiny", "dnabert", "dna", CONFIG["hidden_size"], pooling, 100, "float16", built=True
+        "tiny", "dnabert", "dna", CONFIG["hidden_size"], pooling, 100, "float16", True, 1
     )
     source = Source(CONFIG, tensors, tokenizer(), repository=repository)
     write_model(backend, source, folder / "model", folder / "lock.json", False)
@@ -169,10 +169,10 @@ def test_a_backend_without_goldens_is_told(tmp_path, caplog):
 def test_a_job_stops_before_its_work_where_weights_are_not_what_they_claim(tmp_path):
     shape = {"hidden_size": 320, "num_hidden_layers": 6, "intermediate_size": 1280}
     backend = Backend(
-        "esm2_8m", "esm", "protein", 320, "mean_residues", 1024, "float16", True,
+        "esm2_8m", "esm", "protein", 320, "mean_residues", 1024, "float16", True, 1,
         demo={"seed": 0, **shape},
     )  # fmt: skip
-    source = demo_source(backend, [])
+    source = demo_source(backend)
     claimed = Source(CONFIGS["esm"] | shape, source.tensors, source.tokenizer, repository="x/y")
     write_model(backend, claimed, tmp_path / "m", tmp_path / "lock.json", False)
     options = ("--model", "m", "--shard", "none", "--out", "none.safetensors")

@@ -268,8 +268,13 @@ def test_groups_come_from_files_else_contigs_are_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("contig,group\nvir0,a\n", "line 1: needs the columns contig and group"),
-        ("contig\tgroup\nvir0\ta\nvir0\tb\n", 'line 3: contig "vir0" is listed twice'),
+        (
+            "contig,group\nvir0,a\n",
+            "line 1: the columns are divided by commas; divide them by tabs",
+        ),
+        ("vir0\ta\n", "line 1: the column contig is missing; the first line must name contig, gro"),
+        ("contig\tgroup\nvir0\ta\tb\n", "line 2: 3 cells, but the header has 2; remove what"),
+        ("\ncontig\tgroup\n\nvir0\ta\nvir0\tb\n", 'line 5: contig "vir0" is listed twice'),
         ("contig\tgroup\nvir0\ta\n", 'no group for contig "vir1" of sample vir .8 contigs'),
     ],
 )

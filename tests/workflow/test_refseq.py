@@ -77,21 +77,3 @@ def test_another_checksum_in_the_list_fetches_again(fresh, server):
     assert done.returncode != 0
     assert f"has md5 {MD5}, but {'0' * 32} is expected; correct the list" in done.stdout
     assert not list((fresh.folder / "resources").rglob("*x.fa.gz*"))
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"list": "no.tsv"}, "no.tsv: the list of files does not exist; correct `refseq: list`"),
-        ({"list": "list.tsv", "mirror": "here"}, "config: refseq.mirror: 'here' does not match"),
-        ({"mirror": "http://here"}, "config: refseq: 'list' is missing; add it"),
-        ({"list": "list.tsv"}, "list.tsv line 2: none of bytes, md5 and sha256 is given"),
-    ],
-)
-def test_a_wrong_list_is_one_sentence_before_any_job(fresh, changes, sentence):
-    (fresh.folder / "list.tsv").write_text("url\nhttps://nowhere.invalid/x.fa.gz\n")
-    fresh.configure(refseq=changes)
-    done = fresh.snakemake("-n")
-    assert done.returncode != 0
-    assert sentence in done.stdout
-    assert "Traceback" not in done.stdout

@@ -125,3 +125,21 @@ def test_another_sample_leaves_the_embeddings_of_the_others(copy):
     planned = copy.planned()
     assert planned["index"] == 1
     assert {"train_classifier", "split", "evaluate_classifier"}.isdisjoint(planned)
+
+
+def test_results_lost_beside_a_touched_local_model_are_planned(copy):
+    [made] = (copy.folder / "models/demo_esm2").iterdir()
+    registry = copy.folder / "resources/models.yaml"
+    entry = "  demo: {seed: 2, num_hidden_layers: 1, intermediate_size: 1280}"
+    assert registry.read_text().count(entry) == 1
+    registry.write_text(registry.read_text().replace(entry, "  repository: someone/esm2"))
+    made.rename(copy.folder / "weights")
+    copy.configure(models={"demo_esm2": {"local": "weights"}})
+    copy.run("--until", "fetch_model")
+    os.utime(copy.folder / "weights/model.safetensors")
+    planned = copy.planned("embed")
+    assert "fetch_model" not in planned
+    assert planned["embed_shard"] == 7
+    (copy.folder / "weights").rename(copy.folder / "moved")
+    copy.configure(models={"demo_esm2": {"local": "moved"}})
+    assert copy.planned("embed") == planned

@@ -2,13 +2,11 @@
 """Make a model folder: weights from the hub or a folder, checked, or random for a demo backend."""
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 from seqloom.cli import parser, run
 from seqloom.encoders.fetch import demo_source, downloaded_source, local_source, write_model
 from seqloom.encoders.registry import read_backend
-from seqloom.seqs.reading import read_fasta
 from seqloom.settings import REGISTRY
 
 
@@ -24,28 +22,18 @@ def arguments() -> argparse.ArgumentParser:
     )
     options.add_argument("--lock", type=Path, default=Path("models/lock.json"))
     options.add_argument("--out", type=Path, required=True, help="model folder to write")
-    options.add_argument(
-        "--demo-sequences", type=Path, nargs="*", default=[], help="FASTA for a demo DNA tokenizer"
-    )
     return options
 
 
 def main(args: argparse.Namespace) -> None:
     backend = read_backend(args.registry, args.backend)
     if backend.demo is not None:
-        source = demo_source(backend, bases(args.demo_sequences))
+        source = demo_source(backend)
     elif args.local is not None:
         source = local_source(backend, args.local, args.sha256 or backend.sha256)
     else:
         source = downloaded_source(backend, args.sha256 or backend.sha256, args.lock)
     write_model(backend, source, args.out, args.lock, replace_lock=args.sha256 is not None)
-
-
-def bases(paths: list[Path]) -> Iterator[str]:
-    """The sequences of several samples, each file on its own: names may come twice."""
-    for path in paths:
-        for _, pieces in read_fasta([str(path)], "dna"):
-            yield b"".join(pieces).decode()
 
 
 if __name__ == "__main__":

@@ -68,10 +68,6 @@ def read_downloads(path: str, rows: Iterable[tuple[int, Mapping[str, str]]]) -> 
 
 def checked_download(cells: Mapping[str, str | None], where: str) -> Download:
     """A row of the list, or the options of a command; empty cells and None are absent."""
-    for key in cells:
-        if key not in ("url", *_PROOFS):
-            known = ", ".join(("url", *_PROOFS))
-            raise InputError(f'{where}: column "{key}" is unknown; known are {known}')
     if not cells.get("url"):
         raise InputError(f"{where}: url is missing; add it")
     if not re.fullmatch(_ADDRESS, cells["url"]):

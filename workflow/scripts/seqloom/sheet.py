@@ -1,19 +1,17 @@
 """The sample sheet: read, checked, completed with defaults."""
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from seqloom.download import Download
 from seqloom.errors import InputError
 from seqloom.schemas import completed, schema_of
+from seqloom.sheet_files import ANNOTATION, FASTA, PACKED, files_of_cell, size_of_file
+from seqloom.tsv import file_fault, read_rows
 
-DEMO_FOLDER = "resources/demo/"
 # A gzipped genome unpacks to about so many times its size; only the number of shards needs it.
 _GZIP_RATIO = 3.5
-_PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zst")
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,19 @@ class Sample:
 
 def read_sheet(path: str, downloads: Mapping[str, Download]) -> dict[str, Sample]:
     """The samples by name, in the order of the sheet."""
-    if not Path(path).is_file():
-        raise InputError(f"{path}: the sample sheet does not exist; set `samples` in the config")
+    if fault := file_fault(path):
+        raise InputError(f"{path}: the sample sheet {fault} (`samples` in the config)")
+    schema = schema_of("samples")
     samples: dict[str, Sample] = {}
-    for number, row in sheet_rows(path):
-        sample = _sample(row, f"{path} line {number}", downloads)
-        if sample.name in samples:
+    first: dict[str, tuple[str, int]] = {}
+    for number, row in read_rows(path, schema["required"], list(schema["properties"])):
+        sample = _sample(row, schema, f"{path} line {number}", downloads)
+        # On disks that ignore case, results of `Lake` and `lake` would be the same files.
+        name, line = first.setdefault(sample.name.lower(), (sample.name, number))
+        if line != number:
             raise InputError(
-                f'{path} line {number}: sample "{sample.name}" is listed twice; rename one'
+                f'{path} line {number}: sample "{sample.name}" is listed twice, on line {line} as '
+                f'"{name}"; rename one, not in upper and lower case alone'
             )
         samples[sample.name] = sample
     if not samples:
@@ -53,46 +56,23 @@ def read_sheet(path: str, downloads: Mapping[str, Download]) -> dict[str, Sample
     return samples
 
 
-def sheet_rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of the sheet as text, with their line numbers; blank lines are passed over."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: this is not UTF-8 text; save it as such") from None
-    # Editors put empty cells at the end of a line, or cut them off.
-    rows = [(n, line.rstrip().split("\t")) for n, line in enumerate(lines, start=1)]
-    rows = [(n, cells) for n, cells in rows if any(cells)]
-    header = [cell.strip() for cell in rows[0][1]] if rows else []
-    if len(set(header)) < len(header):
-        raise InputError(f"{path} line {rows[0][0]}: a column is named twice; remove one")
-    for number, cells in rows[1:]:
-        if len(cells) > len(header):
-            raise InputError(
-                f"{path} line {number}: {len(cells)} cells, but the header has {len(header)}; "
-                "remove what is too much"
-            )
-        yield number, dict(itertools.zip_longest(header, map(str.strip, cells), fillvalue=""))
-
-
-def _sample(row: dict[str, str], where: str, downloads: Mapping[str, Download]) -> Sample:
-    schema = schema_of("samples")
-    cells = {key: _typed(text, schema["properties"].get(key, {})) for key, text in row.items()}
-    values = completed({k: v for k, v in cells.items() if v != ""}, schema, where)
-    for key in ("fasta", "annotation"):
-        values[key] = tuple(filter(None, map(str.strip, (values[key] or "").split(";"))))
-    if not values["fasta"]:
+def _sample(
+    row: Mapping[str, str], schema: Mapping[str, Any], where: str, downloads: Mapping[str, Download]
+) -> Sample:
+    for column, text in row.items():
+        if text.startswith(('"', "'")):
+            raise InputError(f"{where}: {column}: {text} is in quotes; save the sheet without them")
+    values = completed({key: text for key, text in row.items() if text}, schema, where)
+    sizes = files_of_cell(values["fasta"], FASTA, downloads, where)
+    if not sizes:
         raise InputError(f"{where}: fasta names no file; give one")
-    for path in filter(None, [*values["fasta"], *values["annotation"], values["groups"]]):
-        if {"{", "}"} & set(path):
-            raise InputError(
-                f"{where}: {path} has braces, which Snakemake reads as its own; rename it"
-            )
-        # The demo's genomes are made by the workflow itself, and listed files are fetched.
-        is_made = path.startswith(DEMO_FOLDER) or path in downloads
-        if not is_made and not Path(path).is_file():
-            raise InputError(f"{where}: {path} does not exist; correct the path")
+    values["fasta"] = tuple(sizes)
+    annotation = values["annotation"] or ""
+    values["annotation"] = tuple(files_of_cell(annotation, ANNOTATION, downloads, where))
+    if values["groups"]:
+        size_of_file(values["groups"], downloads, where)
     values["bases"] = values["bases"] or sum(
-        _estimated_bases(path, downloads) for path in values["fasta"]
+        _estimated_bases(path, size, where) for path, size in sizes.items()
     )
     if values["label"] and values["molecule"] == "protein":
         raise InputError(f"{where}: a protein sample cannot have a label; classifiers train on DNA")
@@ -100,18 +80,8 @@ def _sample(row: dict[str, str], where: str, downloads: Mapping[str, Download]) 
     return Sample(name=values.pop("sample"), **values)
 
 
-def _typed(text: str, schema: dict[str, Any]) -> Any:
-    is_integer = "integer" in schema.get("type", "") and text.removeprefix("-").isdecimal()
-    return int(text) if is_integer else text
-
-
-def _estimated_bases(path: str, downloads: Mapping[str, Download]) -> int:
-    # A listed file counts as the list has it, there or not: a download must not change the shards.
-    if path in downloads:
-        size = downloads[path].bytes
-    else:
-        size = Path(path).stat().st_size if Path(path).is_file() else None
+def _estimated_bases(path: str, size: int | None, where: str) -> int:
     if size is None:
-        raise InputError(f"{path} may not exist yet: give its `bases` in the sample sheet")
-    ratio = _GZIP_RATIO if path.endswith(_PACKED) else 1
+        raise InputError(f"{where}: {path} may not exist yet; fill the column bases")
+    ratio = _GZIP_RATIO if path.endswith(PACKED) else 1
     return max(1, round(size * ratio))

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,8 +27,12 @@ from seqloom.encoders.weights import encoder_tensors, read_tensors, weight_files
 from seqloom.errors import InputError
 from seqloom.files import atomic_all, read_json, sha256, write_json
 from seqloom.provenance import provenance
+from seqloom.seqs.simulate import simulate
 
 log = logging.getLogger(__name__)
+
+# Of the genomes that demo tokenizers learn from, whatever genomes they are to read.
+_TRAINING_SEED = 1
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,19 @@ class Source:
     inputs: tuple[Path, ...] = ()
 
 
-def demo_source(backend: Backend, sequences: Iterable[str]) -> Source:
-    """Random weights from the seed of the backend; a DNA tokenizer is learned from `sequences`."""
+def demo_source(backend: Backend) -> Source:
+    """Random weights from the seed of the backend; a DNA tokenizer is learned from demo genomes."""
     shape = dict(backend.demo or {})
     seed = shape.pop("seed")
     config = CONFIGS[backend.architecture] | shape
     encoder = build_encoder(backend.architecture, config, "models.yaml")
-    is_protein = backend.architecture == "esm"
-    tokenizer = esm_tokenizer() if is_protein else train_dna_tokenizer(sequences)
+    tokenizer = esm_tokenizer() if backend.architecture == "esm" else _demo_dna_tokenizer()
     return Source(config, random_tensors(encoder, seed), tokenizer)
+
+
+def _demo_dna_tokenizer() -> Tokenizer:
+    genomes = simulate(_TRAINING_SEED).genomes.values()
+    return train_dna_tokenizer(contig.sequence for contigs in genomes for contig in contigs)
 
 
 def downloaded_source(backend: Backend, expected: str | None, lock: Path) -> Source:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from seqloom.errors import InputError
+from seqloom.schemas import completed, read_yaml, schema_of
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Backend:
     max_length: int
     dtype: str
     built: bool
-    parameters: int = 0
+    parameters: int
     repository: str | None = None
     revision: str | None = None
     sha256: str | None = None
@@ -39,14 +38,14 @@ class Backend:
 
 def read_backend(registry: str | Path, name: str) -> Backend:
     """The backend `name`; an error if it is unknown or not yet built."""
-    with open(registry) as handle:
-        entries = yaml.safe_load(handle)
+    entries = read_yaml(registry)
     if name not in entries:
         raise InputError(
             f'{registry}: there is no backend "{name}"; there are {", ".join(sorted(entries))}'
         )
-    backend = Backend(name, **entries[name])
+    where = f'{registry}: backend "{name}"'
+    backend = Backend(name, **completed(entries[name], schema_of("backend"), where))
     if not backend.built:
-        built = ", ".join(sorted(other for other, entry in entries.items() if entry["built"]))
+        built = ", ".join(sorted(other for other, entry in entries.items() if entry.get("built")))
         raise InputError(f'{registry}: backend "{name}" is not built yet; ready are {built}')
     return backend

@@ -1,6 +1,5 @@
 """Contigs into train, validation and test: groups stay whole, categories get their shares."""
 
-import csv
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import pulp
 from seqloom.errors import InputError
 from seqloom.scores import LABELS
 from seqloom.seqs.contigs import read_contigs
+from seqloom.tsv import read_rows
 
 log = logging.getLogger(__name__)
 
@@ -73,16 +73,14 @@ def _groups(sample: Mapping[str, str | None], contigs: pd.Series) -> pd.Series:
     file = sample["groups"]
     if file is None:
         return sample["sample"] + ":" + contigs
-    table = _read_tsv(file)
-    if not {"contig", "group"} <= set(table):
-        raise InputError(f"{file} line 1: needs the columns contig and group, divided by a tab")
-    repeated = table["contig"].duplicated()
-    if repeated.any():
-        row = int(repeated.argmax())
-        raise InputError(
-            f'{file} line {row + 2}: contig "{table["contig"][row]}" is listed twice; keep one row'
-        )
-    groups = contigs.map(table.set_index("contig")["group"])
+    group_of: dict[str, str] = {}
+    for number, row in read_rows(file, ["contig", "group"]):
+        if row["contig"] in group_of:
+            raise InputError(
+                f'{file} line {number}: contig "{row["contig"]}" is listed twice; keep one row'
+            )
+        group_of[row["contig"]] = row["group"]
+    groups = contigs.map(group_of)
     missing = contigs[groups.isna() | (groups == "")]
     if len(missing):
         raise InputError(
@@ -90,11 +88,6 @@ def _groups(sample: Mapping[str, str | None], contigs: pd.Series) -> pd.Series:
             f"({len(missing)} contigs in all); add a row for each"
         )
     return groups
-
-
-def _read_tsv(path: str | Path) -> pd.DataFrame:
-    # A contig may be called NA, or have a quote in its header.
-    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
 
 
 def assign_parts(contigs: pd.DataFrame, fractions: Sequence[float], seed: int) -> dict[str, str]:

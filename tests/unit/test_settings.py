@@ -1,0 +1,317 @@
+"""The configuration: what it accepts, and one sentence for what is wrong."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seqloom.encoders.registry import read_backend
+from seqloom.errors import InputError
+from seqloom.schemas import read_yaml
+from seqloom.settings import REGISTRY, Settings, load_settings
+
+CONFIG = {
+    "samples": "s.tsv",
+    "cuts": {"w300": {"window": 300}},
+    "fusions": {"both": ["demo_dnabert_s", "demo_esm2"], "dna": ["demo_dnabert_s"]},
+    "experiments": {"main": {"cut": "w300", "fusion": "both"}},
+}
+LEGACY = {"scheme": "virnucpro", "frames": "virnucpro"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A folder with a sheet of two labeled samples and a query, to work in."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.fa").write_text(">a\nACGT\n")
+    write_sheet("viral", "host", "")
+
+
+def write_sheet(*labels: str) -> None:
+    rows = [f"s{i}\ta.fa\t{label}\n" for i, label in enumerate(labels)]
+    Path("s.tsv").write_text("sample\tfasta\tlabel\n" + "".join(rows))
+
+
+def load(text: str = "", **changes: object) -> Settings:
+    """The settings of CONFIG with changes, through YAML as Snakemake reads it."""
+    return load_settings(CONFIG | yaml.safe_load(yaml.safe_dump(changes) + text))
+
+
+def experiment(**changes: object) -> dict:
+    return {"main": CONFIG["experiments"]["main"] | changes}
+
+
+@pytest.mark.parametrize("number", ["5e-4", "5E-4", "5.e-4", "'0.0005'", "0.0005"])
+def test_a_number_may_be_written_as_people_do(number):
+    text = f"experiments: {{main: {{cut: w300, fusion: both, train: {{lr: {number}}}}}}}"
+    train = load_settings(CONFIG | yaml.safe_load(text))["experiments"]["main"]["train"]
+    assert train["lr"] == 0.0005
+
+
+def test_demo_backends_read_genomes_of_the_user():
+    assert load()["simulate"] is None
+
+
+@pytest.mark.parametrize("labels", [["", ""], ["viral", ""]])
+def test_frames_are_exported_without_labels_and_experiments(labels):
+    write_sheet(*labels)
+    cuts = {"w300": {}, "legacy": LEGACY, "one": LEGACY | {"max_per_window": 1}}
+    settings = load(cuts=cuts, fusions={}, experiments={}, export=["virnucpro"])
+    assert settings.legacy_cuts() == settings.cuts_in_use() == ["legacy"]
+
+
+def test_cuts_in_use_are_those_of_experiments_unless_frames_are_exported():
+    cuts = {"other": {}, "legacy": LEGACY, "w300": {}}
+    assert load(cuts=cuts).cuts_in_use() == ["w300"]
+    assert load(cuts=cuts, export=["virnucpro"]).cuts_in_use() == ["w300", "legacy"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"cutz": {}}, 'key "cutz" is unknown; did you mean cuts?'),
+        ({"Cuts": {}}, 'key "Cuts" is unknown; did you mean cuts?'),
+        ({"cuts": None}, "'cuts' is missing; add it"),
+        (
+            {"experiments": ["main"]},
+            "experiments: ['main'] is not a group of keys; write its keys ",
+        ),
+        ({"cuts": {}}, "cuts: nothing is given; add an entry"),
+        (
+            {"cuts": "w300"},
+            "cuts: 'w300' is not a group of keys; write its keys below it, further ",
+        ),
+        ({"cuts": {"w300": None}}, "cuts.w300: nothing stands below it; write {} for the defaults"),
+        ({"cuts": {300: {}}}, "cuts: the name 300 is read as a number; put letters into it, such "),
+        (
+            {"cuts": {"w 300": {}}},
+            'cuts: "w 300" cannot stand here; make the name of letters, digits and _, such as w300',
+        ),
+        ({"cuts": {"whole": {}}}, 'cuts: the name "whole" is reserved; choose another'),
+        (
+            {"cuts": {"w300": {"windw": 3}}},
+            'cuts.w300: key "windw" is unknown; did you mean window?',
+        ),
+        (
+            {"cuts": {"w300": {"window": 3}}},
+            "cuts.w300.window: 3 is less than the minimum of 30; give 30 or more",
+        ),
+        (
+            {"cuts": {"w300": {"window": "300 bp"}}},
+            "cuts.w300.window: '300 bp' is not a whole number; write it in digits",
+        ),
+        (
+            {"cuts": {"w300": {"frames": "orf"}}},
+            'cuts.w300.frames: "orf" does not exist; choose one of open, longest_orf, virnucpro',
+        ),
+        (
+            {"fusions": {"both": "demo_esm2"}},
+            "fusions.both: 'demo_esm2' is not a list; put it in br",
+        ),
+        ({"fusions": {"both": []}}, "fusions.both: nothing is given; add an entry"),
+        (
+            {"fusions": {"both": ["demo_esm2", "demo_esm2"]}},
+            "fusions.both: ['demo_esm2', 'demo_esm2'] names something twice; remove one",
+        ),
+        (
+            {"experiments": {"main": {"cut": "w300"}}},
+            "experiments.main: 'fusion' is missing; add it",
+        ),
+        (
+            {"experiments": experiment(cut="w400")},
+            'experiments.main.cut: "w400" does not exist; did you mean w300?',
+        ),
+        (
+            {"experiments": experiment(split={"fractions": [0.8, 0.2]})},
+            "experiments.main.split.fractions: [0.8, 0.2] has 2 entries; give 3",
+        ),
+        (
+            {"experiments": experiment(split={"fractions": [0.8, 0.2, 0.1]})},
+            "experiments.main.split.fractions do not add up to 1; correct them",
+        ),
+        (
+            {"experiments": experiment(train={"lr": "low"})},
+            "experiments.main.train.lr: 'low' is not a number; write 0.0001 or 1e-4",
+        ),
+        (
+            {"experiments": experiment(train={"lr": 0})},
+            "experiments.main.train.lr: 0 is less than or equal to the minimum of 0; give mor",
+        ),
+        ({"export": ["csv"]}, 'export.0: "csv" does not exist; choose one of npy, hdf5, virnucpro'),
+        ({"export": "npy"}, "export: 'npy' is not a list; put it in brackets, such as [a, b]"),
+        (
+            {"export": ["virnucpro"], "experiments": experiment(fusion="dna")},
+            "export: virnucpro needs a cut with the scheme and frames of virnucpro, or an exper",
+        ),
+        (
+            {"predict": {"experiments": ["mian"]}},
+            'predict.experiments: "mian" is not an experiment; did you mean main?',
+        ),
+        (
+            {"predict": {"experiments": "main"}},
+            "predict.experiments: 'main' is not a list; put it in brackets, such as [a, b]",
+        ),
+        (
+            {"protein_backends": ["demo_dnabert_s"]},
+            'protein_backends: "demo_dnabert_s" reads DNA; give a protein backend',
+        ),
+        (
+            {"models": {"dnabert_s": {"local": "~/weights"}}},
+            "models.dnabert_s.local: ~/weights is not a folder; name in full (~ has no meaning ",
+        ),
+        (
+            {"models": {"dnabert_s": {"local": "a.fa"}}},
+            "models.dnabert_s.local: a.fa is not a folder; name in full",
+        ),
+        (
+            {"models": {"dnabert_s": {"sha256": "F3CF"}}},
+            'models.dnabert_s.sha256: "F3CF" cannot stand here; give 64 of the digits 0-9 and ',
+        ),
+        (
+            {"models": {"demo_esm2": {}}},
+            "models.demo_esm2: a demo model is made, not read; remove it",
+        ),
+        (
+            {"embed": {"dtype": None}},
+            "embed.dtype: nothing is given; give a value, or remove the key",
+        ),
+        ({"cuts": {"w300": {"window": None}}}, "cuts.w300.window: nothing is given; give a value"),
+        ({"samples": 5}, "samples: 5 is not text; put it in quotes"),
+        (
+            {"refseq": {"list": "s.tsv", "mirror": "mirror.example"}},
+            'refseq.mirror: "mirror.example" cannot stand here; give an address, such as https://mir',
+        ),
+        ({"refseq": {}}, "refseq: 'list' is missing; add it"),
+    ],
+)
+def test_a_wrong_config_is_one_sentence(changes, sentence):
+    with pytest.raises(InputError) as error:
+        load(**changes)
+    assert str(error.value).startswith(f"config: {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"samples": "."},
+            ".: the sample sheet is a folder; name a file in it (`samples` in the c",
+        ),
+        (
+            {"refseq": {"list": "no"}},
+            "no: the list of files does not exist; correct the path (`ref",
+        ),
+        (
+            {"refseq": {"list": "."}},
+            ".: the list of files is a folder; name a file in it (`refseq:",
+        ),
+        ({"refseq": {"list": "list"}}, 'list line 1: column "md55" is unknown; did you mean md5?'),
+        (
+            {"fusions": {"both": ["dnabert_t"], "dna": []}},
+            "config: fusions.dna: nothing is given",
+        ),
+        ({"fusions": {"both": ["dnabert_t"]}}, f'{REGISTRY}: there is no backend "dnabert_t"; '),
+        (
+            {"fusions": {"both": ["prot_t5_xl"]}},
+            f'{REGISTRY}: backend "prot_t5_xl" is not built ye',
+        ),
+        (
+            {"cuts": {"w300": {"training": "coding"}}},
+            "s.tsv: sample s0 needs an annotation, for cut w300 takes coding frames only; fill the "
+            "column, or set cuts.w300.training: all",
+        ),
+        (
+            {
+                "cuts": {"w300": {}, "legacy": LEGACY | {"training": "virnucpro"}},
+                "export": ["virnucpro"],
+            },
+            "s.tsv: sample s0 needs an annotation, for cut legacy takes coding frames only",
+        ),
+    ],
+)
+def test_a_config_that_does_not_fit_its_files_is_one_sentence(changes, sentence):
+    Path("list").write_text(f"url\tmd55\nhttps://x.example/x.fa\t{'0' * 32}\n")
+    with pytest.raises(InputError) as error:
+        load(**changes)
+    assert str(error.value).startswith(sentence)
+
+
+def test_an_experiment_needs_both_labels():
+    write_sheet("viral", "")
+    with pytest.raises(
+        InputError, match=r"^s\.tsv: experiment main needs samples of both labels, "
+    ):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("window", "fusion", "sentence"),
+    [
+        (6141, "both", "6141 bp are too long for demo_esm2, which reads windows up to 6138 bp"),
+        (
+            100000,
+            "both",
+            "100000 bp are too long for demo_esm2, which reads windows up to 6138 bp",
+        ),
+        (
+            12000,
+            "dna",
+            "12000 bp are too long for demo_dnabert_s, which reads windows up to 8991 bp",
+        ),
+    ],
+)
+def test_windows_that_a_backend_cannot_read_are_refused(window, fusion, sentence):
+    changes = {"cuts": {"w": {"window": window}}, "experiments": experiment(cut="w", fusion=fusion)}
+    advice = "; make them shorter, or set `embed: {too_long: split}`"
+    with pytest.raises(InputError) as error:
+        load(**changes)
+    assert str(error.value) == f"config: cuts.w.window: {sentence}{advice}"
+    load(**changes, embed={"too_long": "split"})
+    changes["cuts"]["w"]["frames"] = "longest_orf"
+    load(**changes)
+
+
+def test_windows_that_a_backend_may_read_are_not_refused():
+    for window, fusion in ((6138, "both"), (9000, "dna")):
+        load(cuts={"w": {"window": window}}, experiments=experiment(cut="w", fusion=fusion))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: 1\nb: 2\na: 3\n", 'x.yaml line 3: key "a" was given on line 1 already; remove one of'),
+        ("a:\n- b: {c: 1,\n  c: 2}\n", 'x.yaml line 3: key "c" was given on line 2 already'),
+        ("a: [1\nb: 2\n", "x.yaml line 2: this is not YAML ("),
+        ("a: 1\n\tb: 2\n", "x.yaml line 2: this is not YAML ("),
+    ],
+)
+def test_wrong_yaml_is_one_sentence(text, sentence):
+    Path("x.yaml").write_text(text)
+    with pytest.raises(InputError) as error:
+        read_yaml("x.yaml")
+    assert str(error.value).startswith(sentence)
+
+
+def test_a_key_taken_from_an_anchor_may_be_given_again():
+    Path("x.yaml").write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: *a\n")
+    assert read_yaml("x.yaml")["b"] == {"x": 1, "y": 3}
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ("{widht: 3}", 'key "widht" is unknown; did you mean width?'),
+        ("{architecture: esm, molecule: protein}", "'width' is missing; add it"),
+    ],
+)
+def test_a_wrong_entry_of_the_registry_is_one_sentence(entry, sentence):
+    Path("models.yaml").write_text(f"mine: {entry}\n")
+    with pytest.raises(InputError) as error:
+        read_backend("models.yaml", "mine")
+    assert str(error.value) == f'models.yaml: backend "mine": {sentence}'
+
+
+def test_a_backend_given_twice_is_refused():
+    Path("models.yaml").write_text(REGISTRY.read_text() + "\nesm2_8m:\n  width: 1\n")
+    with pytest.raises(InputError, match=r'key "esm2_8m" was given on line \d+ already'):
+        read_backend("models.yaml", "demo_esm2")
