@@ -6,7 +6,6 @@ import logging
 import lzma
 from io import StringIO
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from backports import zstd
@@ -14,6 +13,7 @@ from Bio import SeqIO
 from Bio.Seq import Seq
 from Bio.SeqFeature import CompoundLocation, SeqFeature, SimpleLocation
 from Bio.SeqRecord import SeqRecord
+from facts import code_of, genome_file, if_shared, sequences_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,53 +22,53 @@ from seqloom.seqs.annotations import SCHEMA, read_annotations
 from seqloom.seqs.demo_files import genbank, gff3
 from seqloom.seqs.simulate import simulate
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
-needs_data = pytest.mark.skipif(not DATA.exists(), reason="no real genomes beside the repository")
-
-# Annotated genomes: their CDS and the parts of these.
-GENOMES = {
+# Real annotations: their CDS, and the parts of these.
+ANNOTATIONS = {
+    ("hepatitis_b", "gff"): (7, 10),
+    ("hepatitis_b", "gbff"): (7, 10),
+    ("hiv_1", "gff"): (18, 21),
+    ("influenza_a_korea", "gff"): (14, 17),
+    ("influenza_a_korea", "gbff"): (12, 15),
+    ("mycoplasma_mycoides", "gff"): (3, 4),  # and a pseudogene
+    ("mycoplasma_mycoides", "gbff"): (3, 4),
+    ("phage_vt2_sakai", "gff"): (10, 10),
+    ("phage_vt2_sakai", "gbff"): (10, 10),
+    ("saccharomyces_cerevisiae", "gff"): (3, 5),
+}
+WHOLE_GENOMES = {
     "animal/caenorhabditis_elegans_1pct": (260, 2014),
     "bacteria/mycoplasmoides_alvi_ATCC29626": (679, 679),  # and 7 pseudogenes
-    "bacteria/streptococcus_pyogenes_M1_GAS_NC_002737": (1853, 1853),
-    "fungi/saccharomyces_cerevisiae_S288C_7chr": (1595, 1696),
     "plant/arabidopsis_thaliana_TAIR10_1pct": (460, 2420),
     "plant/arabidopsis_thaliana_chloroplast_NC_000932": (85, 104),
     "viral/enterobacteria_phage_T4_NC_000866": (278, 282),
-    "viral/enterovirus_D68_AY426531": (11, 11),
-    "viral/escherichia_phage_lambda_imm21_OM418625": (70, 70),  # and a pseudogene
-    "viral/hcov_229E_NC_002645": (11, 13),
-    "viral/hcov_HKU1_NC_006577": (12, 14),
-    "viral/hcov_NL63_NC_005831": (10, 12),
-    "viral/hcov_OC43_AY391777": (12, 14),
     "viral/hepatitis_A_virus_NC_001489": (2, 12),  # mature peptides without ID share two parents
-    "viral/hepatitis_B_virus_NC_003977": (7, 10),
-    "viral/hiv1_HXB2_NC_001802": (18, 21),
-    "viral/influenza_A_Korea_H2N2": (14, 17),
-    "viral/influenza_A_PR8_H1N1": (14, 17),
-    "viral/influenza_B_Brisbane": (8, 9),
-    "viral/monkeypox_virus_NC_063383": (179, 179),
-    "viral/mycobacterium_phage_L5_Z18946": (90, 91),
 }
-WITHOUT_CDS = ("chikungunya_NC_004162", *(f"dengue_virus_{number}" for number in (1, 2, 3, 4)))
 # Parts with a stop inside, true of this sequence, as its annotation says.
 STOPS = {
     ("NC_001802", 8342): "nef: transl_except, a stop in place of a tryptophan at codon 124",
 }
-every_genome = pytest.mark.parametrize("genome", GENOMES)
+every_annotation = pytest.mark.parametrize(
+    ("genome", "kind", "counts"),
+    [(*annotation, counts) for annotation, counts in ANNOTATIONS.items()]
+    + [if_shared(genome, "gff", counts) for genome, counts in WHOLE_GENOMES.items()],
+)
 
 
-def code_of(genome):
-    return 4 if "mycoplasmoides" in genome else 11
+def read_genome(genome, kind):
+    """Its sequences in upper case, and the rows of its annotation."""
+    sequences = sequences_of(genome_file(genome, "fa"))
+    lengths = {name: len(sequence) for name, sequence in sequences.items()}
+    table = read_annotations([str(genome_file(genome, kind))], lengths, code_of(genome))
+    return {name: Seq(text.upper()) for name, text in sequences.items()}, table.to_pylist()
 
 
-def fasta(genome):
-    with gzip.open(DATA / f"{genome}.fa.gz", "rt") as handle:
-        return {record.id: record.seq.upper() for record in SeqIO.parse(handle, "fasta")}
+def bases_of(contigs, row):
+    part = contigs[row["contig"]][row["start"] : row["end"]]
+    return part if row["strand"] == "+" else part.reverse_complement()
 
 
-def read_genome(genome):
-    lengths = {name: len(sequence) for name, sequence in fasta(genome).items()}
-    return read_annotations([str(DATA / f"{genome}.gff.gz")], lengths, code_of(genome))
+def translated(bases, genome):
+    return str(bases[: len(bases) // 3 * 3].translate(code_of(genome)))
 
 
 def read(folder, text, lengths=None, genetic_code=11, name="x"):
@@ -119,41 +119,28 @@ def whole_codons(rows):
 # --- real genomes -------------------------------------------------------------------------------
 
 
-@needs_data
-def test_the_facts_cover_every_annotated_genome():
-    known = {*GENOMES, *(f"viral/{name}" for name in WITHOUT_CDS)}
-    assert {str(p.relative_to(DATA))[:-7] for p in DATA.glob("*/*.gff.gz")} == known
+@every_annotation
+def test_real_genomes_have_so_many_cds_and_parts(genome, kind, counts):
+    _, rows = read_genome(genome, kind)
+    assert (len({row["cds"] for row in rows}), len(rows)) == counts
 
 
-@needs_data
-@every_genome
-def test_real_genomes_have_so_many_cds_and_parts(genome):
-    table = read_genome(genome)
-    assert (len(table["cds"].unique()), len(table)) == GENOMES[genome]
-
-
-@needs_data
-@every_genome
-def test_no_part_of_a_real_cds_has_a_stop_inside_but_for_known_ones(genome):
-    contigs = fasta(genome)
-    found = set()
-    for row in read_genome(genome).to_pylist():
-        part = contigs[row["contig"]][row["start"] : row["end"]]
-        part = part if row["strand"] == "+" else part.reverse_complement()
-        codons = part[row["phase"] :]
-        protein = codons[: len(codons) // 3 * 3].translate(code_of(genome))
-        if "*" in protein[:-1]:
-            found.add((row["contig"], row["start"]))
+@every_annotation
+def test_no_part_of_a_real_cds_has_a_stop_inside_but_for_known_ones(genome, kind, counts):
+    contigs, rows = read_genome(genome, kind)
+    found = {
+        (row["contig"], row["start"])
+        for row in rows
+        if "*" in translated(bases_of(contigs, row)[row["phase"] :], genome)[:-1]
+    }
     assert found == {place for place in STOPS if place[0] in contigs}
 
 
-@needs_data
-@every_genome
-def test_real_phases_are_those_that_the_lengths_of_the_parts_give(genome, tmp_path):
-    contigs = fasta(genome)
+@every_annotation
+def test_real_phases_are_those_that_the_lengths_of_the_parts_give(genome, kind, counts, tmp_path):
+    contigs, rows = read_genome(genome, kind)
     records = {name: record_of(name, sequence, []) for name, sequence in contigs.items()}
-    rows = read_genome(genome).to_pylist()
-    for number in range(GENOMES[genome][0]):
+    for number in range(counts[0]):
         parts = [row for row in rows if row["cds"] == number]
         rising = all(a["start"] < b["start"] for a, b in pairwise(parts))
         if rising and {part["strand"] for part in parts} == {"-"}:
@@ -167,11 +154,21 @@ def test_real_phases_are_those_that_the_lengths_of_the_parts_give(genome, tmp_pa
     assert sorted(row[:5] for row in again) == sorted(tuple(row.values())[:5] for row in rows)
 
 
-@needs_data
-@pytest.mark.parametrize("name", WITHOUT_CDS)
-def test_real_annotation_without_cds_is_an_error(name):
-    with pytest.raises(InputError, match="there is no usable CDS in this annotation"):
-        read_genome(f"viral/{name}")
+@pytest.mark.parametrize("genome", ["hepatitis_b", "mycoplasma_mycoides", "phage_vt2_sakai"])
+def test_a_real_genome_reads_alike_from_gff3_and_genbank(genome):
+    plain, rich = (read_genome(genome, kind)[1] for kind in ("gff", "gbff"))
+    places = [sorted(tuple(row.values())[:5] for row in rows) for rows in (plain, rich)]
+    assert places[0] == places[1]
+
+
+@pytest.mark.parametrize("genome", [genome for genome, kind in ANNOTATIONS if kind == "gbff"])
+def test_the_parts_of_a_real_cds_read_together_are_the_protein_that_its_record_gives(genome):
+    contigs, rows = read_genome(genome, "gbff")
+    for number in {row["cds"] for row in rows}:
+        parts = [row for row in rows if row["cds"] == number]
+        bases = sum((bases_of(contigs, part) for part in parts), Seq(""))[parts[0]["phase"] :]
+        # The first codon is read as M, whichever it is.
+        assert translated(bases, genome)[1:].rstrip("*") == parts[0]["translation"][1:]
 
 
 # --- made genomes -------------------------------------------------------------------------------

@@ -1,20 +1,19 @@
 """What is known of the published models without their weights: sizes, shapes, goldens."""
 
+import csv
 import json
 import math
-from pathlib import Path
 
 import pytest
 import yaml
+from facts import DATA, dnabert_tokenizer
 from models_data import PUBLISHED_DNABERT, published_esm
 
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.registry import read_backend
 from seqloom.encoders.tokenizers import esm_tokenizer, load_tokenizer, token_ids
+from seqloom.goldens import GOLDENS
 from seqloom.settings import REGISTRY
-
-SHARED = Path(__file__).parents[2].parent / "shared/models"
-GOLDENS = SHARED / "goldens.json"
 
 
 def esmc(width: int, layers: int, heads: int) -> dict:
@@ -117,35 +116,39 @@ def test_every_tensor_of_transformers_is_ours_or_a_head(name):
     assert {key: tensor.shape for key, tensor in encoder.state_dict().items()} == expected
 
 
-def goldens() -> dict:
-    if not GOLDENS.exists():
-        pytest.skip("the goldens are not here")
-    facts = json.loads(GOLDENS.read_text())
-    return {name: golden for name, golden in facts.items() if name != "_about"}
-
-
-def test_goldens_are_of_backends_and_agree_with_themselves():
+def test_the_registry_names_the_published_weights_and_their_pooling():
     entries = yaml.safe_load(REGISTRY.read_text())
-    for name, golden in goldens().items():
-        assert golden["molecule"] == entries[name]["molecule"]
-        kind = "all tokens" if entries[name]["pooling"] == "mean_tokens" else "excluded"
-        assert kind in golden["pooling"]
-        for case in golden["cases"]:
-            vector = case.get("pooled", case["head"])
-            assert vector[:16] == case["head"]
+    with open(DATA / "published_models.tsv", newline="") as table:
+        published = {row.pop("backend"): row for row in csv.DictReader(table, delimiter="\t")}
+    for name, row in published.items():
+        assert {key: str(entries[name].get(key, "")) for key in row} == row, name
+        assert len(entries[name].get("files", [])) == row["sha256"].count(",") + bool(row["sha256"])
+    assert not any("sha256" in entries[name] for name in entries.keys() - published.keys())
+
+
+def goldens() -> dict:
+    facts = json.loads(GOLDENS.read_text())
+    return {name: golden["cases"] for name, golden in facts.items() if name != "about"}
+
+
+def test_golden_vectors_have_the_width_and_the_norm_that_were_published():
+    for name, cases in goldens().items():
+        for case in cases:
             if "pooled" in case:
-                assert len(vector) == entries[name]["width"]
-                assert math.hypot(*vector) == pytest.approx(case["norm"], abs=2e-5)
+                assert len(case["pooled"]) == read_backend(REGISTRY, name).width
+                assert math.hypot(*case["pooled"]) == pytest.approx(case["norm"], abs=2e-5)
+            else:
+                assert len(case["head"]) == 16 and math.hypot(*case["head"]) < case["norm"]
 
 
-def test_goldens_are_read_whole_and_without_unknown_tokens():
-    for name, golden in goldens().items():
+def test_golden_sequences_are_read_whole_and_without_unknown_tokens(tmp_path):
+    for name, cases in goldens().items():
         backend = read_backend(REGISTRY, name)
         if backend.molecule == "dna":
-            tokenizer, unknown = load_tokenizer(SHARED / "dnabert_s/tokenizer.json"), 0
+            tokenizer, unknown = load_tokenizer(dnabert_tokenizer(tmp_path)), 0
         else:
             tokenizer, unknown = esm_tokenizer(), 3
-        sequences = [case["sequence"] for case in golden["cases"]]
+        sequences = [case["sequence"] for case in cases]
         for sequence, ids in zip(sequences, token_ids(tokenizer, sequences), strict=True):
             assert unknown not in ids and len(ids) <= backend.max_length
             tokens = [tokenizer.id_to_token(i) for i in ids[1:-1]]

@@ -1,7 +1,6 @@
 """Model folders: from a seed, from a local folder, and held to checksum and lock."""
 
 import json
-import re
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -201,23 +200,3 @@ def test_registry_is_complete_and_consistent():
         for checksum in (entry.get("sha256") or "0" * 64).split(","):
             assert len(checksum) == 64 and int(checksum, 16) >= 0
         assert len(entry.get("revision") or "0" * 40) == 40
-
-
-def test_pins_are_those_of_the_specification():
-    specification = Path(__file__).parents[2].parent / "shared/specs/embedders.md"
-    if not specification.is_file():
-        pytest.skip("specs/embedders.md is not here")
-    text = specification.read_text().split("\n## ")[1]
-    revision, checksum = "([0-9a-f]{40})", "([0-9a-f]{64}(?:, [0-9a-f]{64})?)"
-    full = re.findall(rf"{revision}\s+(?:two \.bin )?{checksum} \((\S+)\)", text)
-    expected = {size.lower().removeprefix("esmc-"): pins for *pins, size in full}
-    expected |= {name: ["", pin] for name, pin in re.findall(rf"\| (\S+) \|.*{checksum}", text)}
-    assert len(expected) == 9
-    found = {}
-    for name, entry in yaml.safe_load(REGISTRY.read_text()).items():
-        pins = [entry.get("revision", ""), entry.get("sha256", "").replace(",", ", ")]
-        size = name.rpartition("_")[2]
-        if any(pins):
-            found[size if size in expected else name] = pins
-            assert len(entry["files"]) == len(pins[1].split(", "))
-    assert found == expected

@@ -1,13 +1,12 @@
 """Six frames against Biopython and against the published program."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from Bio.Data.CodonTable import unambiguous_dna_by_id
 from Bio.Seq import reverse_complement, translate
+from facts import virnucpro
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +14,6 @@ from seqloom.errors import InputError
 from seqloom.seqs.frames import FRAMES, STATUSES, codon_table, read_frames, sequences, window_status
 from seqloom.seqs.windows import Batch, Cut
 
-VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors" / "virnucpro.json"
 OPEN = Cut()
 LEGACY = Cut(scheme="virnucpro", frames="virnucpro")
 LONGEST = Cut(frames="longest_orf", min_codons=3)
@@ -70,9 +68,8 @@ def expected(window, max_ambiguous, genetic_code=11):
     return found
 
 
-@pytest.mark.skipif(not VECTORS.exists(), reason="the golden vectors are not beside the repository")
 def test_virnucpro_frames_are_those_of_the_published_program():
-    for case in json.loads(VECTORS.read_text())["frames"]:
+    for case in virnucpro()["frames"]:
         golden = {
             frame["frame"]: (frame["nucleotide"], frame["protein"])
             for frame in case["kept"]

@@ -1,8 +1,7 @@
 """Tokens of both molecules: the real DNABERT file, ESM's alphabet, and the demo's own."""
 
-from pathlib import Path
-
 import pytest
+from facts import dnabert_tokenizer
 
 from seqloom.encoders.tokenizers import (
     DNA_SPECIALS,
@@ -14,17 +13,22 @@ from seqloom.encoders.tokenizers import (
 )
 from seqloom.errors import InputError
 
-REAL = Path(__file__).parents[2].parent / "shared/models/dnabert_s/tokenizer.json"
+# The first bases of segment 2 of influenza A (NC_007375.1): A GCAAAA GCAGG CAAA CCATT ...
+INFLUENZA = "AGCAAAAGCAGGCAAACCATTTGAATGGATGTCAATCCGACCTTACTTTTCTTGAAAGTTCCAGCGCAAAATGCC"
+INFLUENZA_IDS = [5, 291, 253, 49, 173, 513, 83, 56, 26, 158, 24, 91, 1637, 608, 19, 291, 139]
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the published DNABERT-S tokenizer is not here")
-def test_real_dnabert_tokenizer_neither_cuts_nor_pads():
-    tokenizer = load_tokenizer(REAL)
-    short, long = token_ids(tokenizer, ["ACGT", "ACGTTGCATTGACC" * 2000])
-    assert 3 <= len(short) <= 6 and len(long) > 2000
-    assert (short[0], short[-1], long[-1]) == (1, 2, 2)
-    assert 3 not in long
-    assert token_ids(tokenizer, ["N", "a"]) == [[1, 0, 2], [1, 0, 2]]
+def test_the_published_dnabert_tokenizer_gives_the_published_tokens(tmp_path):
+    tokenizer = load_tokenizer(dnabert_tokenizer(tmp_path))
+    found = token_ids(tokenizer, [INFLUENZA, "ACGTNa", ""])
+    assert found == [[1, *INFLUENZA_IDS, 2], [1, 5, 6, 1049, 0, 0, 2], [1, 2]]
+
+
+def test_the_published_dnabert_tokenizer_neither_cuts_nor_pads(tmp_path):
+    tokenizer = load_tokenizer(dnabert_tokenizer(tmp_path))
+    [ids] = token_ids(tokenizer, ["ACGTTGCATTGACC" * 2000])
+    assert "".join(map(tokenizer.id_to_token, ids[1:-1])) == "ACGTTGCATTGACC" * 2000
+    assert len(ids) > 2000
 
 
 def test_esm_alphabet():

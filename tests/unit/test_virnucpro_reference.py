@@ -1,22 +1,16 @@
 """The plain reference is VirNucPro: held against what the published program answered."""
 
 import hashlib
-import json
-from pathlib import Path
 
 import pytest
+from facts import virnucpro
 from virnucpro_reference import identified, stop_free_frames, window_starts
 
-VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors" / "virnucpro.json"
-needs_vectors = pytest.mark.skipif(
-    not VECTORS.exists(), reason="the golden vectors are not beside the repository"
-)
 ALANINES = "GCC" * 10  # open in all six frames
 
 
-@needs_vectors
 def test_windows_are_those_of_the_published_program():
-    for window, cases in json.loads(VECTORS.read_text())["chunk"].items():
+    for window, cases in virnucpro()["windows"].items():
         for length, golden in cases.items():
             starts = window_starts(int(length), int(window))
             sizes = [min(int(window), int(length) - start) for start in starts]
@@ -28,16 +22,14 @@ def test_windows_are_those_of_the_published_program():
             assert hashlib.sha256(text.encode()).hexdigest() == golden["sha256_starts"]
 
 
-@needs_vectors
 def test_frames_are_those_of_the_published_program():
-    for case in json.loads(VECTORS.read_text())["frames"]:
+    for case in virnucpro()["frames"]:
         golden = [(kept["frame"], kept["nucleotide"], kept["protein"]) for kept in case["kept"]]
         assert list(stop_free_frames(case["seq"])) == golden, case["name"]
 
 
-@needs_vectors
 def test_files_hold_the_frames_that_the_published_program_wrote():
-    cases = json.loads(VECTORS.read_text())["frames"]
+    cases = virnucpro()["frames"]
     written = [
         (f">{case['name']}_chunk_1{kept['frame']}", kept["nucleotide"], kept["protein"])
         for case in cases

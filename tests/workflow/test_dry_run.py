@@ -1,8 +1,7 @@
-"""The whole DAG before any result exists, under every profile, and again the same."""
+"""The whole DAG before any result exists, under every name it goes by."""
 
 from pathlib import Path
 
-import pytest
 from conftest import CONFIG
 
 from seqloom.settings import load_settings
@@ -21,18 +20,6 @@ def test_the_whole_dag_shows_before_anything_ran(fresh):
         ]
         missing = set(names) - set(planned) - {"download", "proteins", "export_hdf5"}
         assert not missing, f"{rule.name}: {missing} not planned"
-    assert planned == fresh.planned(), "the plan changed between two parses"
-
-
-@pytest.mark.parametrize("target", ["embed", "train", "evaluate", "predict", "export", "report"])
-def test_every_named_target_plans(fresh, target):
-    assert fresh.planned(target)
-
-
-def test_the_rulegraph_draws_the_chain(fresh):
-    graph = fresh.run("--rulegraph")
-    for rule in ("frames", "embed_shard", "fuse", "train_classifier", "predict_sample"):
-        assert rule in graph
 
 
 def test_resources_are_known_before_any_file_exists(fresh):
@@ -51,3 +38,10 @@ def test_the_foreseen_sizes_of_matrices_cover_the_real_ones(finished, monkeypatc
         *_, backend, cut, sample, _ = file.parts
         foreseen = matrix_mb(settings, [backend], shard_frames(settings, cut, sample))
         assert foreseen / 4 < file.stat().st_size / 1e6 < foreseen + 0.1, file
+
+
+def test_the_named_targets_together_plan_what_the_whole_run_does(fresh):
+    targets = ["embed", "train", "evaluate", "predict", "export"]
+    together = fresh.planned(*targets, "report")
+    assert [together.pop(target, 0) for target in targets] == [1] * len(targets)
+    assert together == fresh.planned()
