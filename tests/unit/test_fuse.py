@@ -21,7 +21,7 @@ from seqloom.errors import InputError
 from seqloom.tensors import read_metadata, read_tensor, write_tensors
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
-SHARD_KEYS = {"sample", "cut", "cut_settings", "shard", "rows", "provenance"}
+SHARD_KEYS = {"sample", "cut", "cut_settings", "shard", "rows", "provenance", "crc32"}
 MODEL_KEYS = {
     "config_sha256",
     "tokenizer_sha256",
@@ -170,7 +170,7 @@ def test_empty_shard(models, tmp_path):
 def test_edited_shard(models, tmp_path):
     shard, out = write_shard(tmp_path), tmp_path / "x.safetensors"
     Path(f"{shard}.fna").write_text(">c_chunk_1F1\nACGT\n")
-    with pytest.raises(InputError, match=r"\.fna: does not belong to the parquet beside it"):
+    with pytest.raises(InputError, match=r"\.fna: damaged, or does not belong to the parquet"):
         run(embed, model=models / "dna", shard=shard, out=out)
     assert not out.exists()
 
