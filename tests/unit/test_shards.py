@@ -196,7 +196,7 @@ def test_a_shard_that_fails_leaves_nothing(tmp_path):
 
 
 def test_a_shard_without_proteins_is_empty(tmp_path):
-    (tmp_path / "x.faa").write_text(">a\n>b\n")
+    (tmp_path / "x.faa").write_text(">a\n*\n>b\n")
     paths = [tmp_path / name for name in ("g.gz", "g.gz.fai", "g.gz.gzi", "g.tsv")]
     write_sample(read_fasta([str(tmp_path / "x.faa")], "protein"), "protein", *paths)
     genome = open_genome(paths[0])
