@@ -89,7 +89,7 @@ def _read_gzi(path: str) -> np.ndarray:
         numbers = np.frombuffer(Path(path).read_bytes(), "<u8").astype(np.int64)
         packed, unpacked = np.append(0, numbers).reshape(-1, 2).T
     expected = np.arange(len(packed)) * BLOCK
-    expected[0] = len(packed) - 1  # the first block is not listed; how many follow it is
+    expected[0] = len(packed) - 1  # the first is not listed: in its place is how many are
     if not np.array_equal(unpacked, expected):
         raise damaged(path, "it does not list the blocks of a genome")
     return packed
