@@ -3,9 +3,9 @@
 Viral frames lie to the right of host frames in every column, and are rich in A and T.
 """
 
-import gzip
 import json
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 
 from seqloom.learn.split import PARTS, balanced_take, labeled_contigs
 from seqloom.provenance import as_strings
+from seqloom.seqs.bgzip import bgzip
 from seqloom.seqs.contigs import write_contigs
 from seqloom.seqs.windows import Cut
 from seqloom.tables import write_table
@@ -73,8 +74,8 @@ def add_sample(world, folder, sample, label, frames_of, rng, signal):
     shares = [0.35, 0.35, 0.15, 0.15] if label == "viral" else [0.15, 0.15, 0.35, 0.35]
     genome = {name: "".join(rng.choice(list("ATCG"), 400, p=shares)) for name in names}
     world.genomes.append(folder / f"{sample}.fa.gz")
-    with gzip.open(world.genomes[-1], "wt") as handle:
-        handle.writelines(f">{name}\n{sequence}\n" for name, sequence in genome.items())
+    with bgzip(world.genomes[-1]) as write:
+        write("".join(f">{name}\n{sequence}\n" for name, sequence in genome.items()).encode())
     for number, part in enumerate((names[: len(names) // 2], names[len(names) // 2 :]), 1):
         shard = f"{number:04}-of-0002"
         rows = [(n, i) for n in part for i in range(frames_of[n])]
@@ -95,7 +96,10 @@ def write_shard(world, prefix, sample, shard, rows, genome):
         if (contig, i + 1) not in rows:
             table.append((None, f"{contig}_chunk_{window + 1}", contig, window + 1))
     frame = pd.DataFrame(table, columns=["row", "id", "contig", "window"])
+    text = "".join(fasta).encode()
+    prefix.with_name(prefix.name + ".fna").write_bytes(text)
     metadata = {"sample": sample, "cut": "w60", "shard": shard, "rows": len(fasta)}
+    metadata["fna_sha256"] = sha256(text).hexdigest()
     world.frames.append(prefix.with_name(prefix.name + ".parquet"))
     world.fused.append(prefix.with_name(prefix.name + ".safetensors"))
     write_table(
@@ -103,7 +107,6 @@ def write_shard(world, prefix, sample, shard, rows, genome):
         frame.astype({"row": "Int32", "window": "int32"}),
         as_strings(metadata | {"cut_settings": CUT, "faa_sha256": f"{sample} {shard}"}),
     )
-    prefix.with_name(prefix.name + ".fna").write_text("".join(fasta))
 
 
 def fused_metadata(sample="vir", shard="0001-of-0002", rows=0, **changes) -> dict[str, str]:

@@ -1,9 +1,13 @@
 """Tiny and published models as several tests need them: configs, registry entries, weights."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from seqloom.encoders.demo import CONFIGS
+from seqloom.encoders.fetch import demo_source, write_model
+from seqloom.encoders.registry import Backend
 
 TINY = {
     "hidden_size": 16,
@@ -37,6 +41,24 @@ def published_esm(width: int, layers: int, heads: int, **other) -> dict:
         "max_position_embeddings": 1026,
         **other,
     }
+
+
+def write_tiny_model(folder: Path, molecule: str) -> None:
+    """A model folder of one layer, as fetch_model.py makes it; `molecule` is dna or protein."""
+    architecture = {"dna": "dnabert", "protein": "esm"}[molecule]
+    backend = Backend(
+        name=f"tiny_{molecule}",
+        architecture=architecture,
+        molecule=molecule,
+        width=CONFIGS[architecture]["hidden_size"],
+        pooling={"dna": "mean_tokens", "protein": "mean_residues"}[molecule],
+        max_length=50,
+        dtype="float16",
+        built=True,
+        parameters=1,
+        demo={"seed": 3, "num_hidden_layers": 1, "intermediate_size": 16},
+    )
+    write_model(backend, demo_source(backend), folder, folder / "lock", False)
 
 
 def randomize(model: torch.nn.Module) -> None:

@@ -1,15 +1,15 @@
-import gzip
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from seqloom.learn.audit import audit_table, closest_pair
+from seqloom.seqs.bgzip import bgzip
 
 
 def genome(path, records):
-    with gzip.open(path, "wt") as handle:
-        handle.writelines(f">{name} text\n{sequence}\n" for name, sequence in records.items())
+    with bgzip(path) as write:
+        for name, sequence in records.items():
+            write(f">{name} text\n{sequence}\n".encode())
     return path
 
 

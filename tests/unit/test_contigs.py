@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from pyfaidx import Faidx
 from seqs_data import letters, stored
 
+from seqloom.errors import InputError
 from seqloom.seqs import genome as genome_module
 from seqloom.seqs.contigs import read_contigs
-from seqloom.seqs.genome import open_genome
+from seqloom.seqs.genome import open_genome, read_sequences
 from seqloom.seqs.reading import Title
 from seqloom.seqs.storing import Composition, record_row
 
@@ -116,6 +117,32 @@ def test_blocks_end_as_bgzip_ends_them(files):
     """The empty block of the SAM specification, without which tools call a file cut short."""
     end = "1f8b08040000000000ff0600424302001b0003000000000000000000"
     assert files[0].read_bytes().endswith(bytes.fromhex(end))
+
+
+def test_no_flipped_bit_of_a_block_changes_a_sequence(tmp_path):
+    contigs = {"a": letters(1, 300), "b": letters(2, 40)}
+    path, *_ = stored(tmp_path, contigs)
+    data, idle = path.read_bytes(), 0  # the clock, the system, bits that fill up a byte
+    for place in range(len(data)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :])
+        try:
+            genome = open_genome(path)
+            assert regions_of(genome, [("a", 0, 300), ("b", 0, 40)]) == b"".join(contigs.values())
+            assert dict(read_sequences(path)) == {n: t.decode() for n, t in contigs.items()}
+            idle += 1
+        except InputError as error:
+            assert str(error).startswith(str(path))
+    assert idle < 20
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_wrong_number_in_the_index_is_noticed(tmp_path, place):
+    path, fai, *_ = stored(tmp_path, {"a": letters(1, 300), "b": letters(2, 40)})
+    cells = fai.read_text().split("\t")
+    cells[place] = str(int(cells[place]) + 1)
+    fai.write_text("\t".join(cells))
+    with pytest.raises(InputError, match=r"g.fa.gz.fai: damaged .*its contigs do not fill the gen"):
+        open_genome(path)
 
 
 def test_the_table_has_a_row_per_record_in_order(files):

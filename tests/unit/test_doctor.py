@@ -189,7 +189,7 @@ def test_a_lost_file_is_broken(ill, what):
 
 def test_a_damaged_description_is_broken(ill):
     assert "broken: models/empty/0123456789ab: models/empty/0123456789ab: no model." in ill.stdout
-    assert re.search(r"^broken: models/cut/\w+: .*; fetch the model", ill.stdout, re.MULTILINE)
+    assert re.search(r"^broken: models/cut/\w+: .*model.json: damaged", ill.stdout, re.MULTILINE)
 
 
 def test_other_vectors_are_broken(ill):

@@ -11,17 +11,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from models_data import write_tiny_model
 
 import embed
 import fuse
-from seqloom.encoders.demo import CONFIGS
-from seqloom.encoders.fetch import demo_source, write_model
-from seqloom.encoders.registry import Backend
 from seqloom.errors import InputError
 from seqloom.tensors import read_metadata, read_tensor, write_tensors
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
-SHARD_KEYS = {"sample", "cut", "cut_settings", "shard", "rows", "provenance"}
+SHARD_KEYS = {"sample", "cut", "cut_settings", "shard", "rows", "provenance", "crc32"}
 MODEL_KEYS = {
     "config_sha256",
     "tokenizer_sha256",
@@ -61,23 +59,6 @@ def write_shard(folder: Path, rows: int = 3) -> Path:
     )
     pq.write_table(table.replace_schema_metadata(metadata), folder / "0001-of-0002.parquet")
     return folder / "0001-of-0002"
-
-
-def write_tiny_model(folder: Path, molecule: str) -> None:
-    architecture = {"dna": "dnabert", "protein": "esm"}[molecule]
-    backend = Backend(
-        name=f"tiny_{molecule}",
-        architecture=architecture,
-        molecule=molecule,
-        width=CONFIGS[architecture]["hidden_size"],
-        pooling={"dna": "mean_tokens", "protein": "mean_residues"}[molecule],
-        max_length=50,
-        dtype="float16",
-        built=True,
-        parameters=1,
-        demo={"seed": 3, "num_hidden_layers": 1, "intermediate_size": 16},
-    )
-    write_model(backend, demo_source(backend), folder, folder / "lock", False)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +152,7 @@ def test_empty_shard(models, tmp_path):
 def test_edited_shard(models, tmp_path):
     shard, out = write_shard(tmp_path), tmp_path / "x.safetensors"
     Path(f"{shard}.fna").write_text(">c_chunk_1F1\nACGT\n")
-    with pytest.raises(InputError, match=r"\.fna: does not belong to the parquet beside it"):
+    with pytest.raises(InputError, match=r"\.fna: damaged, or does not belong to the parquet"):
         run(embed, model=models / "dna", shard=shard, out=out)
     assert not out.exists()
 

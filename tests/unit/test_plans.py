@@ -12,7 +12,7 @@ from seqs_data import letters, stored
 
 from seqloom.errors import InputError
 from seqloom.seqs.annotations import SCHEMA as CODING
-from seqloom.seqs.contigs import planned_contigs, read_contigs
+from seqloom.seqs.contigs import check_contigs, planned_contigs, read_contigs
 from seqloom.seqs.frames import STATUSES
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.hashing import mixed, text_key
@@ -112,9 +112,9 @@ def test_contigs_without_a_frame_say_why(sample):
 
 
 def test_a_table_of_other_records_is_refused(sample):
-    layout, plan = make_plan(sample, CUTS["open"])
-    with pytest.raises(InputError, match="the records are not those of the genome"):
-        planned_contigs(sample[0].iloc[::-1], layout, plan)
+    records, genome = sample
+    with pytest.raises(InputError, match=r"x.tsv: .*its contigs are not those of .*g.fa.gz"):
+        check_contigs("x.tsv", records.iloc[::-1], genome)
 
 
 def test_what_is_kept_grows_with_max_frames_and_changes_with_the_seed(sample):

@@ -142,11 +142,13 @@ def slow_outcome(lines):
                     )
                 read_as = {"U": "T", "-": "N"}.get(letter, letter).encode()
                 found[-1] = (*found[-1][:2], found[-1][2] + read_as)
-    return found or ": there is no sequence in this file; give a FASTA file"
+    has_letters = any(sequence for _, _, sequence in found)
+    return found if has_letters else ": there is no sequence in this file; give a FASTA file"
 
 
-def test_a_record_without_sequence_is_a_record(tmp_path):
-    assert read(tmp_path / "x.fa", b">a\n>b\n\n") == [("a", "a", b""), ("b", "b", b"")]
+def test_a_record_without_sequence_among_others_is_a_record(tmp_path):
+    text = b">a\n>b\nAC\n>c\n\n"
+    assert read(tmp_path / "x.fa", text) == [("a", "a", b""), ("b", "b", b"AC"), ("c", "c", b"")]
 
 
 def test_headers_are_kept_in_any_script_but_for_tabs(tmp_path):
@@ -159,6 +161,7 @@ def test_headers_are_kept_in_any_script_but_for_tabs(tmp_path):
     [
         (b"", "x.fa: there is no sequence in this file; give a FASTA file"),
         (gzip.compress(b""), "x.fa: there is no sequence in this file; give a FASTA file"),
+        (b">a\n>b\n\n", "x.fa: there is no sequence in this file; give a FASTA file"),
         (
             b"\n@read\nACGT\n+\nIIII\n",
             "x.fa line 2: FASTA begins with \">\", this with '@read'; give a FASTA file",
@@ -209,7 +212,8 @@ def test_a_stop_inside_a_protein_is_an_error(tmp_path):
     st.data(),
 )
 def test_files_one_after_the_other_are_one_file(contigs, data):
-    records = [f">{name}\n{text}" for name, text in contigs.items()]
+    # A file without a single letter is refused.
+    records = [f">{name}\nA{text}" for name, text in contigs.items()]
     cut = data.draw(st.integers(1, len(records) - 1))
     parts = ["\n".join(part) for part in (records, records[:cut], records[cut:])]
     with tempfile.TemporaryDirectory() as folder:

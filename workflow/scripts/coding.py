@@ -5,13 +5,13 @@ import argparse
 import logging
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqloom.cli import parser, run
 from seqloom.files import atomic
 from seqloom.provenance import as_strings, provenance
 from seqloom.seqs.annotations import read_annotations
 from seqloom.seqs.contigs import read_contigs
+from seqloom.tables import write_arrow
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def main(args: argparse.Namespace) -> None:
         )
     }
     with atomic(args.out) as file:
-        pq.write_table(table.replace_schema_metadata(as_strings(metadata)), file)
+        write_arrow(file, table, as_strings(metadata))
     log.info("%d CDS in %d parts", pc.max(table["cds"]).as_py() + 1, len(table))
 
 

@@ -6,16 +6,16 @@ import logging
 from dataclasses import asdict
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from seqloom.cli import parser, positive, run
 from seqloom.errors import InputError
 from seqloom.files import atomic_all, write_json
 from seqloom.provenance import as_strings, provenance
-from seqloom.seqs.contigs import planned_contigs, read_contigs, write_contigs
+from seqloom.seqs.contigs import check_contigs, planned_contigs, read_contigs, write_contigs
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import SCHEMA, frame_plan, protein_plan, sampled, training_filter
 from seqloom.seqs.windows import add_cut_arguments, code_of, cut_of, window_layout
+from seqloom.tables import read_table, write_arrow
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     records, genome, cut = read_contigs(args.records), open_genome(args.genome), cut_of(args)
+    check_contigs(args.records, records, genome)
     inputs = {"records": args.records, "genome": args.genome}
     layout = window_layout(genome, None if args.whole else cut.window)
     if args.whole:
@@ -49,7 +50,7 @@ def main(args: argparse.Namespace) -> None:
         coding = None
         if args.coding:
             inputs["coding"] = args.coding
-            annotation = pq.read_table(args.coding)
+            annotation = read_table(args.coding)
             coding = training_filter(cut, code, annotation, layout.names)
         plan = frame_plan(genome, layout, cut, code, coding)
     if args.max_frames:
@@ -60,8 +61,7 @@ def main(args: argparse.Namespace) -> None:
     made = {"provenance": provenance("plan", inputs, settings, ("numpy", "biopython"))}
     card = args.contigs.removesuffix(".tsv") + ".json"
     with atomic_all([args.out, args.contigs, card]) as (plan_file, contig_file, card_file):
-        table = pa.table([plan], schema=SCHEMA.with_metadata(as_strings(made)))
-        pq.write_table(table, plan_file)
+        write_arrow(plan_file, pa.table([plan], schema=SCHEMA), as_strings(made))
         write_contigs(contig_file, contigs)
         write_json(card_file, {"contigs": len(contigs), **counts, **made})
     log.info("%s", ", ".join(f"{count} {name}" for name, count in counts.items()))

@@ -23,8 +23,9 @@ from seqloom.learn.classifier import Classifier, load, log_odds
 from seqloom.learn.features import check_shards, feature_matrix
 from seqloom.matrices import shard_digests
 from seqloom.provenance import as_strings, provenance
-from seqloom.seqs.contigs import read_contigs, write_contigs
-from seqloom.tables import write_table
+from seqloom.seqs.contigs import check_contigs, read_contigs, write_contigs
+from seqloom.seqs.genome import open_genome
+from seqloom.tables import read_table, write_table
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +57,9 @@ def main(args: argparse.Namespace) -> None:
     check_shards(description, args.frames, args.fused)
     shards = zip(args.frames, args.fused, strict=True)
     frames = pd.concat([scored(classifier, *shard) for shard in shards], ignore_index=True)
-    records = read_contigs(args.contigs)
+    records, genome = read_contigs(args.contigs), open_genome(args.genome)
     check_complete(records, frames, args.contigs)
+    check_contigs(args.contigs, records, genome)
 
     calibration = description["calibration"]
     settings = {"threshold": args.threshold, "min_windows": args.min_windows}
@@ -86,7 +88,7 @@ def main(args: argparse.Namespace) -> None:
         write_table(parquet, windows, as_strings(facts | made))
         write_gff3(gff3, regions, dict(zip(records["contig"], records["length"], strict=True)))
         write_bed(bed, regions)
-        write_viral(fna, args.genome, viral)
+        write_viral(fna, genome, viral)
         write_json(json, card)
     log.info("%s by %s: %s", args.sample, facts["experiment"], card["contigs"])
 
@@ -94,7 +96,7 @@ def main(args: argparse.Namespace) -> None:
 def scored(classifier: Classifier, frame_file: Path, fused_file: Path) -> pd.DataFrame:
     """The rows of a shard with the log-odds of each frame; one shard in memory at a time."""
     columns = ["row", "id", "contig", "window", "start", "end", "status"]
-    frames = pd.read_parquet(frame_file, columns=columns).assign(logit=np.nan)
+    frames = read_table(frame_file, columns).to_pandas().assign(logit=np.nan)
     present = frames["row"].notna()
     rows = frames[present].astype({"row": "int64"}).assign(file=0).reset_index(drop=True)
     if len(rows):

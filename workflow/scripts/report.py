@@ -7,7 +7,13 @@ from pathlib import Path
 
 from seqloom.cli import parser, run
 from seqloom.files import atomic_all, read_json
-from seqloom.report.data import Report, read_experiments, read_predictions, read_rows
+from seqloom.report.data import (
+    Report,
+    read_experiments,
+    read_figure,
+    read_predictions,
+    read_rows,
+)
 from seqloom.report.page import headline, page
 
 
@@ -34,8 +40,8 @@ def main(args: argparse.Namespace) -> None:
         title=args.title,
         samples=[read_json(path) for path in args.genomes],
         experiments=read_experiments(args.evaluations, args.classifiers, args.audits),
-        comparison=read_rows(args.comparison) if args.comparison else [],
-        figure=args.figure.read_bytes() if args.figure else None,
+        comparison=read_rows(args.comparison, "experiment") if args.comparison else [],
+        figure=read_figure(args.figure) if args.figure else None,
         predictions=read_predictions(args.predictions),
         settings=args.settings,
     )

@@ -75,7 +75,7 @@ def load_model(folder: Path, dtype: str, threads: int) -> Model:
     try:
         description = read_json(folder / "model.json")
         found = {what: sha256(folder / name) for what, name in FILES.items()}
-    except (OSError, ValueError) as error:  # a file is lost, or model.json cut
+    except OSError as error:  # a file is lost
         raise InputError(f"{folder}: {error}; fetch the model again") from error
     for what, name in FILES.items():
         if found[what] != description.get(f"{what}_sha256"):

@@ -10,11 +10,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqloom.errors import InputError
 from seqloom.matrices import check_same_shard
 from seqloom.scores import LABELS
+from seqloom.seqs.shards import check_letters
+from seqloom.tables import read_table
 from seqloom.tensors import read_layout, read_metadata, read_tensor
 
 # What all shards of one matrix have in common; embeddings have some of these, fused ones others.
@@ -57,7 +58,7 @@ def open_shards(frames: Sequence[str], embeddings: Sequence[str]) -> list[Shard]
 
 def _open(frames: str, embeddings: str) -> Shard:
     check_same_shard(frames, embeddings)
-    table = pq.read_table(frames, columns=["row", "id"])
+    table = read_table(frames, ["row", "id"])
     ids = table.filter(pc.is_valid(table["row"]))["id"].to_pylist()
     (_, width), dtype = read_layout(embeddings, "embedding")
     return Shard(embeddings, ids, read_metadata(embeddings), width, dtype)
@@ -112,7 +113,9 @@ def write_identified(nucleotides: Path, proteins: Path, frames: Sequence[Path]) 
     for path, suffix in ((nucleotides, ".fna"), (proteins, ".faa")):
         with open(path, "wb") as out:
             for table in frames:
-                with open(table.with_suffix(suffix), "rb") as part:
+                letters = table.with_suffix(suffix)
+                check_letters(letters)
+                with open(letters, "rb") as part:
                     shutil.copyfileobj(part, out)
 
 

@@ -88,7 +88,7 @@ class KeptRows:
         try:
             record = read_json(self.work.folder / _RECORD)
             kept = self.rows[: record["rows"]]
-        except (FileNotFoundError, ValueError, TypeError, KeyError):  # there is none, or not ours
+        except (FileNotFoundError, InputError, TypeError, KeyError):  # there is none, or not ours
             return
         self._file.readinto(kept)
         sha256 = hashlib.sha256(kept)

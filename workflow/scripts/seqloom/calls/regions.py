@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
-from pyfaidx import Faidx
 
 from seqloom.calls.contigs import VIRAL_WINDOW
 from seqloom.seqs.bgzip import bgzip
+from seqloom.seqs.genome import Genome
 from seqloom.seqs.storing import wrapped
 
 # What GFF3 allows unescaped in a sequence id, besides letters, digits and `_.-~`.
@@ -67,12 +68,13 @@ def write_bed(path: Path, regions: pd.DataFrame) -> None:
             )
 
 
-def write_viral(path: Path, genome: str | Path, headers: Mapping[str, str]) -> None:
+def write_viral(path: Path, genome: Genome, headers: Mapping[str, str]) -> None:
     """The contigs named by `headers`, under these headers, as bgzip (which carries no clock)."""
-    # Copying may leave the index older than the genome: that is no reason to write it anew.
-    with Faidx(str(genome), as_raw=True, rebuild=False) as stored, bgzip(path) as write:
+    places = {name: place for place, name in enumerate(genome.names)}
+    with bgzip(path) as write:
         for contig, header in headers.items():
-            letters = stored.fetch(contig, 1, stored.index[contig].rlen).encode()
+            place = np.array([places[contig]])
+            letters = genome.fetch(place, np.array([0]), genome.lengths[place])
             write(f">{header}\n".encode() + wrapped(letters))
 
 

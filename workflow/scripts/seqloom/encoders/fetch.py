@@ -202,8 +202,8 @@ def _checked_sha256(name: str, files: Sequence[Path], expected: str | None) -> s
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        return read_json(path)
-    except (OSError, json.JSONDecodeError) as error:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot read the model's config: {error}") from error
 
 

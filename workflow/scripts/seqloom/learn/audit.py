@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import dnaio
 import numpy as np
 import pandas as pd
 from sourmash import MinHash
 
 from seqloom.learn.split import PARTS
+from seqloom.seqs.genome import read_sequences
 
 KMER = 21
 # Every tenth k-mer, or fewer so that about this many are kept; a genome file has 4 bases per byte.
@@ -51,11 +51,10 @@ def group_hashes(
     scaled = _scaled(genomes)
     sketches = {g: MinHash(n=0, ksize=KMER, scaled=scaled) for g in sorted(set(groups.values()))}
     for sample, genome in zip(samples, genomes, strict=True):
-        with dnaio.open(genome) as records:
-            for record in records:
-                if (sample, record.id) in groups:
-                    # force: k-mers with N are skipped
-                    sketches[groups[sample, record.id]].add_sequence(record.sequence, force=True)
+        for contig, sequence in read_sequences(genome):
+            if (sample, contig) in groups:
+                # force: k-mers with N are skipped
+                sketches[groups[sample, contig]].add_sequence(sequence, force=True)
     hashes = [np.fromiter(sketch.hashes, np.uint64) for sketch in sketches.values()]
     owners = np.repeat(np.arange(len(hashes)), [len(h) for h in hashes])
     return pd.DataFrame(

@@ -11,7 +11,7 @@ import pandas as pd
 from seqloom.errors import InputError
 from seqloom.learn.classifier import check_matches
 from seqloom.matrices import check_same_shard
-from seqloom.tables import read_table_metadata
+from seqloom.tables import read_table, read_table_metadata
 from seqloom.tensors import read_metadata, read_tensor
 
 CONTIG = ["sample", "contig"]
@@ -23,7 +23,7 @@ def chosen_frames(split_file: Path, frame_files: Sequence[Path], part: str) -> p
     Columns: sample, contig, id, window, label, category, group; `file` and `row` say where it lies.
     Of each contig the `take` frames with the lowest hashes of (seed of the split, id) are used.
     """
-    split = pd.read_parquet(split_file)
+    split = read_table(split_file).to_pandas()
     seed = json.loads(read_table_metadata(split_file)["seed"])
     frames = _all_frames(frame_files)
     _check_counts(frames, split, split_file)
@@ -39,7 +39,7 @@ def _all_frames(files: Sequence[Path]) -> pd.DataFrame:
     tables = []
     for number, file in enumerate(files):
         metadata = read_table_metadata(file)
-        table = pd.read_parquet(file, columns=["row", "id", "contig", "window"])
+        table = read_table(file, ["row", "id", "contig", "window"]).to_pandas()
         table = table[table["row"].notna()].astype({"row": "int64"})
         if table["row"].tolist() != list(range(int(metadata["rows"]))):
             raise InputError(f"{file}: its rows are not 0 to {metadata['rows']} - 1; cut it again")

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from seqloom.errors import InputError
-from seqloom.files import read_json
+from seqloom.files import read_json, telling_damage
+from seqloom.tables import open_tsv
 
 Row = dict[str, str]
 CALLS = ("viral", "host", "uncalled")
@@ -95,13 +97,13 @@ def read_experiments(
 
 
 def _experiment(evaluation: Path, classifier: Path, audit: Path) -> Experiment:
-    rows = read_rows(audit)
+    rows = read_rows(audit, "part")
     return Experiment(
         name=evaluation.name,
         card=read_json(classifier / "classifier.json"),
-        history=read_rows(classifier / "history.tsv"),
+        history=read_rows(classifier / "history.tsv", "epoch"),
         metrics=read_json(evaluation / "metrics.json"),
-        figures={title: (evaluation / file).read_bytes() for file, title in FIGURES.items()},
+        figures={title: read_figure(evaluation / file) for file, title in FIGURES.items()},
         parts=[row for row in rows if "|" not in row["part"]],
         leaks=[row for row in rows if "|" in row["part"]],
     )
@@ -124,18 +126,26 @@ def read_predictions(folders: Iterable[Path]) -> list[Prediction]:
 
 def first_calls(path: Path) -> list[Row]:
     """The first calls of a table that may have a million: viral first, the most probable first."""
-    with open(path, newline="") as handle:
+    with open_tsv(path, "contig") as file:
         return heapq.nsmallest(
             SHOWN_CALLS,
-            csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE),
+            csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE),
             key=lambda row: (CALLS.index(row["call"]), -float(row["probability"] or 0)),
         )
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a TSV, all cells as text."""
-    with open(path, newline="") as handle:
-        return list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
+def read_rows(path: Path, first: str) -> list[Row]:
+    """The rows of a TSV whose first column is `first`, all cells as text."""
+    with open_tsv(path, first) as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def read_figure(path: Path) -> bytes:
+    """An SVG, which must be whole."""
+    svg = path.read_bytes()
+    with telling_damage(path, ElementTree.ParseError):
+        ElementTree.fromstring(svg)
+    return svg
 
 
 def by_level(comparison: Iterable[Mapping[str, str]]) -> dict[str, list[Mapping[str, str]]]:

@@ -10,7 +10,7 @@ import numpy as np
 from isal import isal_zlib
 
 # What the bgzip program puts into a block. With 65536 bytes pyfaidx misses where blocks begin.
-_BLOCK = 0xFF00
+BLOCK = 0xFF00
 _LEVEL = 1  # of isal: five times as fast as zlib's level 2, and no larger
 # An empty block.
 END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -26,9 +26,9 @@ def bgzip(path: str | Path, gzi: str | Path | None = None) -> Iterator[Callable[
 
         def write(text: bytes) -> None:
             buffer.extend(text)
-            while len(buffer) >= _BLOCK:
-                sizes.append((_write_block(file, bytes(buffer[:_BLOCK])), _BLOCK))
-                del buffer[:_BLOCK]
+            while len(buffer) >= BLOCK:
+                sizes.append((_write_block(file, bytes(buffer[:BLOCK])), BLOCK))
+                del buffer[:BLOCK]
 
         yield write
         if buffer:

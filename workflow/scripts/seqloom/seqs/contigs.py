@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seqloom.errors import InputError
+from seqloom.files import damaged
 from seqloom.seqs.frames import NO_FRAME, STATUSES
+from seqloom.seqs.genome import Genome
 from seqloom.seqs.plans import frame_counts, is_read, statuses
 from seqloom.seqs.windows import Layout
+from seqloom.tables import open_tsv
 
 COLUMNS = [
     *("contig", "header", "length", "gc", "n_fraction"),
@@ -20,14 +22,22 @@ COLUMNS = [
 def read_contigs(path: str | Path) -> pd.DataFrame:
     """A table of contigs; a contig may be called NA, 007 or 1e5."""
     texts = ("contig", "header", "sha256", "status", "reason")
-    return pd.read_csv(
-        path,
-        sep="\t",
-        quoting=csv.QUOTE_NONE,
-        dtype=dict.fromkeys(texts, "str"),
-        keep_default_na=False,
-        na_values={"gc": [""], "n_fraction": [""]},
-    )
+    numbers = ("length", "windows", "frames", "kept_windows", "kept_frames")
+    with open_tsv(path, "contig") as file:
+        return pd.read_csv(
+            file,
+            sep="\t",
+            quoting=csv.QUOTE_NONE,
+            dtype=dict.fromkeys(texts, "str") | dict.fromkeys(numbers, "int64"),
+            keep_default_na=False,
+            na_values={"gc": [""], "n_fraction": [""]},
+        )
+
+
+def check_contigs(path: str | Path, contigs: pd.DataFrame, genome: Genome) -> None:
+    """An error unless a table of contigs has those of the genome, in order."""
+    if contigs["contig"].tolist() != genome.names:
+        raise damaged(path, f"its contigs are not those of {genome.path}")
 
 
 def write_contigs(path: str | Path, contigs: pd.DataFrame) -> None:
@@ -44,8 +54,6 @@ def write_contigs(path: str | Path, contigs: pd.DataFrame) -> None:
 
 def planned_contigs(records: pd.DataFrame, layout: Layout, plan: np.ndarray) -> pd.DataFrame:
     """The records with what the plan makes of each; those without a frame say why."""
-    if records["contig"].tolist() != layout.names:
-        raise InputError("the records are not those of the genome; index the sample again")
     contig, _ = layout.locate(np.arange(len(plan)))
 
     def per_contig(values: np.ndarray) -> np.ndarray:

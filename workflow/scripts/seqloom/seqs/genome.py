@@ -1,14 +1,24 @@
 """Reading regions of a stored genome, many at once, at the speed of decompression."""
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import dnaio
 import numpy as np
-from isal import igzip
+import pyarrow as pa
+import pyarrow.compute as pc
+from isal import igzip, isal_zlib
 from pyarrow import csv
+
+from seqloom.files import damaged, telling_damage
+from seqloom.seqs.bgzip import BLOCK, END
 
 LINE = 80  # letters, as the genome is stored
 _FAI = ("name", "length", "offset", "line", "width")
+# What a damaged block of bgzip raises: each has a CRC-32.
+_DAMAGE = (OSError, EOFError, isal_zlib.error)
 _GAP = 1 << 16  # of bytes; what lies between regions further apart is not read
 
 
@@ -49,25 +59,69 @@ class Genome:
             file.seek(self.packed[block])
             # The last block ends with the file.
             size = self.packed[beyond] - self.packed[block] if beyond < len(self.packed) else -1
-            text = igzip.decompress(file.read(size))
+            with telling_damage(self.path, *_DAMAGE):
+                text = igzip.decompress(file.read(size))
         return text[first - self.unpacked[block] : last - self.unpacked[block]]
 
 
 def open_genome(path: str | Path) -> Genome:
-    """The genome of `index`, found by the .fai and the .gzi beside it."""
-    index = csv.read_csv(
-        f"{path}.fai",
-        csv.ReadOptions(column_names=_FAI),
-        csv.ParseOptions(delimiter="\t", quote_char=False),
-        csv.ConvertOptions(column_types={"name": "string"}, include_columns=_FAI[:3]),
-    )
-    blocks = np.fromfile(f"{path}.gzi", "<u8")[1:].reshape(-1, 2).astype(np.int64)
-    packed, unpacked = np.concatenate([[[0, 0]], blocks]).T
-    return Genome(
-        str(path),
-        index["name"].to_pylist(),
-        index["length"].to_numpy(),
-        index["offset"].to_numpy(),
-        packed,
-        unpacked,
-    )
+    """The genome of `index`, found by the .fai and the .gzi beside it; the three must agree."""
+    last = _last_length(path)
+    packed = _read_gzi(f"{path}.gzi")
+    unpacked = np.arange(len(packed)) * BLOCK
+    return Genome(str(path), *_read_fai(f"{path}.fai", unpacked[-1] + last), packed, unpacked)
+
+
+def _last_length(path: str | Path) -> int:
+    """How many bytes the last block unpacks to; an error if the genome does not end as bgzip."""
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - len(END) - 4, 0))
+        length, end = file.read(4), file.read()
+    if end != END:
+        raise damaged(path, "the last block of bgzip is missing")
+    return int.from_bytes(length, "little")
+
+
+def _read_gzi(path: str) -> np.ndarray:
+    """Where the blocks begin in the packed file."""
+    with telling_damage(path, ValueError):
+        numbers = np.frombuffer(Path(path).read_bytes(), "<u8").astype(np.int64)
+        packed, unpacked = np.append(0, numbers).reshape(-1, 2).T
+    expected = np.arange(len(packed)) * BLOCK
+    expected[0] = len(packed) - 1  # the first is not listed: in its place is how many are
+    if not np.array_equal(unpacked, expected):
+        raise damaged(path, "it does not list the blocks of a genome")
+    return packed
+
+
+def _read_fai(path: str, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Names, lengths and offsets of the contigs of a genome of `size` bytes, unpacked."""
+    with telling_damage(path, pa.ArrowInvalid):
+        index = csv.read_csv(
+            path,
+            csv.ReadOptions(column_names=_FAI),
+            csv.ParseOptions(delimiter="\t", quote_char=False),
+            csv.ConvertOptions(
+                column_types={"name": pa.string(), "length": pa.int64(), "offset": pa.int64()},
+                include_columns=_FAI[:3],
+            ),
+        )
+    lengths, offsets = index["length"].to_numpy(), index["offset"].to_numpy()
+    titles = pc.binary_length(index["name"]).to_numpy() + len(">\n")
+    begins, ends = offsets - titles, offsets + lengths + -(-lengths // LINE)
+    if not np.array_equal(np.append(begins, size), np.append(0, ends)):
+        raise damaged(path, "its contigs do not fill the genome")
+    return index["name"].to_pylist(), lengths, offsets
+
+
+def read_sequences(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Names and sequences of a stored genome, one after the other."""
+    _last_length(path)
+    with (
+        telling_damage(path, *_DAMAGE),
+        igzip.open(path) as file,
+        dnaio.open(file, fileformat="fasta") as records,
+    ):
+        for record in records:
+            yield record.id, record.sequence

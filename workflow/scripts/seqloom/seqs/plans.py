@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqloom.errors import InputError
 from seqloom.progress import Progress
@@ -19,7 +18,7 @@ from seqloom.seqs.genome import Genome
 from seqloom.seqs.hashing import mixed, text_key
 from seqloom.seqs.windows import Batch, Cut, Layout, has_unclear_base, read_windows
 from seqloom.sharding import parse_shard
-from seqloom.tables import read_table_metadata
+from seqloom.tables import read_table, read_table_metadata
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +161,7 @@ def shard_windows(plan: np.ndarray, shard: str) -> np.ndarray:
 
 def read_plan(path: str | Path, layout: Layout) -> tuple[np.ndarray, dict[str, str]]:
     """A plan, and the metadata of its file."""
-    table = pq.read_table(path)
+    table = read_table(path)
     if len(table) != len(layout):
         raise InputError(f"{path}: is not of this genome and cut; plan the sample again")
     return table["window"].to_numpy(), read_table_metadata(path)

@@ -79,16 +79,17 @@ def read_fasta(paths: Iterable[str], molecule: str) -> Iterator[Record]:
 
 
 def _records(path: str, molecule: str) -> Iterator[Record]:
-    titles = 0
+    titles, has_letters = 0, False
 
     def number(part: Title | bytes) -> int:
-        nonlocal titles
+        nonlocal titles, has_letters
         titles += isinstance(part, Title)
+        has_letters |= isinstance(part, bytes)
         return titles
 
     for _, parts in groupby(_titles_and_pieces(path, molecule), number):
         yield next(parts), parts  # noqa: B031 one iterator: the title, then what is left
-    if not titles:
+    if not has_letters:
         raise InputError(f"{path}: there is no sequence in this file; give a FASTA file")
 
 

@@ -11,15 +11,16 @@ import dnaio
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from seqloom.files import atomic_all
+from seqloom.errors import InputError
+from seqloom.files import atomic_all, sha256
 from seqloom.progress import Progress
 from seqloom.provenance import as_strings
 from seqloom.seqs.frames import FRAMES, STATUSES, Frames, read_frames, sequences
 from seqloom.seqs.genome import Genome
 from seqloom.seqs.plans import planned_frames, shard_windows, statuses
 from seqloom.seqs.windows import Batch, Cut, Layout, read_windows
+from seqloom.tables import read_table_metadata, write_arrow
 
 SCHEMA = pa.schema(
     {
@@ -163,8 +164,7 @@ def write_shard(
             for suffix, digest in zip(suffixes, digests, strict=True)
         }
         everything = as_strings({**metadata, "rows": rows, **checksums})
-        table = table.replace_schema_metadata(everything)
-        pq.write_table(table, table_file, use_dictionary=_REPEATING)
+        write_arrow(table_file, table, everything, _REPEATING)
     return rows
 
 
@@ -175,8 +175,19 @@ def _with_rows(table: pa.Table) -> pa.Table:
     return table.add_column(0, SCHEMA.field("row"), rows)
 
 
-def read_records(path: str | Path) -> tuple[list[str], list[str]]:
+def check_letters(path: Path) -> None:
+    """An error unless a `.fna` or `.faa` has the checksum that the table beside it names."""
+    table = path.with_suffix(".parquet")
+    if sha256(path) != read_table_metadata(table)[f"{path.suffix[1:]}_sha256"]:
+        raise InputError(
+            f"{path}: damaged, or does not belong to the parquet beside it; "
+            "remove both and run again, which makes them anew"
+        )
+
+
+def read_records(path: Path) -> tuple[list[str], list[str]]:
     """Ids and sequences of a `.fna` or `.faa`, row by row."""
+    check_letters(path)
     with dnaio.open(path, fileformat="fasta") as records:
         pairs = [(record.name, record.sequence) for record in records]
     return [name for name, _ in pairs], [sequence for _, sequence in pairs]
