@@ -3,6 +3,7 @@
 Viral frames lie to the right of host frames in every column, and are rich in A and T.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
@@ -68,11 +69,12 @@ def add_sample(world, folder, sample, label, frames_of, rng, signal):
     )
     world.contigs.append(folder / "contigs" / f"{sample}.tsv")
     world.contigs[-1].parent.mkdir(exist_ok=True)
-    table = pd.DataFrame({"contig": names, "kept_frames": list(frames_of.values())})
-    # Not all frames are read; what learns must go by those that are.
-    write_contigs(world.contigs[-1], table.assign(frames=table["kept_frames"] + 5))
     shares = [0.35, 0.35, 0.15, 0.15] if label == "viral" else [0.15, 0.15, 0.35, 0.35]
     genome = {name: "".join(rng.choice(list("ATCG"), 400, p=shares)) for name in names}
+    table = pd.DataFrame({"contig": names, "kept_frames": list(frames_of.values())})
+    table["sha256"] = [hashlib.sha256(s.encode()).hexdigest() for s in genome.values()]
+    # Not all frames are read; what learns must go by those that are.
+    write_contigs(world.contigs[-1], table.assign(frames=table["kept_frames"] + 5))
     world.genomes.append(folder / f"{sample}.fa.gz")
     with bgzip(world.genomes[-1]) as write:
         write("".join(f">{name}\n{sequence}\n" for name, sequence in genome.items()).encode())

@@ -1,9 +1,13 @@
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from seqloom.learn.audit import audit_table, closest_pair
 from seqloom.seqs.bgzip import bgzip
+
+EQUALITY = {"part": "equal sequences", "contigs": 0, "groups": 0}
 
 
 def genome(path, records):
@@ -37,17 +41,34 @@ def planted(tmp_path):
     return split, genome(tmp_path / "s.fa.gz", sequences)
 
 
-def test_the_audit_finds_a_planted_leak_and_names_it(planted):
+def test_the_audit_finds_a_planted_leak_and_names_it(planted, caplog):
     split, fasta = planted
-    audit = audit_table(split, ["s"], [fasta]).set_index(["part", "category"], drop=False)
+    audit = audit_table(split, ["s"], [fasta], EQUALITY).set_index(["part", "category"], drop=False)
     leak = audit[audit["part"] == "train|test"].iloc[0]
     assert (leak["train_group"], leak["other_group"]) == ("A", "L")
     assert leak["containment"] == pytest.approx(0.5, abs=0.05)
+    assert not caplog.messages
+
+
+def test_a_test_group_that_lies_in_a_train_group_is_told(planted, caplog):
+    split, fasta = planted
+    with gzip.open(fasta, "rt") as handle:
+        a = handle.read().split("\n")[1]
+    genome(fasta, {"a": a, "leak": a[:12_000], "val": a[::-1]})
+    audit = audit_table(split, ["s"], [fasta], EQUALITY).set_index("part")
+    note = (
+        "more than 90 % of the 21-mers of 1 group of test are in a group of train too (the "
+        "closest: L and A), so the scores on test are too good; give related contigs one group in "
+        "the groups files of the sample sheet"
+    )
+    assert audit.loc["train|test", "note"] == note
+    assert caplog.messages == [note]
+    assert audit.loc[["train|validation", "equal sequences"], "note"].isna().all()
 
 
 def test_unrelated_parts_have_no_containment(planted):
     split, fasta = planted
-    audit = audit_table(split, ["s"], [fasta])
+    audit = audit_table(split, ["s"], [fasta], EQUALITY)
     row = audit[audit["part"] == "train|validation"].iloc[0]
     assert row["containment"] == 0
     assert row[["groups", "train_group", "other_group"]].isna().all()
@@ -55,8 +76,8 @@ def test_unrelated_parts_have_no_containment(planted):
 
 def test_the_audit_counts_contigs_groups_and_frames(planted):
     split, fasta = planted
-    audit = audit_table(split, ["s"], [fasta])
-    counts = audit[audit["containment"].isna()]
+    audit = audit_table(split, ["s"], [fasta], EQUALITY)
+    counts = audit[audit["share"].notna()]
     assert counts["part"].tolist() == ["train", "train", "validation", "test", "test"]
     viral = counts[(counts["part"] == "test") & (counts["category"] == "viral")].iloc[0]
     assert viral[["contigs", "groups", "frames", "take"]].tolist() == [1, 1, 5, 1]

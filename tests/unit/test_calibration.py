@@ -9,10 +9,11 @@ from seqloom.scores import calibrated
 
 
 def drawn(count, slope, intercept, seed=0):
-    """Scores, and labels as likely as the slope and the intercept say."""
+    """Scores in many groups, with labels as likely as the slope and the intercept say."""
     rng = np.random.default_rng(seed)
     logit = rng.normal(0, 3, count)
-    return rng.random(count) < calibrated(logit, {"slope": slope, "intercept": intercept}), logit
+    viral = rng.random(count) < calibrated(logit, {"slope": slope, "intercept": intercept})
+    return viral, logit, np.full(count, count)
 
 
 def test_a_known_calibration_is_found():
@@ -22,24 +23,38 @@ def test_a_known_calibration_is_found():
 
 
 def test_the_share_of_viral_records_does_not_move_the_middle():
-    viral, logit = drawn(100_000, 1.0, 0.0)
+    viral, logit, groups = drawn(100_000, 1.0, 0.0)
     keep = viral | (np.arange(len(viral)) % 10 == 0)
-    fitted = platt(viral[keep], logit[keep])
+    fitted = platt(viral[keep], logit[keep], groups[keep])
     assert fitted["slope"] == pytest.approx(1.0, abs=0.05)
     assert fitted["intercept"] == pytest.approx(0.0, abs=0.05)
 
 
 def test_perfectly_divided_scores_give_finite_and_modest_probabilities():
     viral = np.array([True] * 3 + [False] * 3)
-    fitted = platt(viral, np.array([5.0, 6.0, 7.0, -5.0, -6.0, -7.0]))
+    logit = np.array([5.0, 6.0, 7.0, -5.0, -6.0, -7.0])
+    fitted = platt(viral, logit, np.full(6, 3))
     assert calibrated([6.0, -6.0], fitted) == pytest.approx([0.8, 0.2], abs=0.02)
+
+
+def test_many_contigs_of_few_groups_are_no_more_certain_than_their_groups():
+    logit = np.linspace(5, 7, 100)
+    rows = [
+        (f"{label}{i}", label, f"{label}{i % 2}", sign * value)
+        for label, sign in (("viral", 1), ("host", -1))
+        for i, value in enumerate(logit)
+    ]
+    frames = pd.DataFrame(rows, columns=["contig", "label", "group", "logit"])
+    calibration = fit_calibration(frames.assign(sample="s", window=1))
+    for level in ("frame", "contig"):  # two groups were right: 3 in 4
+        assert calibrated([6.0, -6.0], calibration[level]) == pytest.approx([0.75, 0.25], abs=0.01)
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(-50, 50), min_size=4, max_size=30))
 def test_calibration_never_turns_the_order_round(logit):
     logit = np.array(logit)
-    fitted = platt(np.arange(len(logit)) % 2 == 0, logit)
+    fitted = platt(np.arange(len(logit)) % 2 == 0, logit, np.full(len(logit), 3))
     assert fitted["slope"] >= 0
     assert np.isfinite(list(fitted.values())).all()
 
@@ -50,8 +65,9 @@ def test_contigs_are_calibrated_on_means_over_windows():
         for i in range(8)
         for window in (1, 4)
     ]
-    frames = pd.DataFrame(rows, columns=["contig", "window", "label", "logit"]).assign(sample="s")
+    frames = pd.DataFrame(rows, columns=["contig", "window", "label", "logit"])
+    frames = frames.assign(sample="s", group=frames["contig"])
     fitted = fit_calibration(frames)
     means = np.array([0.5, -0.5] * 4)
-    assert fitted["contig"] == platt(means > 0, means)
+    assert fitted["contig"] == platt(means > 0, means, np.full(8, 4))
     assert fitted["contig"] != fitted["frame"]

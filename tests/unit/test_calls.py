@@ -36,9 +36,9 @@ def records(*rows):
     return pd.DataFrame(rows, columns=columns)
 
 
-def calls_of(contigs, frames, threshold=0.5, min_windows=1, calibration=IDENTITY):
+def calls_of(contigs, frames, threshold=0.5, min_windows=1, calibration=IDENTITY, nothing=None):
     windows = window_table(frames, IDENTITY)
-    calls = contig_calls(contigs, windows, calibration, threshold, min_windows)
+    calls = contig_calls(contigs, windows, calibration, nothing, threshold, min_windows)
     return calls.set_index("contig", drop=False)
 
 
@@ -145,6 +145,17 @@ def test_too_few_scored_windows_stay_uncalled():
     ]
     assert np.isnan(calls.loc["phage", "probability"])
     assert calls.loc["host", "call"] == "host"
+
+
+def test_a_classifier_that_learned_nothing_calls_nothing_and_says_why():
+    why = "the classifier learned nothing"
+    calls = calls_of(METAGENOME, FRAMES, threshold=0, nothing=why)
+    assert calls["call"].unique().tolist() == ["uncalled"]
+    assert calls[["probability", "fdr", "confidence"]].isna().all(axis=None)
+    assert calls.loc[["host", "phage", "NA"], "reason"].tolist() == [why] * 3
+    # What has no scored window is not called by any classifier.
+    rest = calls.index.difference(["host", "phage", "NA"])
+    assert calls.loc[rest, "reason"].equals(calls_of(METAGENOME, FRAMES).loc[rest, "reason"])
 
 
 def test_a_probability_at_the_threshold_is_viral():

@@ -80,7 +80,7 @@ def test_the_planted_signal_is_found(learned):
     metrics = json.loads((folder / "evaluation" / "metrics.json").read_text())
     assert metrics["levels"]["frame"]["auroc"] > 0.95
     assert metrics["levels"]["contig"]["accuracy"] == 1.0
-    assert metrics["random"] is True
+    assert metrics["random"] is True and metrics["warning"] is None
     assert set(metrics["categories"]) == {"vir", "bac", "fun"}
     assert json.loads((folder / "evaluation" / "baseline.json").read_text())["random"] is False
 
@@ -168,6 +168,20 @@ def test_evaluation_refuses_another_split(learned, tmp_path):
     table.to_parquet(tmp_path / "other.parquet")
     with pytest.raises(InputError, match="not the split that"):
         run_evaluate(world, tmp_path / "other.parquet", folder / "classifier", tmp_path)
+
+
+def test_a_classifier_that_learned_nothing_is_evaluated_with_a_warning(tmp_path):
+    world = make_world(tmp_path, signal=0)
+    table = run_split(world, tmp_path)
+    run_train(world, table, tmp_path / "classifier")
+    run_evaluate(world, table, tmp_path / "classifier", tmp_path / "evaluation")
+    metrics = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
+    assert metrics["warning"].startswith("the classifier learned nothing: ")
+    assert (
+        f"**Warning: {metrics['warning']}.**"
+        in (tmp_path / "classifier" / "model_card.md").read_text()
+    )
+    assert metrics["levels"]["contig"]["n"] > 0
 
 
 def test_compare_has_a_row_per_model_and_level(learned, tmp_path):

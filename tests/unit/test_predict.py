@@ -1,5 +1,6 @@
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from seqs_data import stored
 
 import predict as script
+import train
 from seqloom.errors import InputError
 from seqloom.files import write_json
 from seqloom.learn.classifier import new_network, write_weights
@@ -19,8 +21,9 @@ from seqloom.seqs.contigs import read_contigs, write_contigs
 from seqloom.tables import read_table_metadata, write_table
 from seqloom.tensors import write_tensors
 
-CUT = {"window": 30, "scheme": "even"}
+CUT = {"window": 30, "scheme": "even", "training": "all"}
 BACKEND = {"backend": "toy", "width": 4, "weights_sha256": "ab", "random": True}
+BACKEND |= {"pooling": "mean", "dtype": "float32", "revision": None}
 # Contig, window, and the first column of its frames: right of 0 is viral. One list a shard.
 SHARDS = [
     [("vir", 1, [2.0, 3.0]), ("vir", 2, []), ("vir", 3, [2.0]), ("bac", 1, [-2.0])],
@@ -28,6 +31,7 @@ SHARDS = [
 ]
 RECORDS = {"vir": 90, "n": 0, "bac": 60, "dark": 30}
 KEPT = {"kept_windows": [3, 0, 2, 1], "kept_frames": [3, 0, 3, 0]}
+IDENTITY = {"slope": 1.0, "intercept": 0.0}
 FILES = ["contigs.tsv", "regions.bed", "regions.gff3", "summary.json", "viral.fna.gz"]
 
 
@@ -41,7 +45,6 @@ def write_classifier(folder):
         network[-1].weight[1, 0], network[-1].weight[0, 1] = 2.0, 2.0
     folder.mkdir()
     write_weights(folder / "classifier.safetensors", network, {})
-    identity = {"slope": 1.0, "intercept": 0.0}
     write_json(
         folder / "classifier.json",
         {
@@ -51,7 +54,8 @@ def write_classifier(folder):
             "cut_settings": CUT,
             "fusion": "toys",
             "backends": [BACKEND],
-            "calibration": {"frame": identity, "contig": identity},
+            "calibration": {"frame": IDENTITY, "contig": IDENTITY},
+            "validation": {"loss": 0.2, "chance": 0.6931, "error": 0.01, "groups": 20},
         },
     )
 
@@ -131,6 +135,85 @@ def test_a_sample_from_its_shards_to_its_calls(lake):
     assert summary["contigs"] == {"viral": 1, "host": 1, "uncalled": 2}
     assert summary["random"] is True and summary["sample"] == "lake"
     assert summary["provenance"]["inputs"]["fused"]["file"] == "*.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        (
+            {"validation": {"loss": 0.7101, "chance": 0.6931, "error": 0.01, "groups": 20}},
+            "validation loss 0.7101 is no better than chance (0.6931)",
+        ),
+        (
+            {"calibration": {"frame": IDENTITY, "contig": {"slope": 0.0, "intercept": 0.0}}},
+            "in validation, viral contigs score no higher than host contigs",
+        ),
+    ],
+)
+def test_a_classifier_that_learned_nothing_calls_nothing(lake, changes, why):
+    card = json.loads((lake / "toy" / "classifier.json").read_text())
+    write_json(lake / "toy" / "classifier.json", card | changes)
+    predict()
+    why = f"the classifier learned nothing: {why}"
+    out = lake / "out"
+    calls = read_contigs(out / "contigs.tsv")
+    assert calls["call"].tolist() == ["uncalled"] * 4
+    assert calls["reason"].tolist() == [why, "no sequence", why, "no open frame in 1 window"]
+    assert calls["viral_windows"].eq(0).all() and calls[["probability", "fdr"]].eq("").all(None)
+    windows = pd.read_parquet(out / "windows.parquet")
+    assert windows["probability"].isna().all() and windows["logit"].notna().sum() == 4
+    assert (out / "regions.bed").read_text() == ""
+    assert gzip.decompress((out / "viral.fna.gz").read_bytes()) == b""
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["contigs"] == {"viral": 0, "host": 0, "uncalled": 4}
+    assert (summary["fdr"], summary["regions"]) == (None, 0)
+    assert summary["warning"] == (
+        f"{why}; it cannot tell viral from host sequences, so it calls no contig"
+    )
+
+
+def learn_from(lake, signal):
+    """The description and the model card of what train.py makes of 24 contigs with this signal."""
+    rng = np.random.default_rng(0)
+    names = [f"t{i}" for i in range(24)]
+    labels = ["viral" if i % 2 else "host" for i in range(24)]
+    shift = {n: signal * (label == "viral") for n, label in zip(names, labels, strict=True)}
+    windows = [(n, w, rng.normal(shift[n], 1, 2).tolist()) for n in names for w in range(1, 11)]
+    write_shard(lake, 3, windows)
+    split = pd.DataFrame({"sample": "lake", "contig": names, "label": labels, "category": labels})
+    split["group"] = split["contig"]
+    split["part"] = [("train", "validation", "test")[i % 6 // 2] for i in range(24)]
+    write_table(lake / "split.parquet", split.assign(frames=20, take=20), {"seed": "1"})
+    shutil.rmtree(lake / "toy")
+    command = ["--experiment", "toy", "--split", "split.parquet", "--out", "toy"]
+    command += ["--frames", "3.parquet", "--fused", "3.safetensors", "--hidden", "8"]
+    command += ["--lr", "0.05", "--max-epochs", "4"]
+    train.main(train.arguments().parse_args(command))
+    made = Path("toy")
+    return json.loads((made / "classifier.json").read_text()), (made / "model_card.md").read_text()
+
+
+def test_noise_teaches_nothing_and_the_warning_comes_first(lake, caplog):
+    description, card = learn_from(lake, signal=0)
+    validation = description["validation"]
+    assert validation["chance"] == pytest.approx(np.log(2))
+    assert validation["loss"] > validation["chance"]
+    predict()
+    summary = json.loads(Path("out/summary.json").read_text())
+    assert summary["contigs"] == {"viral": 0, "host": 0, "uncalled": 4}
+    assert summary["warning"].startswith("the classifier learned nothing: validation loss 0.")
+    assert card.splitlines()[2] == f"**Warning: {summary['warning']}.**"
+    told = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told == [summary["warning"]] * 2  # by train.py and by predict.py
+
+
+def test_a_weak_signal_is_a_classifier_that_calls(lake):
+    description, card = learn_from(lake, signal=0.5)
+    assert 0.6 < description["validation"]["loss"] < description["validation"]["chance"]
+    predict()
+    summary = json.loads(Path("out/summary.json").read_text())
+    assert summary["contigs"] == {"viral": 1, "host": 1, "uncalled": 2}
+    assert summary["warning"] is None and "learned nothing" not in card
 
 
 def test_the_same_call_gives_the_same_bytes(lake):

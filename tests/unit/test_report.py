@@ -32,9 +32,10 @@ def write_tsv(path, text):
     path.write_text("".join("\t".join(line.split(" ")) + "\n" for line in text.splitlines()))
 
 
-def write_experiment(folder: Path, name: str, random: bool):
+def write_experiment(folder: Path, name: str, random: bool, warning=None, leak=""):
     evaluation, classifier = folder / "evaluation" / name, folder / "classifiers" / name
-    metrics = {"random": random, "levels": dict.fromkeys(["frame", "window", "contig"], METRICS)}
+    metrics = {"random": random, "warning": warning}
+    metrics |= {"levels": dict.fromkeys(["frame", "window", "contig"], METRICS)}
     categories = {"viral": {"n": 3, "accuracy": 0.625}, "fungi": {"n": 0, "accuracy": None}}
     write_json(evaluation / "metrics.json", metrics | {"categories": categories} | made())
     for figure in ("roc.svg", "calibration.svg"):
@@ -47,21 +48,26 @@ def write_experiment(folder: Path, name: str, random: bool):
     )
     history = "epoch lr train_loss validation_loss\n1 1 0.7 0.6\n2 1 0.5 0.3\n3 1 0.3 0.4\n"
     write_tsv(classifier / "history.tsv", history)
+    columns = "part category contigs groups frames take share containment train_group other_group"
+    audit = folder / "splits" / f"{name}.audit.tsv"
     write_tsv(
-        folder / "splits" / f"{name}.audit.tsv",
-        "part category contigs groups frames take share containment train_group other_group\n"
-        "train viral 12 4 2400 1200 0.7500   \n"
-        "train|test       0.0312 vir|7 bac|3\n",
+        audit,
+        f"{columns} note\n"
+        "train viral 12 4 2400 1200 0.7500    \n"
+        "equal|sequences  6 4       EQUAL\n"
+        "train|test       0.0312 vir|7 bac|3 LEAK\n",
     )
+    text = audit.read_text().replace("equal|sequences", "equal sequences")
+    audit.write_text(text.replace("EQUAL", "6 contigs have a twin").replace("LEAK", leak))
 
 
-def write_prediction(folder: Path, calls: str, random: bool):
+def write_prediction(folder: Path, calls: str, random: bool, warning=None):
     out = folder / "predictions" / "first" / "lake"
     columns = "contig length windows scored_windows viral_windows probability fdr call"
     write_tsv(out / "contigs.tsv", f"{columns} confidence reason\n{calls}")
     counts = {call: calls.count(f" {call} ") for call in ("viral", "host", "uncalled")}
     summary = {"contigs": counts, "bases": counts, "fdr": 0.125, "threshold": 0.5}
-    write_json(out / "summary.json", summary | {"random": random} | made())
+    write_json(out / "summary.json", summary | {"random": random, "warning": warning} | made())
 
 
 CALLS = (
@@ -89,10 +95,10 @@ def report(folder: Path, *arguments) -> tuple[str, str]:
     return (folder / "report.html").read_text(), (folder / "summary.txt").read_text()
 
 
-def full_report(folder: Path, random=False) -> tuple[str, str]:
-    for name in ("first", "second"):
-        write_experiment(folder, name, random)
-    write_prediction(folder, CALLS, random)
+def full_report(folder: Path, random=False, warning=None, leak="") -> tuple[str, str]:
+    write_experiment(folder, "first", random, warning)
+    write_experiment(folder, "second", random, leak=leak)
+    write_prediction(folder, CALLS, random, warning)
     row = "both w300 8 contig 40 0.9375 0.9 0.8 0.7 0.85 0.1 0.05"
     write_tsv(
         folder / "comparison" / "comparison.tsv",
@@ -176,6 +182,25 @@ def test_a_prediction_alone_can_raise_the_banner(results):
     assert 'class="banner"' in report(results, "--predictions", "predictions/first/lake")[0]
 
 
+def test_warnings_come_before_all_numbers(results):
+    nothing = "the classifier learned nothing: validation loss 0.7101 is no better than chance"
+    html, headline = full_report(results, warning=nothing, leak="one group lies in another")
+    told = [
+        f"first: {nothing}.",
+        "second: one group lies in another.",
+    ]
+    assert headline.splitlines()[:3] == ["A & B", *(f"  Warning: {line}" for line in told)]
+    text = Page(html).text
+    assert 0 < text.index(told[0]) < text.index(told[1]) < text.index("samples 3 records")
+    assert html.count('class="banner"') == 2
+
+
+def test_a_prediction_alone_can_warn(results):
+    write_prediction(results, "dark 40 1 1 0   uncalled  why\n", False, warning="nothing")
+    _, headline = report(results, "--predictions", "predictions/first/lake")
+    assert headline.splitlines()[1] == "  Warning: first: nothing."
+
+
 def test_names_are_escaped(results):
     html, _ = full_report(results)
     assert "<script" not in html and "<title>A &amp; B</title>" in html
@@ -194,6 +219,7 @@ def test_what_is_shown(results):
         "fungi 0 -",
         "no group of test shares more than 3.1 % of its 21-mers with a group of train",
         "(closest: vir|7 and bac|3)",
+        "Equal sequences: 6 contigs have a twin.",
         "train viral 12 4 2,400 1,200 75.0 %",
         "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong.",
         "viral 0.875 12.5 % medium 900 all",

@@ -276,12 +276,37 @@ def test_groups_come_from_files_else_contigs_are_their_own(tmp_path):
         ("contig\tgroup\nvir0\ta\tb\n", "line 2: 3 cells, but the header has 2; remove what"),
         ("\ncontig\tgroup\n\nvir0\ta\nvir0\tb\n", 'line 5: contig "vir0" is listed twice'),
         ("contig\tgroup\nvir0\ta\n", 'no group for contig "vir1" of sample vir .8 contigs'),
+        ("contig\tgroup\nvir0\ta\nvir1\n", 'no group for contig "vir1" of sample vir .8 contigs'),
+        (
+            "contig\tgroup\n\nvir0\ta\nvir1.1\ta\n",
+            'line 4: contig "vir1.1" is not in the FASTA of sample vir .1 such rows in all.; '
+            "did you mean vir1?",
+        ),
+        (
+            "contig\tgroup\nplasmid\ta\nx\tb\n",
+            'line 2: contig "plasmid" is not in the FASTA of sample vir .2 such rows in all.; '
+            "correct the name, or remove the row",
+        ),
     ],
 )
 def test_a_bad_groups_file_is_named(tmp_path, text, message):
     world = make_world(tmp_path)
     (tmp_path / "vir.groups.tsv").write_text(text)
     with pytest.raises(InputError, match=message):
+        labeled_contigs(world.samples, world.contigs)
+
+
+def test_samples_may_share_a_groups_file(tmp_path):
+    world = make_world(tmp_path)
+    shared = tmp_path / "shared.tsv"
+    names = [f"{sample}{i}" for sample, count in (("vir", 9), ("bac", 6)) for i in range(count)]
+    shared.write_text("contig\tgroup\n" + "".join(f"{name}\tg{name}\n" for name in names))
+    for sample in world.samples[:2]:
+        sample["groups"] = str(shared)
+    table = labeled_contigs(world.samples, world.contigs)
+    assert table["group"][:15].tolist() == [f"g{name}" for name in names]
+    shared.write_text(shared.read_text() + "fun0\tg\n")
+    with pytest.raises(InputError, match=r'line 17: contig "fun0" is not in .* sample vir or bac '):
         labeled_contigs(world.samples, world.contigs)
 
 

@@ -2,6 +2,7 @@
 """Read the test part of a split once: metrics and figures for frames, windows and contigs."""
 
 import argparse
+import logging
 from pathlib import Path
 
 import torch
@@ -13,9 +14,12 @@ from seqloom.learn.classifier import load, log_odds
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
 from seqloom.learn.figures import write_calibration, write_roc
 from seqloom.learn.metrics import all_metrics, level_tables
+from seqloom.learn.verdict import warning
 from seqloom.matrices import shard_digests
 from seqloom.provenance import as_strings, provenance
 from seqloom.tables import write_table
+
+log = logging.getLogger(__name__)
 
 FILES = ("metrics.json", "predictions.parquet", "roc.svg", "calibration.svg")
 COLUMNS = ["sample", "contig", "id", "window", "label", "category", "group", "logit", "probability"]
@@ -45,6 +49,7 @@ def main(args: argparse.Namespace) -> None:
     test = chosen_frames(args.split, args.frames, "test")
     test["logit"] = log_odds(classifier, feature_matrix(test, args.fused))
     tables = level_tables(test, description["calibration"])
+    doubt = warning(description)
     inputs = {
         "weights": args.classifier / "classifier.safetensors",
         "classifier": args.classifier / "classifier.json",
@@ -54,6 +59,7 @@ def main(args: argparse.Namespace) -> None:
     made = provenance("evaluate", inputs, {}, ("torch", "scikit-learn"), digests)
     metrics = {
         "experiment": description["experiment"],
+        "warning": doubt,
         "model": "classifier",
         "fusion": description["fusion"],
         "cut": description["cut"],
@@ -67,6 +73,8 @@ def main(args: argparse.Namespace) -> None:
         write_table(predictions, tables["frame"][COLUMNS], as_strings({"provenance": made}))
         write_roc(roc, tables)
         write_calibration(calibration, tables)
+    if doubt:
+        log.warning("%s", doubt)
 
 
 if __name__ == "__main__":

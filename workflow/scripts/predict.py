@@ -21,6 +21,7 @@ from seqloom.cli import add_shards, parser, run
 from seqloom.files import atomic_all, write_json
 from seqloom.learn.classifier import Classifier, load, log_odds
 from seqloom.learn.features import check_shards, feature_matrix
+from seqloom.learn.verdict import nothing_learned, warning
 from seqloom.matrices import shard_digests
 from seqloom.provenance import as_strings, provenance
 from seqloom.seqs.contigs import check_contigs, read_contigs, write_contigs
@@ -64,7 +65,10 @@ def main(args: argparse.Namespace) -> None:
     calibration = description["calibration"]
     settings = {"threshold": args.threshold, "min_windows": args.min_windows}
     windows = window_table(frames, calibration["frame"])
-    calls = contig_calls(records, windows, calibration["contig"], **settings)
+    nothing, doubt = nothing_learned(description), warning(description)
+    if nothing:
+        windows["probability"] = np.nan
+    calls = contig_calls(records, windows, calibration["contig"], nothing, **settings)
     regions = viral_regions(windows)
     inputs = {
         "weights": args.classifier / "classifier.safetensors",
@@ -77,6 +81,7 @@ def main(args: argparse.Namespace) -> None:
     made = {"provenance": provenance("predict", inputs, settings, ("torch", "pandas"), digests)}
     card = {
         **facts,
+        "warning": doubt,
         **summary(calls, regions),
         **settings,
         "random": any(backend["random"] for backend in description["backends"]),
@@ -90,6 +95,8 @@ def main(args: argparse.Namespace) -> None:
         write_bed(bed, regions)
         write_viral(fna, genome, viral)
         write_json(json, card)
+    if doubt:
+        log.warning("%s", doubt)
     log.info("%s by %s: %s", args.sample, facts["experiment"], card["contigs"])
 
 

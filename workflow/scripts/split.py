@@ -2,6 +2,7 @@
 """Divide the labeled contigs by groups into train, validation and test, and audit for leaks."""
 
 import argparse
+import csv
 import json
 import logging
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from seqloom.cli import parser, run
 from seqloom.files import atomic_all
 from seqloom.learn.audit import audit_table
+from seqloom.learn.equal import equal_contigs, equality_row, joined_groups
 from seqloom.learn.split import TAKES, labeled_contigs, split_table
 from seqloom.provenance import as_strings, provenance
 from seqloom.tables import write_table
@@ -41,8 +43,11 @@ def main(args: argparse.Namespace) -> None:
     tables = [args.contigs / f"{name}.tsv" for name in names]
     genomes = [args.genomes / f"{name}.fa.gz" for name in names]
     contigs = labeled_contigs(args.samples, tables)
+    equal = equal_contigs(contigs)
+    contigs["group"] = joined_groups(contigs["group"], equal)
+    equality = equality_row(equal, contigs["group"])
     split = split_table(contigs, args.fractions, args.balance, args.seed)
-    audit = audit_table(split, names, genomes)
+    audit = audit_table(split, names, genomes, equality)
     inputs = {f"contigs of {name}": table for name, table in zip(names, tables, strict=True)}
     inputs |= {f"groups of {s['sample']}": s["groups"] for s in args.samples if s["groups"]}
     settings = {
@@ -58,8 +63,16 @@ def main(args: argparse.Namespace) -> None:
     }
     with atomic_all([args.out, args.audit]) as (table, tsv):
         write_table(table, split, as_strings(metadata))
-        audit.to_csv(tsv, sep="\t", index=False, float_format="%.4f", lineterminator="\n")
-    log.info("%s", audit.to_string(index=False, na_rep=""))
+        # Contigs are named in the notes, between quotes.
+        audit.to_csv(
+            tsv,
+            sep="\t",
+            index=False,
+            float_format="%.4f",
+            quoting=csv.QUOTE_NONE,
+            lineterminator="\n",
+        )
+    log.info("%s", audit.drop(columns="note").to_string(index=False, na_rep=""))
 
 
 if __name__ == "__main__":

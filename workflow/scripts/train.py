@@ -3,6 +3,7 @@
 
 import argparse
 import dataclasses
+import logging
 from pathlib import Path
 
 import pandas as pd
@@ -15,10 +16,13 @@ from seqloom.learn.classifier import inputs_described, network_log_odds, write_w
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
 from seqloom.learn.model_card import model_card
 from seqloom.learn.training import Examples, Recipe, train
+from seqloom.learn.verdict import validation_facts, warning
 from seqloom.matrices import shard_digests
 from seqloom.provenance import as_strings, provenance
 from seqloom.scores import LABELS
 from seqloom.tensors import read_metadata
+
+log = logging.getLogger(__name__)
 
 FILES = ("classifier.safetensors", "classifier.json", "history.tsv", "model_card.md")
 
@@ -54,6 +58,7 @@ def main(args: argparse.Namespace) -> None:
     recipe = Recipe(**{f.name: getattr(args, f.name) for f in dataclasses.fields(Recipe)})
     trained = train(examples["train"], examples["validation"], recipe)
     scores = network_log_odds(trained.network, examples["validation"].matrix)
+    validation = parts["validation"].assign(logit=scores)
     description = {
         "experiment": args.experiment,
         "labels": list(LABELS),
@@ -63,9 +68,10 @@ def main(args: argparse.Namespace) -> None:
             "dropout": recipe.dropout,
         },
         **inputs,
-        "calibration": fit_calibration(parts["validation"].assign(logit=scores)),
+        "calibration": fit_calibration(validation),
         "recipe": dataclasses.asdict(recipe),
         "best_epoch": trained.best_epoch,
+        "validation": validation_facts(validation),
         "train": {part: counts(rows) for part, rows in parts.items()},
         "provenance": provenance(
             "train",
@@ -83,6 +89,8 @@ def main(args: argparse.Namespace) -> None:
             history, sep="\t", index=False, float_format="%.6g", lineterminator="\n"
         )
         text.write_text(model_card(description, trained.history))
+    if doubt := warning(description):
+        log.warning("%s", doubt)
 
 
 def counts(frames: pd.DataFrame) -> dict[str, int]:

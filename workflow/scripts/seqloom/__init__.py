@@ -4,5 +4,5 @@ __version__ = "0.1.0"
 # Raise one when the numbers of that stage change: it is a param of its rules, which then run again.
 CUT_VERSION = "2"
 ENGINE_VERSION = "3"
-LEARN_VERSION = "1"
-CALL_VERSION = "1"
+LEARN_VERSION = "2"
+CALL_VERSION = "2"

@@ -62,16 +62,17 @@ def contig_calls(
     records: pd.DataFrame,
     windows: pd.DataFrame,
     calibration: Mapping[str, float],
+    nothing_learned: str | None,
     threshold: float,
     min_windows: int,
 ) -> pd.DataFrame:
-    """One row per input record, in input order."""
+    """One row per input record, in input order; `nothing_learned` is why none can be called."""
     scored = windows[windows["frames"] > 0]
     viral = scored[scored["probability"] > VIRAL_WINDOW].groupby("contig").size()
     calls = records.merge(contig_scores(scored), how="left", on="contig")
     calls["scored_windows"] = calls["scored_windows"].fillna(0).astype("int64")
     calls["viral_windows"] = calls["contig"].map(viral).fillna(0).astype("int64")
-    called = calls["scored_windows"] >= min_windows
+    called = (calls["scored_windows"] >= min_windows) & (nothing_learned is None)
     calls["probability"] = np.where(called, calibrated(calls["logit"], calibration), np.nan)
     calls["call"] = np.where(calls["probability"] >= threshold, VIRAL, HOST)
     calls["call"] = calls["call"].where(called, UNCALLED)
@@ -79,7 +80,7 @@ def contig_calls(
     calls["fdr"] = np.nan
     calls.loc[is_viral, "fdr"] = expected_fdr(calls.loc[is_viral, "probability"].to_numpy())
     calls["confidence"] = np.where(called, _confidence(calls), None)
-    calls["reason"] = [_reason(row, min_windows) for row in calls.itertuples()]
+    calls["reason"] = [_reason(row, nothing_learned, min_windows) for row in calls.itertuples()]
     return calls[COLUMNS]
 
 
@@ -99,10 +100,12 @@ def _confidence(calls: pd.DataFrame) -> np.ndarray:
     return TIERS[(tier - few).clip(lower=0)]
 
 
-def _reason(row, min_windows: int) -> str:
+def _reason(row, nothing_learned: str | None, min_windows: int) -> str:
     """What decided the call of a contig, in a few words."""
     if row.call != UNCALLED:
         return f"{row.viral_windows} of {row.scored_windows} scored windows viral"
+    if row.scored_windows and nothing_learned:
+        return nothing_learned
     if row.scored_windows:
         return f"{counted(row.scored_windows, 'scored window')}, {min_windows} needed"
     if row.status == "ok":

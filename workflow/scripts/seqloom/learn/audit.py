@@ -1,5 +1,6 @@
 """How related the parts of a split are, and what each of them holds."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ import pandas as pd
 from sourmash import MinHash
 
 from seqloom.learn.split import PARTS
+from seqloom.seqs.contigs import counted
 from seqloom.seqs.genome import read_sequences
+
+log = logging.getLogger(__name__)
 
 KMER = 21
 # Every tenth k-mer, or fewer so that about this many are kept; a genome file has 4 bases per byte.
@@ -17,16 +21,19 @@ LEAST_SCALED = 10
 MOST_HASHES = 10_000_000
 BASES_PER_BYTE = 4
 COLUMNS = ["part", "category", "contigs", "groups", "frames", "take", "share", "containment"]
-COLUMNS += ["train_group", "other_group"]
+COLUMNS += ["train_group", "other_group", "note"]
+# Two groups that share more 21-mers than this are one genome for a classifier.
+TOO_CLOSE = 0.9
 
 
 def audit_table(
-    split: pd.DataFrame, samples: Sequence[str], genomes: Sequence[Path]
+    split: pd.DataFrame, samples: Sequence[str], genomes: Sequence[Path], equality: dict[str, Any]
 ) -> pd.DataFrame:
-    """One row per part and category, then the closest groups of train and each other part."""
+    """Rows of each part and category, of equal sequences, and of the closest groups."""
     hashes = group_hashes(split, samples, genomes)
     pairs = [closest_pair(split, hashes, part) for part in ("test", "validation")]
-    table = pd.concat([_counts(split), pd.DataFrame(pairs)], ignore_index=True)[COLUMNS]
+    table = pd.concat([_counts(split), pd.DataFrame([equality, *pairs])], ignore_index=True)
+    table = table.reindex(columns=COLUMNS)
     # The pairs have no counts; plain integers would become floats.
     return table.astype(dict.fromkeys(["contigs", "groups", "frames", "take"], "Int64"))
 
@@ -72,6 +79,7 @@ def _scaled(genomes: Sequence[Path]) -> int:
 
 def closest_pair(split: pd.DataFrame, hashes: pd.DataFrame, part: str) -> dict[str, Any]:
     """The highest containment of any group of `part` in any group of train, and both names."""
+    too_close = 0
     names, codes = hashes["group"].cat.categories, hashes["group"].cat.codes.to_numpy()
     part_of = split.drop_duplicates("group").set_index("group")["part"].reindex(names).to_numpy()
     train, other = (hashes[part_of[codes] == wanted] for wanted in ("train", part))
@@ -85,7 +93,16 @@ def closest_pair(split: pd.DataFrame, hashes: pd.DataFrame, part: str) -> dict[s
         places = np.repeat(last - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
         shared = np.bincount(owners[places], minlength=1)
         containment = shared.max() / len(own)
+        too_close += containment > TOO_CLOSE
         if containment > row["containment"]:
             pair = {"train_group": names[shared.argmax()], "other_group": group}
             row = row | pair | {"containment": containment}
+    if too_close:
+        row["note"] = (
+            f"more than {100 * TOO_CLOSE:.0f} % of the 21-mers of {counted(too_close, 'group')} of "
+            f"{part} are in a group of train too (the closest: {row['other_group']} and "
+            f"{row['train_group']}), so the scores on {part} are too good; give related contigs "
+            "one group in the groups files of the sample sheet"
+        )
+        log.warning("%s", row["note"])
     return row

@@ -5,10 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from seqloom.learn.verdict import warning
+
 
 def model_card(description: Mapping[str, Any], history: pd.DataFrame) -> str:
     """model_card.md, from classifier.json and the history."""
     architecture, recipe = description["architecture"], description["recipe"]
+    validation = description["validation"]
     best = history.set_index("epoch").loc[description["best_epoch"]]
     backends = "\n".join(
         f"| {b['backend']} | {b['width']} | {b['pooling']} | {b['dtype']} | {b['revision'] or ''} "
@@ -27,9 +30,11 @@ def model_card(description: Mapping[str, Any], history: pd.DataFrame) -> str:
         f"Linear({architecture['columns']}, {architecture['hidden']}), BatchNorm, ReLU, "
         f"Dropout({architecture['dropout']}), Linear({architecture['hidden']}, 2)"
     )
+    doubt = warning(description)
+    warned = f"\n**Warning: {doubt}.**\n" if doubt else ""
     frame, contig = description["calibration"]["frame"], description["calibration"]["contig"]
     return f"""# Classifier {description["experiment"]}
-{_RANDOM if any(b["random"] for b in description["backends"]) else ""}
+{warned}{_RANDOM if any(b["random"] for b in description["backends"]) else ""}
 Tells viral from host sequences by {architecture["columns"]} numbers per frame, then by the mean
 over the frames of a window and over the windows of a contig. It fits nothing but embeddings made
 as below: prediction on others stops with an error.
@@ -45,7 +50,8 @@ as below: prediction on others stops with an error.
 {layers}; {recipe["optimizer"]}, learning rate {recipe["lr"]}, batches of {recipe["batch_size"]},
 seed {recipe["seed"]}. Of {len(history)} epochs number {description["best_epoch"]} had the lowest
 validation loss, {best["validation_loss"]:.4f} (AUROC of frames {best["auroc"]:.4f}); its weights
-are saved.
+are saved. The loss of chance is {validation["chance"]:.4f}, and the standard error over
+{validation["groups"]} groups of the validation part {validation["error"]:.4f}.
 
 | part | viral frames | host frames | viral contigs | host contigs |
 |---|---|---|---|---|
@@ -53,9 +59,11 @@ are saved.
 
 ## Probabilities
 Platt scaling on the validation part, viral and host weighing the same: 0.5 means that nothing is
-known. Slope {frame["slope"]:.4g} and intercept {frame["intercept"]:.4g} for frames and windows,
-{contig["slope"]:.4g} and {contig["intercept"]:.4g} for contigs. With few viruses
-in a sample the share of false calls is higher than the FDR, which supposes equal prior odds.
+known. What was right for n groups of the validation part is taken to be right in (n + 1) of (n + 2)
+cases, so few groups give modest probabilities. Slope {frame["slope"]:.4g} and intercept
+{frame["intercept"]:.4g} for frames and windows, {contig["slope"]:.4g} and
+{contig["intercept"]:.4g} for contigs. With few viruses in a sample the share of false calls is
+higher than the FDR, which supposes equal prior odds.
 
 ## Limits
 No frame of the test part was read in training. How well the classifier does there is in the

@@ -1,5 +1,6 @@
 """Contigs into train, validation and test: groups stay whole, categories get their shares."""
 
+import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -49,45 +50,60 @@ def _tell_absent(table: pd.DataFrame) -> None:
 def labeled_contigs(
     samples: Sequence[Mapping[str, str | None]], tables: Sequence[Path]
 ) -> pd.DataFrame:
-    """One row per contig of the labeled samples: sample, contig, label, category, group, frames."""
-    parts = []
-    for sample, table in zip(samples, tables, strict=True):
-        contigs = read_contigs(table)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "sample": sample["sample"],
-                    "contig": contigs["contig"],
-                    "label": sample["label"],
-                    "category": sample["category"],
-                    "group": _groups(sample, contigs["contig"]),
-                    "frames": contigs["kept_frames"],
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+    """One row per contig of the labeled samples.
+
+    Columns: sample, contig, label, category, frames, sha256, group. The group comes from the file
+    of the sample; without one each contig is its own.
+    """
+    parts = [
+        read_contigs(table)[["contig", "kept_frames", "sha256"]]
+        .rename(columns={"kept_frames": "frames"})
+        .assign(**{key: sample[key] for key in ("sample", *STRATUM)})
+        for sample, table in zip(samples, tables, strict=True)
+    ]
+    contigs = pd.concat(parts, ignore_index=True)
+    contigs["group"] = contigs["sample"] + ":" + contigs["contig"]
+    # One file may serve several samples.
+    for file in dict.fromkeys(sample["groups"] for sample in samples if sample["groups"]):
+        users = [sample["sample"] for sample in samples if sample["groups"] == file]
+        rows = contigs["sample"].isin(users)
+        contigs.loc[rows, "group"] = _groups(file, contigs[rows])
+    return contigs
 
 
-def _groups(sample: Mapping[str, str | None], contigs: pd.Series) -> pd.Series:
-    """The group of each contig: from the sample's file, else each contig is its own."""
-    file = sample["groups"]
-    if file is None:
-        return sample["sample"] + ":" + contigs
-    group_of: dict[str, str] = {}
-    for number, row in read_rows(file, ["contig", "group"]):
-        if row["contig"] in group_of:
-            raise InputError(
-                f'{file} line {number}: contig "{row["contig"]}" is listed twice; keep one row'
-            )
-        group_of[row["contig"]] = row["group"]
-    groups = contigs.map(group_of)
-    missing = contigs[groups.isna() | (groups == "")]
-    if len(missing):
+def _groups(file: str, contigs: pd.DataFrame) -> pd.Series:
+    """The group of each contig of the samples that have this file."""
+    listed = _read_groups(file)
+    known = set(contigs["contig"])
+    unknown = [name for name in listed if name not in known]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        line, _ = listed[unknown[0]]
         raise InputError(
-            f'{file}: no group for contig "{missing.iloc[0]}" of sample {sample["sample"]} '
+            f'{file} line {line}: contig "{unknown[0]}" is not in the FASTA of sample '
+            f"{' or '.join(contigs['sample'].unique())} ({len(unknown)} such rows in all); "
+            + (f"did you mean {close[0]}?" if close else "correct the name, or remove the row")
+        )
+    groups = contigs["contig"].map({name: group for name, (_, group) in listed.items() if group})
+    missing = contigs[groups.isna()]
+    if len(missing):
+        contig, sample = missing.iloc[0][["contig", "sample"]]
+        raise InputError(
+            f'{file}: no group for contig "{contig}" of sample {sample} '
             f"({len(missing)} contigs in all); add a row for each"
         )
     return groups
+
+
+def _read_groups(file: str) -> dict[str, tuple[int, str]]:
+    """Line and group of each contig."""
+    listed: dict[str, tuple[int, str]] = {}
+    for number, row in read_rows(file, ["contig", "group"]):
+        name = row["contig"]
+        if name in listed:
+            raise InputError(f'{file} line {number}: contig "{name}" is listed twice; keep one row')
+        listed[name] = number, row["group"]
+    return listed
 
 
 def assign_parts(contigs: pd.DataFrame, fractions: Sequence[float], seed: int) -> dict[str, str]:

@@ -28,6 +28,7 @@ class Experiment:
     metrics: dict[str, Any]
     figures: dict[str, bytes]
     parts: list[Row]
+    equal: Row
     leaks: list[Row]
 
 
@@ -59,6 +60,20 @@ class Report:
         return any(e.metrics["random"] for e in self.experiments) or any(
             p.summary["random"] for p in self.predictions
         )
+
+    @property
+    def warnings(self) -> list[str]:
+        """What must be read before any number: doubts about classifiers, then leaks."""
+        results = [(e.name, e.metrics) for e in self.experiments]
+        results += [(p.experiment, p.summary) for p in self.predictions]
+        doubts = [f"{name}: {card['warning']}." for name, card in results if card["warning"]]
+        leaks = [
+            f"{e.name}: {leak['note']}."
+            for e in self.experiments
+            for leak in e.leaks
+            if leak["note"]
+        ]
+        return list(dict.fromkeys(doubts + leaks))
 
     @property
     def backends(self) -> list[dict[str, Any]]:
@@ -104,7 +119,8 @@ def _experiment(evaluation: Path, classifier: Path, audit: Path) -> Experiment:
         history=read_rows(classifier / "history.tsv", "epoch"),
         metrics=read_json(evaluation / "metrics.json"),
         figures={title: read_figure(evaluation / file) for file, title in FIGURES.items()},
-        parts=[row for row in rows if "|" not in row["part"]],
+        parts=[row for row in rows if row["category"]],
+        equal=next(row for row in rows if row["part"] == "equal sequences"),
         leaks=[row for row in rows if "|" in row["part"]],
     )
 

@@ -36,7 +36,8 @@ def page(report: Report) -> str:
 def headline(report: Report, path: Path) -> str:
     """One screen for a terminal: what was made, the numbers worth knowing, where the report is."""
     bases = sum(sample["bases"] for sample in report.samples)
-    lines = [report.title, f"  samples: {len(report.samples)}, bases and residues: {bases:,}"]
+    lines = [report.title, *(f"  Warning: {warning}" for warning in report.warnings)]
+    lines.append(f"  samples: {len(report.samples)}, bases and residues: {bases:,}")
     if report.random:
         lines.append("  Random weights: these numbers show the plumbing, not biology.")
     levels = by_level(report.comparison)

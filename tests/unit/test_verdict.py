@@ -1,0 +1,68 @@
+"""Whether a classifier learned anything, and what is said of it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqloom.learn.verdict import nothing_learned, validation_facts, warning
+
+CALIBRATION = {level: {"slope": 1.0, "intercept": 0.0} for level in ("frame", "contig")}
+
+
+def described(loss, error=0.01, **calibration):
+    facts = {"loss": loss, "chance": 0.6931, "groups": 6, "error": error}
+    return {"validation": facts, "calibration": CALIBRATION | calibration}
+
+
+def test_chance_answers_the_share_of_viral_frames():
+    frames = pd.DataFrame({"label": ["viral"] + ["host"] * 3, "group": list("abcd")})
+    facts = validation_facts(frames.assign(logit=np.log(1 / 3)))
+    assert facts["loss"] == pytest.approx(facts["chance"])
+    assert facts["chance"] == pytest.approx(-(0.25 * np.log(0.25) + 0.75 * np.log(0.75)))
+    assert facts["error"] == pytest.approx(0, abs=1e-12)
+
+
+def test_the_error_is_over_groups_however_many_frames_they_have():
+    rng = np.random.default_rng(0)
+    groups = pd.DataFrame({"label": ["viral", "host"] * 5, "group": list("abcdefghij")})
+    groups["logit"] = rng.normal(0, 2, 10)
+    few, many = (pd.concat([groups] * count, ignore_index=True) for count in (1, 50))
+    assert validation_facts(many) == pytest.approx(validation_facts(few))
+    gain = np.log(2) - np.logaddexp(
+        0, np.where(groups["label"] == "viral", -1, 1) * groups["logit"]
+    )
+    assert validation_facts(few)["error"] == pytest.approx(gain.std(ddof=1) / np.sqrt(10))
+    assert validation_facts(few)["groups"] == 10
+
+
+@pytest.mark.parametrize(
+    ("description", "reason"),
+    [
+        (described(0.6931), "validation loss 0.6931 is no better than chance (0.6931)"),
+        (described(0.71, error=0.5), "validation loss 0.7100 is no better than chance (0.6931)"),
+        (
+            described(0.5, contig={"slope": 0.0, "intercept": 0.0}),
+            "in validation, viral contigs score no higher than host contigs",
+        ),
+        (
+            described(0.5, frame={"slope": 0.0, "intercept": 0.0}),
+            "in validation, viral frames score no higher than host frames",
+        ),
+    ],
+)
+def test_what_learned_nothing_is_told_and_refused(description, reason):
+    assert nothing_learned(description) == f"the classifier learned nothing: {reason}"
+    assert warning(description).startswith(f"the classifier learned nothing: {reason}; it cannot")
+
+
+def test_what_may_be_luck_is_told_and_used():
+    assert nothing_learned(described(0.68, error=0.02)) is None
+    assert warning(described(0.68, error=0.02)) == (
+        "the classifier may be no better than chance: validation loss 0.6800, standard error "
+        "0.0200 over 6 groups, chance 0.6931; its calls may be luck, so add groups of related "
+        "genomes"
+    )
+
+
+def test_a_weak_classifier_of_many_groups_has_no_warning():
+    assert warning(described(0.68, error=0.01)) is None
