@@ -33,7 +33,7 @@ def run_split(world, folder):
     call(
         split,
         experiment="toy",
-        samples=json.dumps(world.samples),
+        samples=list(map(json.dumps, world.samples)),
         contigs=world.contigs[0].parent,
         genomes=world.genomes[0].parent,
         fractions=[0.5, 0.25, 0.25],
