@@ -59,8 +59,7 @@ def test_what_may_be_luck_is_told_and_used():
     assert nothing_learned(described(0.68, error=0.02)) is None
     assert warning(described(0.68, error=0.02)) == (
         "the classifier may be no better than chance: validation loss 0.6800, standard error "
-        "0.0200 over 6 groups, chance 0.6931; its calls may be luck, so add groups of related "
-        "genomes"
+        "0.0200 over 6 groups, chance 0.6931; its calls may be luck, so add unrelated genomes"
     )
 
 

@@ -54,6 +54,6 @@ def warning(description: Mapping[str, Any]) -> str | None:
         return (
             f"the classifier may be no better than chance: validation loss {facts['loss']:.4f}, "
             f"standard error {facts['error']:.4f} over {facts['groups']} groups, chance "
-            f"{facts['chance']:.4f}; its calls may be luck, so add groups of related genomes"
+            f"{facts['chance']:.4f}; its calls may be luck, so add unrelated genomes"
         )
     return None
