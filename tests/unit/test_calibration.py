@@ -50,7 +50,7 @@ def test_many_contigs_of_few_groups_are_no_more_certain_than_their_groups():
         assert calibrated([6.0, -6.0], calibration[level]) == pytest.approx([0.75, 0.25], abs=0.01)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-50, 50), min_size=4, max_size=30))
 def test_calibration_never_turns_the_order_round(logit):
     logit = np.array(logit)

@@ -162,7 +162,7 @@ def test_a_piece_that_was_not_asked_for_is_not_taken(tmp_path):
     ),
     proof=st.sampled_from(["bytes", "md5", "sha256"]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_passes_the_file_is_right_in_the_end(size, faults, proof):
     content = CONTENT[:size]
     proofs = {

@@ -94,7 +94,7 @@ def test_bitwise_the_same_with_more_threads(models):
     np.testing.assert_array_equal(one, alone)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(picks=st.lists(st.integers(0, 9), max_size=25), budget=st.integers(1, 300))
 def test_each_row_is_that_of_its_sequence(models, picks, budget):
     model, pool = models["protein"], sequences_of("protein", 10, 12)

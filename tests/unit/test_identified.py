@@ -211,7 +211,7 @@ def test_awkward_records_give_what_virnucpro_trains_on(awkward, tmp_path, window
 contigs = st.lists(st.text("AACCCGGGGTTNr", max_size=200), min_size=1, max_size=4).filter(any)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(contigs, st.integers(30, 60), st.booleans(), st.data())
 def test_random_contigs_give_what_virnucpro_writes(sequences, window, training, data):
     records = [(f"c|{number}", sequence) for number, sequence in enumerate(sequences)]

@@ -54,7 +54,7 @@ def test_calibration_error_by_hand():
     assert calibration_error(viral, probability) == pytest.approx(0.5 * 0.45 + 0.5 * 0.025)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=30))
 def test_every_metric_is_a_number_in_range_or_null(rows):
     viral, probability = map(np.array, zip(*rows, strict=True))

@@ -45,7 +45,7 @@ def fill(folder: Path, until: int, made_from: object = "x") -> tuple[int, np.nda
     return found, rows
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 40), max_size=4))
 def test_each_start_goes_on_where_the_last_one_stopped(tmp_path_factory, stops):
     folder, done = tmp_path_factory.mktemp("work"), 0

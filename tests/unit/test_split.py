@@ -38,7 +38,7 @@ def three_groups(label, category):
 sizes = st.lists(st.integers(1, 1000), min_size=4, max_size=12)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(viral=sizes, host=sizes, shared=st.lists(st.integers(1, 100), max_size=2))
 def test_groups_stay_whole_and_fractions_are_met_within_a_group(viral, host, shared):
     table = contigs(
