@@ -16,7 +16,7 @@ export PIP_CONSTRAINT=envs/build.lock PIP_BUILD_CONSTRAINT=envs/build.lock
 if ! "$folder/bin/pip" install --use-pep517 --progress-bar off -r "$lock" > "$log" 2>&1; then
     # What pip prints of other programs it runs is indented further.
     package=$(sed -nE 's/^ {0,2}(Collecting|Processing|Building wheel for|ERROR: No matching distribution found for) ([^ ,;]+).*/\2/p' "$log" | tail -1)
-    reason=$(grep -E '(ERROR|Error): ' "$log" | tail -1 | sed -E 's/^ *(ERROR: )?//')
-    echo "error: the package $package cannot be installed ($reason); see $log, mend that and run the same again" >&2
+    reason=$(sed -nE 's/^ *(ERROR: |(.*Error: ))/\2/p' "$log" | tail -1)
+    echo "error: the package $package cannot be installed (${reason:-pip was stopped, or had too little memory}); see $log, mend that and run the same again" >&2
     exit 1
 fi

@@ -36,8 +36,9 @@ shell.prefix(
 show_short(workflow)
 
 try:
-    check_writable(["results", "logs", "models", "work"])
-    for file in workflow.configfiles:
+    if not workflow.output_settings.dryrun:
+        check_writable([".snakemake", "results", "logs", "models", "work"])
+    for file in [file for file in workflow.configfiles if Path(file).suffix != ".json"]:
         read_yaml(file)  # refuses a key that is given twice, of which Snakemake takes the last
     SETTINGS = load_settings(config)
 except InputError as error:
@@ -94,8 +95,11 @@ def made_here(paths):
 def content(paths):
     """A checksum of what is in files of the user: neither their names nor their times count."""
     made = set(made_here(paths))
-    parts = [path if path in made else checksum_of(path, CHECKSUMS) for path in paths]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return digest([path if path in made else checksum_of(path, CHECKSUMS) for path in paths])
+
+
+def digest(values):
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def growing(need):
@@ -160,19 +164,18 @@ def experiment_of(wildcards):
 
 
 def model_folder(wildcards):
-    """Where a model lies: other weights, or others ways to read them, lie elsewhere.
+    """Where a model lies: other weights, or other ways to read them, lie elsewhere.
 
     So what needs them is made again, while the same weights fetched again change nothing.
     """
     backend = SETTINGS.backends[wildcards.backend]
-    local = SETTINGS["models"].get(wildcards.backend, {})
-    weights = local.get("sha256") or backend.identity
-    if set(local) == {"local"}:
-        files = sorted(map(str, filter(Path.is_file, Path(local["local"]).iterdir())))
-        weights = content(files)
+    given = SETTINGS["models"].get(wildcards.backend, {})
+    if "local" in given:
+        weights = content(sorted(map(str, filter(Path.is_file, Path(given["local"]).iterdir()))))
+    else:
+        weights = given.get("sha256") or backend.identity
     reading = [backend.architecture, backend.pooling, backend.max_length, backend.dtype]
-    name = hashlib.sha256(json.dumps([weights, *reading]).encode()).hexdigest()[:12]
-    return f"models/{wildcards.backend}/{name}"
+    return f"models/{wildcards.backend}/{digest([weights, *reading])[:12]}"
 
 
 def model_files(wildcards):
@@ -287,11 +290,12 @@ def labeled_samples(wildcards, output):
 
 def content_of_labels(wildcards):
     """A checksum of what the sheet and the groups files say of labeled samples."""
-    rows = [
-        [row.name, row.label, row.category, content([row.groups]) if row.groups else None]
-        for row in labeled_rows()
-    ]
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return digest(
+        [
+            [row.name, row.label, row.category, row.groups and content([row.groups])]
+            for row in labeled_rows()
+        ]
+    )
 
 
 def prediction_inputs(wildcards):

@@ -13,7 +13,6 @@ rule export_npy:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        short=1,
         mem_mb=growing(lambda wildcards: 1000 + 3 * shard_mb(wildcards, [wildcards.backend])),
         runtime=growing(20),
     params:
@@ -37,7 +36,6 @@ rule export_hdf5:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        short=1,
         mem_mb=growing(lambda wildcards: 1000 + 3 * shard_mb(wildcards, [wildcards.backend])),
         runtime=growing(20),
     params:
@@ -66,7 +64,6 @@ rule export_identified:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        short=1,
         mem_mb=growing(1000),
         runtime=growing(20),
     params:
@@ -94,7 +91,6 @@ rule export_virnucpro:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        short=1,
         mem_mb=growing(
             lambda wildcards: 2000
             + 40 * fused_mb(wildcards.cut, wildcards.fusion, [wildcards.sample])

@@ -15,7 +15,6 @@ rule fuse:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        short=1,
         mem_mb=growing(
             lambda wildcards: 1000 + 3 * shard_mb(wildcards, SETTINGS["fusions"][wildcards.fusion])
         ),

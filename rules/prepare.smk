@@ -43,7 +43,6 @@ rule index:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        short=1,
         mem_mb=growing(1000),
         runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 300),
     params:
@@ -73,7 +72,6 @@ rule coding:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        short=1,
         mem_mb=growing(lambda wildcards: 2000 + 5 * letters_mb(wildcards)),
         runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 10),
     params:
@@ -101,7 +99,6 @@ rule plan:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        short=1,
         mem_mb=growing(lambda wildcards: 1000 + letters_mb(wildcards) / 3),
         runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 60),
     params:
@@ -132,7 +129,6 @@ rule frames:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        short=1,
         mem_mb=growing(1500),
         runtime=growing(10),
     params:
@@ -164,7 +160,6 @@ rule proteins:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        short=1,
         mem_mb=growing(1500),
         runtime=growing(10),
     params:

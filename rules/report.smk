@@ -20,5 +20,5 @@ rule report:
         title=SETTINGS["title"],
         folders=report_flags(),
     shell:
-        "report.py --title {params.title:q} {params.folders} --out {output.page}"
+        "report.py --title={params.title:q} {params.folders} --out {output.page}"
         " --summary {output.summary} 2> {log}"

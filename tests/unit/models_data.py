@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from seqloom.encoders.demo import CONFIGS
-from seqloom.encoders.fetch import demo_source, write_model
 from seqloom.encoders.registry import Backend
 
 TINY = {
@@ -45,6 +44,9 @@ def published_esm(width: int, layers: int, heads: int, **other) -> dict:
 
 def write_tiny_model(folder: Path, molecule: str) -> None:
     """A model folder of one layer, as fetch_model.py makes it; `molecule` is dna or protein."""
+    # Not at the top: the library of the hub reads the environment when it is imported.
+    from seqloom.encoders.fetch import demo_source, write_model
+
     architecture = {"dna": "dnabert", "protein": "esm"}[molecule]
     backend = Backend(
         name=f"tiny_{molecule}",

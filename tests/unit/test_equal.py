@@ -43,7 +43,7 @@ def test_the_same_fasta_under_two_names_stays_in_one_part(tmp_path):
     assert own["part"].equals(twin["part"]) and own["group"].equals(twin["group"])
     assert own["group"].nunique() == 5
 
-    rows = {row["part"]: row for row in read_rows(tmp_path / "audit.tsv")}
+    rows = {row["part"]: row for row in read_rows(tmp_path / "audit.tsv", "part")}
     equal = rows["equal sequences"]
     # Five groups of the first sample's file, and each contig of the second is its own.
     assert (equal["contigs"], equal["groups"]) == ("18", "14")
@@ -72,7 +72,7 @@ def test_the_same_fasta_as_viral_and_as_host_is_refused(tmp_path):
 def test_without_equal_sequences_the_audit_says_so(tmp_path):
     done = run_split(make_world(tmp_path), tmp_path)
     assert "sequence that another" not in done.stderr
-    [row] = [r for r in read_rows(tmp_path / "audit.tsv") if r["part"] == "equal sequences"]
+    [row] = [r for r in read_rows(tmp_path / "audit.tsv", "part") if r["part"] == "equal sequences"]
     assert (row["contigs"], row["groups"], row["note"]) == ("0", "0", "")
 
 

@@ -199,6 +199,10 @@ def test_a_wrong_line_of_a_list_is_named():
             " line 2: a protein sample cannot have a label; classifiers train on DNA",
         ),
         (
+            "sample\tfasta\tgroups\nx\ta.fa\ta.fa\n",
+            " line 2: groups are of samples with a label; empty the cell",
+        ),
+        (
             "sample\tfasta\tgroups\nx\ta.fa\tg\n",
             " line 2: g is a folder; name a file in it",
         ),

@@ -22,9 +22,9 @@ def record(event: str | None, **values: object) -> logging.LogRecord:
     return logging.makeLogRecord({"event": event, "levelno": logging.INFO, **values})
 
 
-def start(terminal: Terminal, log: str, local: bool = True) -> None:
+def start(terminal: Terminal, log: str, local: bool = True, jobid: int = 5) -> None:
     wildcards = {"backend": "esm2", "shard": "0001-of-0002"}
-    values = {"jobid": 5, "rule_name": "embed_shard", "wildcards": wildcards, "log": [log]}
+    values = {"jobid": jobid, "rule_name": "embed_shard", "wildcards": wildcards, "log": [log]}
     assert not terminal.is_shown(record("job_info", local=local, **values))
 
 
@@ -99,6 +99,22 @@ def test_a_failed_job_tells_its_error_its_exit_and_its_log(terminal, tmp_path, t
     assert (second, third) == (f"    {sentence}", f"    log: {log}")
 
 
+def test_of_a_failed_submission_the_job_with_the_error_is_told(terminal, tmp_path):
+    logs = {number: str(tmp_path / f"{number}.log") for number in (5, 6, 7)}
+    for number, log in logs.items():
+        start(terminal, log, jobid=number)
+    (tmp_path / "5.log").write_text("ok: 3 contigs\n")
+    (tmp_path / "6.log").write_text("error: a.fa: bad; mend it\n")
+    members = [{"jobid": number, "log": [log]} for number, log in logs.items()]
+    failed = record("group_error", job_error_info=members, aux_logs=["slurm.log"])
+    first, second, third = terminal.format(failed).splitlines()
+    assert first.endswith("failed after 0:00:00")
+    assert (second, third) == ("    error: a.fa: bad; mend it", f"    log: {logs[6]}, slurm.log")
+    assert not terminal.is_shown(record("job_error", jobid=5, indent=True))
+    end = terminal.format(record(None, msg="Exiting because a job execution failed."))
+    assert end.startswith("1 of ")
+
+
 def test_job_numbers_get_names(terminal):
     start(terminal, "x.log", local=False)
     submitted = "Job 5 has been submitted with SLURM jobid 7 (log: y.log)."
@@ -110,7 +126,7 @@ def test_job_numbers_get_names(terminal):
 
 
 def test_other_errors_stay_as_snakemake_writes_them(terminal):
-    for event in (None, "error", "group_error"):
+    for event in (None, "error"):
         error = record(event, msg="MissingOutputException in rule x")
         assert terminal.is_shown(error)
         assert terminal.format(error) == "MissingOutputException in rule x"

@@ -2,7 +2,7 @@
 
 import gzip
 
-from conftest import SAMPLES
+from conftest import CONFIG, SAMPLES
 
 GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
 
@@ -66,7 +66,10 @@ def test_bad_fasta_stops_its_sample_and_no_other(fresh):
 def test_a_model_folder_without_weights_is_one_sentence(fresh):
     (fresh.folder / "weights").mkdir()
     (fresh.folder / "weights/config.json").write_text("{}")
-    fresh.configure(models={"esm2_8m": {"local": "weights"}}, protein_backends=["esm2_8m"])
+    fresh.configure(
+        models={"esm2_8m": {"local": "weights"}},
+        fusions=CONFIG["fusions"] | {"both": ["demo_dnabert_s", "esm2_8m"]},
+    )
     done = fresh.snakemake("--until", "fetch_model")
     assert done.returncode != 0
     assert "error: weights" in done.stdout

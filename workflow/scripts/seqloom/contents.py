@@ -6,12 +6,19 @@ cannot keep an old one.
 """
 
 import contextlib
+import logging
 import os
 from functools import cache
 from pathlib import Path
 
 from seqloom.errors import InputError
 from seqloom.files import sha256
+
+log = logging.getLogger(__name__)
+
+_LONG = 5_000_000_000  # bytes, which take some seconds
+# Names of files may hold bytes that are no text.
+_TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 @cache
@@ -23,13 +30,15 @@ def checksum_of(path: str, store: Path) -> str:
         known = _stored(store).get((path, state))
         if known:
             return known
+        if facts.st_size > _LONG:
+            log.warning("reading %s for its checksum, once", path)
         checksum = sha256(path)
     except OSError as error:
-        raise InputError(f"{path}: reading fails ({error.strerror}); correct the path") from None
+        raise InputError(f"{path}: reading fails ({error.strerror}); mend that") from None
     # Where nothing can be written, a plan is still shown.
     with contextlib.suppress(OSError):
         store.parent.mkdir(parents=True, exist_ok=True)
-        with open(store, "a", encoding="utf-8") as file:
+        with open(store, "a", **_TEXT) as file:
             file.write(f"{checksum}\t{state}\t{path}\n")
     return checksum
 
@@ -39,6 +48,6 @@ def _stored(store: Path) -> dict[tuple[str, str], str]:
     """Checksums by path and state; a line that a kill cut short is passed over."""
     if not store.exists():
         return {}
-    lines = store.read_text(encoding="utf-8").split("\n")[:-1]
+    lines = store.read_text(**_TEXT).split("\n")[:-1]
     cells = [line.split("\t", 2) for line in lines]
-    return {(c[2], c[1]): c[0] for c in cells if len(c) == 3}
+    return {(c[2], c[1]): c[0] for c in cells if len(c) == 3 and len(c[0]) == 64}

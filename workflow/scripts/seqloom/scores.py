@@ -29,3 +29,8 @@ def calibrated(logit: np.ndarray | pd.Series, calibration: Mapping[str, float]) 
     x = calibration["slope"] * np.asarray(logit, np.float64) + calibration["intercept"]
     odds = np.exp(-np.abs(x))
     return np.where(x >= 0, 1.0, odds) / (1.0 + odds)
+
+
+def log_losses(viral: np.ndarray | pd.Series, logit: np.ndarray | pd.Series) -> np.ndarray:
+    """Cross-entropy of each log-odds."""
+    return np.logaddexp(0, np.where(viral, -logit, logit))

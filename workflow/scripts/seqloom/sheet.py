@@ -71,6 +71,8 @@ def _sample(
     values["annotation"] = tuple(files_of_cell(annotation, ANNOTATION, downloads, where))
     if values["groups"]:
         size_of_file(values["groups"], downloads, where)
+        if not values["label"]:
+            raise InputError(f"{where}: groups are of samples with a label; empty the cell")
     values["bases"] = values["bases"] or sum(
         _estimated_bases(path, size, where) for path, size in sizes.items()
     )

@@ -46,6 +46,8 @@ def size_of_file(path: str, downloads: Mapping[str, Download], where: str) -> in
     with contextlib.suppress(OSError):
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode):
+            if not os.access(path, os.R_OK):
+                raise InputError(f"{where}: {path} may not be read; have its rights changed")
             return status.st_size
     # The workflow itself makes the genomes of the demo.
     if path.startswith(DEMO_FOLDER):

@@ -1,12 +1,12 @@
 """What a person sees of a run: one line per job, why a job failed, how fast the running jobs go."""
 
 import logging
+import os
 import re
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqloom.progress import last_progress
@@ -71,6 +71,8 @@ class Terminal(logging.Formatter):
                 # The whole script; "job_error" follows, with the rule and its log.
                 self.exits[record.thread] = record.getMessage().rpartition("' ")[2].rstrip(".")
                 return False
+            case "job_error" if record.indent:
+                return False  # "group_error" told of it
             case event:
                 return event not in _HIDDEN and record.msg != "Select jobs to execute..."
 
@@ -81,17 +83,16 @@ class Terminal(logging.Formatter):
                 job.state, self.done = "done", self.done + 1
                 return self._line(job, f"done in {job.duration()}", job.progress())
             case "job_error":
-                job = self.jobs[record.jobid]
-                job.state = "failed"
                 how = record.rule_msg or self.exits.pop(record.thread, "")
                 how = how.partition("For further error details")[0]  # of the slurm executor
-                line = self._line(job, f"failed after {job.duration()}", how)
-                return f"{line}\n    {job.reason(record.log)}\n    log: {', '.join(record.log)}"
+                return self._failure(self.jobs[record.jobid], record.log, how)
+            case "group_error":
+                return self._failures(record)
             case "run_info" if self.dry_run:
                 return f"{self.usual.format(record)}\nWith -p: every job, its reason and command."
         text = self.usual.format(record)
         if text.startswith("Exiting because a job execution failed"):
-            failed = [job for job in self.jobs.values() if job.state != "done"]
+            failed = [job for job in self.jobs.values() if job.state not in ("done", "stopped")]
             lines = [f"    {job.title}, log: {', '.join(job.logs)}" for job in failed]
             return "\n".join([f"{len(failed)} of {self.total} jobs failed:", *lines])
         return re.sub(r"^(?:Trying to restart job|Job) (\d+)", self._with_title, text)
@@ -112,6 +113,20 @@ class Terminal(logging.Formatter):
         now = time.strftime("%H:%M:%S")
         return f"[{now}] {self.done}/{self.total} {job.title}: {', '.join(filter(None, what))}"
 
+    def _failure(self, job: Job, logs: list[str], how: str) -> str:
+        job.state = "failed"
+        line = self._line(job, f"failed after {job.duration()}", how)
+        return f"{line}\n    {job.reason(logs)}\n    log: {', '.join(logs)}"
+
+    def _failures(self, record: logging.LogRecord) -> str:
+        """The jobs of a submission that had an error, or all; the others stop with them."""
+        jobs = [(self.jobs[info["jobid"]], info["log"]) for info in record.job_error_info]
+        for job, _ in jobs:
+            job.state = "stopped"
+        failed = [(job, logs) for job, logs in jobs if job.reason(logs).startswith("error: ")]
+        texts = [self._failure(job, logs + record.aux_logs, "") for job, logs in failed or jobs]
+        return "\n".join(texts)
+
     def _with_title(self, match: re.Match[str]) -> str:
         job = self.jobs.get(int(match[1]))
         return f"{match[0]} ({job.title})" if job else match[0]
@@ -119,12 +134,15 @@ class Terminal(logging.Formatter):
 
 def last_lines(log: str, since: float, size: int = 4096) -> list[str]:
     """The lines that end a log; none if it was written before this time, in an earlier run."""
-    path = Path(log)
-    if not path.is_file() or path.stat().st_mtime < since - _CLOCK_SKEW:
+    try:
+        with open(log, "rb") as file:
+            facts = os.fstat(file.fileno())
+            if facts.st_mtime < since - _CLOCK_SKEW:
+                return []
+            file.seek(max(0, facts.st_size - size))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:  # not there yet, or not any more
         return []
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - size))
-        lines = file.read().decode(errors="replace").splitlines()
     return [line for line in lines if line.strip()]
 
 

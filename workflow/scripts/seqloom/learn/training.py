@@ -12,7 +12,7 @@ from torch import nn
 from seqloom.errors import InputError
 from seqloom.learn.classifier import network_log_odds, new_network
 from seqloom.learn.metrics import binary_metrics
-from seqloom.scores import IDENTITY, calibrated
+from seqloom.scores import IDENTITY, calibrated, log_losses
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def train(training: Examples, validation: Examples, recipe: Recipe) -> Trained:
         train_loss = _train_epoch(network, optimizer, training, recipe.batch_size)
         schedule.step()
         scores = network_log_odds(network, validation.matrix)
-        loss = log_loss(validation.viral, scores)
+        loss = float(log_losses(validation.viral, scores).mean())
         if not np.isfinite(loss):
             raise InputError(f"training diverged in epoch {epoch}; lower the learning rate `lr`")
         metrics = binary_metrics(validation.viral, calibrated(scores, IDENTITY))
@@ -109,8 +109,3 @@ def _train_epoch(
         optimizer.step()
         total += loss.detach() * len(rows)
     return total.item() / count
-
-
-def log_loss(viral: np.ndarray, scores: np.ndarray) -> float:
-    """Mean cross-entropy of log-odds."""
-    return float(np.logaddexp(0, np.where(viral, -scores, scores)).mean())

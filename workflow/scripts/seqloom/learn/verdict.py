@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seqloom.scores import log_losses
+
 
 def validation_facts(frames: pd.DataFrame) -> dict[str, Any]:
     """The loss of the log-odds of frames, that of chance, and the standard error between them.
@@ -13,8 +15,8 @@ def validation_facts(frames: pd.DataFrame) -> dict[str, Any]:
     Chance always answers the share of viral frames. Frames of a group are alike, so the error is
     that of a mean over groups. `frames` has label, group, logit.
     """
-    viral, logit = frames["label"] == "viral", frames["logit"]
-    loss = np.logaddexp(0, logit.where(~viral, -logit))
+    viral = frames["label"] == "viral"
+    loss = log_losses(viral, frames["logit"])
     chance = -np.log(np.where(viral, viral.mean(), 1 - viral.mean()))
     gain = chance - loss
     by_group = (gain - gain.mean()).groupby(frames["group"]).sum()
