@@ -16,7 +16,7 @@ def validation_facts(frames: pd.DataFrame) -> dict[str, Any]:
     that of a mean over groups. `frames` has label, group, logit.
     """
     viral = frames["label"] == "viral"
-    loss = log_losses(viral, frames["logit"])
+    loss = pd.Series(log_losses(viral, frames["logit"]), frames.index)
     chance = -np.log(np.where(viral, viral.mean(), 1 - viral.mean()))
     gain = chance - loss
     by_group = (gain - gain.mean()).groupby(frames["group"]).sum()
