@@ -25,7 +25,8 @@ doctor: $(VENV)/ready  ## what this machine has, which models are right, what to
 test: $(VENV)/ready  ## all tests
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/ready  ## ruff, snakefmt and snakemake --lint
+lint: $(VENV)/ready  ## ruff, snakefmt, the order of the rooms and snakemake --lint
+	PYTHONPATH=workflow/scripts $(BIN)/lint-imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules

@@ -28,18 +28,19 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from seqloom.batches import merged_lengths
+from seqloom.config.registry import read_backend
+from seqloom.demo.model_shapes import CONFIGS
+from seqloom.embedding.batches import merged_lengths
+from seqloom.embedding.engine import Model, embed, load_model, pooled
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.cpu import has_int8, use_onednn
-from seqloom.encoders.demo import CONFIGS, random_tensors
-from seqloom.encoders.fetch import Source, write_model
 from seqloom.encoders.layers import Linear, set_precision
-from seqloom.encoders.registry import read_backend
 from seqloom.encoders.tokenizers import esm_tokenizer, load_tokenizer, token_ids
-from seqloom.encoders.weights import load_weights
-from seqloom.engine import Model, embed, load_model, pooled
+from seqloom.files.tensors import read_tensor, write_tensors
+from seqloom.models.fetch import Source, write_model
+from seqloom.models.random_weights import random_tensors
+from seqloom.models.weights import load_weights
 from seqloom.seqs.shards import read_records
-from seqloom.tensors import read_tensor, write_tensors
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPTS = REPOSITORY / "workflow" / "scripts"

@@ -10,17 +10,26 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
-from seqloom.contents import checksum_of
+from seqloom import CALL_VERSION
+from seqloom import CUT_VERSION
+from seqloom import ENGINE_VERSION
+from seqloom import LEARN_VERSION
+from seqloom.files.checksums import checksum_of
 from seqloom.errors import InputError
-from seqloom.files import check_writable, hold_folder
-from seqloom.schemas import read_yaml
-from seqloom.settings import REFSEQ_FOLDER, WHOLE, load_settings
-from seqloom.sharding import shard_patterns
-from seqloom.sheet_files import DEMO_FOLDER
-from seqloom.sizes import genome_mb, matrix_mb, sequence_mb, shard_frames
-from seqloom.sizes import frames as frames_in
-from seqloom.terminal import show_short
+from seqloom.files.folders import check_writable
+from seqloom.files.folders import hold_folder
+from seqloom.config.schemas import read_yaml
+from seqloom.config.settings import REFSEQ_FOLDER
+from seqloom.config.settings import WHOLE
+from seqloom.config.settings import load_settings
+from seqloom.config.sharding import shard_patterns
+from seqloom.config.sheet_files import DEMO_FOLDER
+from seqloom.config.sizes import genome_mb
+from seqloom.config.sizes import matrix_mb
+from seqloom.config.sizes import sequence_mb
+from seqloom.config.sizes import shard_frames
+from seqloom.config.sizes import frames as frames_in
+from seqloom.report.terminal import show_short
 from snakemake.exceptions import WorkflowError
 
 # Scripts are called by name, with the Python that runs Snakemake, activated or not; --sdm brings another.

@@ -7,10 +7,10 @@ import pytest
 import torch
 from test_engine import SHAPES, backend, rows_of, sequences_of, spied
 
+from seqloom.embedding.engine import Model, load_model
+from seqloom.embedding.resume import Work
 from seqloom.encoders import attention
-from seqloom.encoders.fetch import demo_source, write_model
-from seqloom.engine import Model, load_model
-from seqloom.resume import Work
+from seqloom.models.fetch import demo_source, write_model
 
 if not torch.cuda.is_available():
     pytest.skip("torch sees no GPU here", allow_module_level=True)

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seqloom.config.cut import Cut
+from seqloom.files.provenance import as_strings
+from seqloom.files.tables import write_table
+from seqloom.files.tensors import write_tensors
 from seqloom.learn.split import PARTS, balanced_take, labeled_contigs
-from seqloom.provenance import as_strings
 from seqloom.seqs.bgzip import bgzip
 from seqloom.seqs.contigs import write_contigs
-from seqloom.seqs.windows import Cut
-from seqloom.tables import write_table
-from seqloom.tensors import write_tensors
 
 WIDTH = 8
 CUT = asdict(Cut(60))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from seqloom.encoders.demo import CONFIGS
-from seqloom.encoders.registry import Backend
+from seqloom.config.registry import Backend
+from seqloom.demo.model_shapes import CONFIGS
 
 TINY = {
     "hidden_size": 16,
@@ -45,7 +45,7 @@ def published_esm(width: int, layers: int, heads: int, **other) -> dict:
 def write_tiny_model(folder: Path, molecule: str) -> None:
     """A model folder of one layer, as fetch_model.py makes it; `molecule` is dna or protein."""
     # Not at the top: the library of the hub reads the environment when it is imported.
-    from seqloom.encoders.fetch import demo_source, write_model
+    from seqloom.models.fetch import demo_source, write_model
 
     architecture = {"dna": "dnabert", "protein": "esm"}[molecule]
     backend = Backend(

@@ -17,10 +17,10 @@ from facts import code_of, genome_file, if_shared, sequences_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqloom.demo.demo_files import genbank, gff3
+from seqloom.demo.simulate import simulate
 from seqloom.errors import InputError
 from seqloom.seqs.annotations import SCHEMA, read_annotations
-from seqloom.seqs.demo_files import genbank, gff3
-from seqloom.seqs.simulate import simulate
 
 # Real annotations: their CDS, and the parts of these.
 ANNOTATIONS = {

@@ -9,11 +9,11 @@ import yaml
 from facts import DATA, dnabert_tokenizer
 from models_data import PUBLISHED_DNABERT, published_esm
 
+from seqloom.config.registry import read_backend
+from seqloom.config.settings import REGISTRY
+from seqloom.embedding.goldens import GOLDENS
 from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.registry import read_backend
 from seqloom.encoders.tokenizers import esm_tokenizer, load_tokenizer, token_ids
-from seqloom.goldens import GOLDENS
-from seqloom.settings import REGISTRY
 
 
 def esmc(width: int, layers: int, heads: int) -> dict:

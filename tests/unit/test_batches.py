@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqloom.batches import batch_end, merged_lengths, overlapping_pieces, pieces_of
+from seqloom.embedding.batches import batch_end, merged_lengths, overlapping_pieces, pieces_of
 
 LENGTHS = st.lists(st.integers(2, 40), max_size=80)
 

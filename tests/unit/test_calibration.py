@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqloom.learn.calibration import fit_calibration, platt
-from seqloom.scores import calibrated
+from seqloom.learn.scores import calibrated
 
 
 def drawn(count, slope, intercept, seed=0):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqloom.calls.contigs import COLUMNS, contig_calls, expected_fdr, window_table
+from seqloom.calls.contig_calls import COLUMNS, contig_calls, expected_fdr, window_table
 from seqloom.calls.regions import viral_regions
 from seqloom.calls.summary import summary
 from seqloom.seqs.contigs import planned_contigs, write_contigs

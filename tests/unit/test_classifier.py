@@ -4,7 +4,7 @@ import torch
 from learn_data import BACKEND, CUT, fused_metadata
 
 from seqloom.errors import InputError
-from seqloom.files import write_json
+from seqloom.files.json_files import write_json
 from seqloom.learn.classifier import (
     BATCH,
     Classifier,

@@ -13,11 +13,11 @@ from Bio.Seq import Seq
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqloom.demo.demo_files import genbank
+from seqloom.demo.simulate import simulate
 from seqloom.errors import InputError
 from seqloom.seqs.annotations import SCHEMA, read_annotations
 from seqloom.seqs.coding import CodingRegions, Translations
-from seqloom.seqs.demo_files import genbank
-from seqloom.seqs.simulate import simulate
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "coding.py"
 CONTIGS = ["a", "b", "c"]

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from seqloom.demo.model_shapes import CONFIGS
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.cpu import has_int8, use_onednn
-from seqloom.encoders.demo import CONFIGS, random_tensors
 from seqloom.encoders.layers import set_precision
+from seqloom.models.random_weights import random_tensors
 
 # Inner widths as published: they decide where threads divide the work.
 ESMC = {"vocab_size": 64, "d_model": 960, "n_heads": 15, "n_layers": 1}

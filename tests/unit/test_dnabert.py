@@ -10,8 +10,8 @@ from models_data import PUBLISHED_DNABERT
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.dnabert import alibi_slopes
 from seqloom.encoders.layers import set_precision
-from seqloom.encoders.weights import encoder_tensors
 from seqloom.errors import InputError
+from seqloom.models.weights import encoder_tensors
 
 CONFIG = {
     "vocab_size": 50,

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from seqloom.encoders.fetch import Source, demo_source, write_model
-from seqloom.encoders.registry import Backend
-from seqloom.engine import FILES, embed, load_model
+from seqloom.config.registry import Backend
+from seqloom.embedding.engine import FILES, embed, load_model
+from seqloom.models.fetch import Source, demo_source, write_model
 
 REPOSITORY = Path(__file__).parents[2]
 # Read by the doctor's Python before anything else: whoever asks for the network is stopped.

@@ -19,7 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from servers import running
 
-from seqloom.download import (
+from seqloom.config.sheet import read_sheet
+from seqloom.errors import InputError
+from seqloom.files.downloads import (
     Download,
     _is_ours,
     _part_path,
@@ -28,8 +30,6 @@ from seqloom.download import (
     mirrored,
     read_downloads,
 )
-from seqloom.errors import InputError
-from seqloom.sheet import read_sheet
 
 SCRIPT = Path(__file__).parents[2] / "workflow/scripts/download.py"
 CONTENT = random.Random(1).randbytes(300_000)

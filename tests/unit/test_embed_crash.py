@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqloom.encoders.fetch import demo_source, write_model
-from seqloom.encoders.registry import Backend
-from seqloom.tensors import read_metadata, read_tensor
+from seqloom.config.registry import Backend
+from seqloom.files.tensors import read_metadata, read_tensor
+from seqloom.models.fetch import demo_source, write_model
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 COUNT, LONGEST, LIMIT = 160, 220, 200

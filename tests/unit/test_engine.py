@@ -9,14 +9,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seqloom.batches import pieces_of
+from seqloom.config.registry import Backend
+from seqloom.demo.model_shapes import CONFIGS
+from seqloom.embedding.batches import pieces_of
+from seqloom.embedding.engine import FILES, Model, describe, embed, int8_error, load_model, pooled
 from seqloom.encoders.cpu import has_int8
-from seqloom.encoders.demo import CONFIGS
-from seqloom.encoders.fetch import Source, demo_source, write_model
-from seqloom.encoders.registry import Backend
 from seqloom.encoders.tokenizers import token_ids
-from seqloom.engine import FILES, Model, describe, embed, int8_error, load_model, pooled
 from seqloom.errors import InputError
+from seqloom.models.fetch import Source, demo_source, write_model
 
 SHAPES = {
     "dna": {"num_hidden_layers": 1, "intermediate_size": 96},
@@ -222,7 +222,7 @@ def test_the_error_of_int8_is_measured(folders, models, dtype):
 
 
 def test_int8_is_refused_where_it_would_be_wrong(folders, monkeypatch):
-    monkeypatch.setattr("seqloom.engine.has_int8", lambda: False)
+    monkeypatch.setattr("seqloom.embedding.engine.has_int8", lambda: False)
     with pytest.raises(InputError, match="cpu: int8 needs a CPU with AVX512-VNNI"):
         load_model(folders / "dna", "int8", 1)
 

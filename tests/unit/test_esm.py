@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from models_data import one_thread, published_esm, randomize  # noqa: F401
 
+from seqloom.config.registry import read_backend
+from seqloom.config.settings import REGISTRY
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.layers import set_precision
 from seqloom.encoders.pooling import mean_residues
-from seqloom.encoders.registry import read_backend
-from seqloom.encoders.weights import encoder_tensors, read_tensors, weight_files
 from seqloom.errors import InputError
-from seqloom.settings import REGISTRY
+from seqloom.models.weights import encoder_tensors, read_tensors, weight_files
 
 transformers = pytest.importorskip("transformers")
 

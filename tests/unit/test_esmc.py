@@ -8,20 +8,20 @@ import torch
 import torch.nn.functional as F
 from models_data import one_thread, randomize  # noqa: F401
 
+from seqloom.config.registry import Backend
 from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.fetch import local_source, write_model
 from seqloom.encoders.layers import set_precision
 from seqloom.encoders.pooling import mean_residues
-from seqloom.encoders.registry import Backend
 from seqloom.encoders.tokenizers import load_tokenizer, token_ids
-from seqloom.encoders.weights import (
+from seqloom.errors import InputError
+from seqloom.models.fetch import local_source, write_model
+from seqloom.models.weights import (
     encoder_tensors,
     load_weights,
     read_tensors,
     weight_files,
     write_weights,
 )
-from seqloom.errors import InputError
 
 transformers = pytest.importorskip("transformers")
 

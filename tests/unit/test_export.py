@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import export as script
+from seqloom.embedding.export import open_shards, write_hdf5, write_npy, write_virnucpro
 from seqloom.errors import InputError
-from seqloom.export import open_shards, write_hdf5, write_npy, write_virnucpro
+from seqloom.files.tensors import write_tensors
 from seqloom.seqs.shards import SCHEMA, write_shard
-from seqloom.tensors import write_tensors
 
 # Two shards; the second has a window without a frame between its rows.
 IDS = [["a_chunk_1F1", "a_chunk_1R2"], ["b_chunk_1F3", None, "ü_chunk_9R1"]]

@@ -4,9 +4,9 @@ import pytest
 from learn_data import BACKEND, CUT, WIDTH, make_world, split_by_hand, write_fused, write_split
 
 from seqloom.errors import InputError
+from seqloom.files.tables import read_table_metadata, write_table
+from seqloom.files.tensors import read_tensor
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
-from seqloom.tables import read_table_metadata, write_table
-from seqloom.tensors import read_tensor
 
 INPUTS = {"experiment": "x", "cut_settings": CUT, "backends": [BACKEND]}
 

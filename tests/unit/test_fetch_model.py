@@ -11,12 +11,12 @@ import yaml
 from models_data import TINY_ENTRY, TINY_ESM
 
 import fetch_model
+from seqloom.config.registry import read_backend
 from seqloom.encoders.architectures import ARCHITECTURES, build_encoder
-from seqloom.encoders.fetch import hold_to_lock
-from seqloom.encoders.registry import read_backend
 from seqloom.encoders.tokenizers import ESM_TOKENS, load_tokenizer, token_ids
-from seqloom.encoders.weights import load_weights
 from seqloom.errors import InputError
+from seqloom.models.fetch import hold_to_lock
+from seqloom.models.weights import load_weights
 
 REGISTRY = Path(__file__).parents[2] / "resources/models.yaml"
 FILES = {"config.json", "model.safetensors", "tokenizer.json", "model.json"}

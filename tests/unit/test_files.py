@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from seqloom.errors import InputError
-from seqloom.files import atomic, check_writable, hold_folder
+from seqloom.files.atomic import atomic
+from seqloom.files.folders import check_writable, hold_folder
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 HOLD = """
 import sys, time
-from seqloom.files import hold_folder
+from seqloom.files.folders import hold_folder
 handle = hold_folder(sys.argv[1])
 print("held", flush=True)
 time.sleep(600)
@@ -77,7 +78,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
 CHECK = """
 import os, sys
 from seqloom.errors import InputError
-from seqloom.files import check_writable
+from seqloom.files.folders import check_writable
 if os.getuid() == 0:
     os.setuid(65534)  # root may write anywhere
 try:

@@ -10,9 +10,10 @@ from facts import virnucpro
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqloom.config.cut import Cut
 from seqloom.errors import InputError
 from seqloom.seqs.frames import FRAMES, STATUSES, codon_table, read_frames, sequences, window_status
-from seqloom.seqs.windows import Batch, Cut
+from seqloom.seqs.windows import Batch
 
 OPEN = Cut()
 LEGACY = Cut(scheme="virnucpro", frames="virnucpro")

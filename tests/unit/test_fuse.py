@@ -16,7 +16,7 @@ from models_data import write_tiny_model
 import embed
 import fuse
 from seqloom.errors import InputError
-from seqloom.tensors import read_metadata, read_tensor, write_tensors
+from seqloom.files.tensors import read_metadata, read_tensor, write_tensors
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
 SHARD_KEYS = {"sample", "cut", "cut_settings", "shard", "rows", "provenance", "crc32"}

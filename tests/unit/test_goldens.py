@@ -15,13 +15,13 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from tokenizers.processors import TemplateProcessing
 
+from seqloom.config.registry import Backend
+from seqloom.demo.model_shapes import CONFIGS
+from seqloom.embedding.engine import Model, load_model
+from seqloom.embedding.goldens import GOLDENS, check_goldens
 from seqloom.encoders.cpu import has_int8
-from seqloom.encoders.demo import CONFIGS
-from seqloom.encoders.fetch import Source, demo_source, write_model
-from seqloom.encoders.registry import Backend
-from seqloom.engine import Model, load_model
 from seqloom.errors import InputError
-from seqloom.goldens import GOLDENS, check_goldens
+from seqloom.models.fetch import Source, demo_source, write_model
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 SEQUENCES = ["ACGTTGCA", "GGGATTACAT", "TTTTTTTTTTTTTTTACGA"]

@@ -20,10 +20,10 @@ from models_data import TINY, TINY_ENTRY, TINY_ESM
 from safetensors.torch import load_file, save
 
 from seqloom.cli import run
-from seqloom.encoders import demo
+from seqloom.demo import model_shapes as demo
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.tokenizers import ESM_TOKENS, train_dna_tokenizer
-from seqloom.encoders.weights import weight_names
+from seqloom.models.weights import weight_names
 
 # Processes begin with these imports done; huggingface_hub reads the environment when imported.
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -149,7 +149,7 @@ def run_program(folder: Path, options: tuple[str, ...], environment: dict[str, s
     os.environ.update(environment)
     sys.stderr = open("told", "w")  # noqa: SIM115
     import fetch_model
-    from seqloom.encoders import hub
+    from seqloom.models import hub
 
     hub._PAUSES = (0.01, 0.01)
     fixed = ["--backend", "tiny", "--registry", "models.yaml", "--lock", "lock.json"]

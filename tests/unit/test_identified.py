@@ -25,10 +25,10 @@ import export
 import frames
 import index
 import plan
+from seqloom.demo.demo_files import demo_files
+from seqloom.demo.simulate import simulate
 from seqloom.seqs.contigs import read_contigs
-from seqloom.seqs.demo_files import demo_files
 from seqloom.seqs.shards import read_records
-from seqloom.seqs.simulate import simulate
 
 both_windows = pytest.mark.parametrize("window", [300, 500])
 both_modes = pytest.mark.parametrize("training", ["all", "virnucpro"])

@@ -14,10 +14,10 @@ import evaluate
 import split
 import train
 from seqloom.errors import InputError
+from seqloom.files.tables import read_table_metadata
+from seqloom.files.tensors import read_metadata, read_tensor
 from seqloom.learn.classifier import load
-from seqloom.scores import calibrated
-from seqloom.tables import read_table_metadata
-from seqloom.tensors import read_metadata, read_tensor
+from seqloom.learn.scores import calibrated
 
 
 def call(script, **options):

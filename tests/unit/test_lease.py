@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqloom.errors import InputError
-from seqloom.lease import _try_lock, devices, lease
+from seqloom.machine.lease import _try_lock, devices, lease
 
 LEASE = Path(__file__).parents[2] / "workflow" / "scripts" / "gpu_lease.py"
 SHOW = "import os; print(os.environ.get('CUDA_VISIBLE_DEVICES'))"

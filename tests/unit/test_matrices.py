@@ -1,7 +1,7 @@
 from learn_data import make_world
 
-from seqloom.matrices import shard_digests
-from seqloom.tensors import read_metadata, read_tensor, write_tensors
+from seqloom.embedding.matrices import shard_digests
+from seqloom.files.tensors import read_metadata, read_tensor, write_tensors
 
 
 def test_the_digest_changes_with_what_a_shard_was_made_from_and_with_the_order(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from seqloom.learn.metrics import all_metrics, binary_metrics, calibration_error, level_tables
-from seqloom.scores import IDENTITY
+from seqloom.learn.scores import IDENTITY
 
 RNG = np.random.default_rng(0)
 VIRAL = RNG.random(500) < 0.3

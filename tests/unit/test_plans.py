@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqs_data import letters, stored
 
+from seqloom.config.cut import Cut
 from seqloom.errors import InputError
 from seqloom.seqs.annotations import SCHEMA as CODING
 from seqloom.seqs.contigs import check_contigs, planned_contigs, read_contigs
@@ -30,7 +31,7 @@ from seqloom.seqs.plans import (
     training_filter,
 )
 from seqloom.seqs.shards import frame_parts
-from seqloom.seqs.windows import Cut, window_layout
+from seqloom.seqs.windows import window_layout
 
 CUTS = {
     "open": Cut(60),

@@ -14,12 +14,12 @@ from seqs_data import stored
 import predict as script
 import train
 from seqloom.errors import InputError
-from seqloom.files import write_json
+from seqloom.files.json_files import write_json
+from seqloom.files.provenance import as_strings
+from seqloom.files.tables import read_table_metadata, write_table
+from seqloom.files.tensors import write_tensors
 from seqloom.learn.classifier import new_network, write_weights
-from seqloom.provenance import as_strings
 from seqloom.seqs.contigs import read_contigs, write_contigs
-from seqloom.tables import read_table_metadata, write_table
-from seqloom.tensors import write_tensors
 
 CUT = {"window": 30, "scheme": "even", "training": "all"}
 BACKEND = {"backend": "toy", "width": 4, "weights_sha256": "ab", "random": True}

@@ -2,7 +2,7 @@
 
 import io
 
-from seqloom.progress import Progress, progress_line
+from seqloom.files.progress import Progress, progress_line
 
 
 def test_a_line_has_rate_and_time_left():

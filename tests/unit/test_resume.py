@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqloom.embedding.resume import KeptRows, Work, remove_kept
 from seqloom.errors import InputError
-from seqloom.resume import KeptRows, Work, remove_kept
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 ROWS = np.random.default_rng(3).standard_normal((40, 6), np.float32)
@@ -22,7 +22,7 @@ FILL = """
 import sys
 import numpy as np
 from pathlib import Path
-import seqloom.resume as resume
+import seqloom.embedding.resume as resume
 resume._SECONDS = 0
 rows = np.load(sys.argv[2])
 out = np.zeros_like(rows)

@@ -3,7 +3,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqloom.scores import calibrated, contig_scores, window_scores
+from seqloom.learn.scores import calibrated, contig_scores, window_scores
 
 FRAMES = pd.DataFrame(
     {

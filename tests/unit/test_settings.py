@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seqloom.encoders.registry import read_backend
+from seqloom.config.registry import read_backend
+from seqloom.config.schemas import read_yaml
+from seqloom.config.settings import REGISTRY, Settings, load_settings
 from seqloom.errors import InputError
-from seqloom.schemas import read_yaml
-from seqloom.settings import REGISTRY, Settings, load_settings
 
 CONFIG = {
     "samples": "s.tsv",

@@ -2,8 +2,8 @@
 
 import pytest
 
+from seqloom.config.sharding import parse_shard, shard_files, shard_names, shard_patterns
 from seqloom.errors import InputError
-from seqloom.sharding import parse_shard, shard_files, shard_names, shard_patterns
 
 
 def test_a_pattern_stands_for_all_shards_of_a_sample_and_of_no_other_count():

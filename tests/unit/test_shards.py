@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from Bio.Seq import reverse_complement, translate
 
-from seqloom.files import sha256
+from seqloom.files.checksums import sha256
 from seqloom.seqs.contigs import read_contigs
 from seqloom.seqs.genome import open_genome, read_sequences
 from seqloom.seqs.plans import SCHEMA as PLAN_SCHEMA

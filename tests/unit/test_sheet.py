@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from seqloom.download import Download
+from seqloom.config.sheet import Sample, read_sheet
 from seqloom.errors import InputError
-from seqloom.sheet import Sample, read_sheet
+from seqloom.files.downloads import Download
 
 
 @pytest.fixture(autouse=True)

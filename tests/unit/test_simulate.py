@@ -12,8 +12,8 @@ import pytest
 from Bio import SeqIO
 from Bio.Seq import Seq, reverse_complement
 
-from seqloom.seqs.demo_files import demo_files
-from seqloom.seqs.simulate import CATEGORIES, simulate
+from seqloom.demo.demo_files import demo_files
+from seqloom.demo.simulate import CATEGORIES, simulate
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "simulate.py"
 CODES = {category.name: category.genetic_code for category in CATEGORIES}

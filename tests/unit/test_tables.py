@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqloom.errors import InputError
-from seqloom.tables import read_table, read_table_metadata, write_arrow, write_table
+from seqloom.files.tables import read_table, read_table_metadata, write_arrow, write_table
 
 METADATA = {"sample": "s", "rows": "90"}
 TABLE = pa.table(

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from seqloom.errors import InputError
-from seqloom.tensors import BLOCK_ROWS, read_layout, read_metadata, read_tensor, write_tensors
+from seqloom.files.tensors import BLOCK_ROWS, read_layout, read_metadata, read_tensor, write_tensors
 
 
 def test_same_bytes_every_time_and_readable_by_the_library(tmp_path):

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from seqloom.progress import last_progress, progress_line
-from seqloom.terminal import Job, Terminal
+from seqloom.files.progress import last_progress, progress_line
+from seqloom.report.terminal import Job, Terminal
 
 SLURM = "SLURM-job '7' failed.For further error details see the cluster/cloud log."
 

@@ -6,8 +6,8 @@ import torch
 
 from seqloom.errors import InputError
 from seqloom.learn.classifier import network_log_odds
+from seqloom.learn.scores import log_losses
 from seqloom.learn.training import Examples, Recipe, train
-from seqloom.scores import log_losses
 
 RECIPE = Recipe(
     hidden=16,

@@ -8,14 +8,14 @@ import torch
 from safetensors.torch import save_file
 
 from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.weights import (
+from seqloom.errors import InputError
+from seqloom.models.weights import (
     encoder_tensors,
     load_weights,
     read_tensors,
     weight_files,
     write_weights,
 )
-from seqloom.errors import InputError
 
 CONFIG = {
     "vocab_size": 12,

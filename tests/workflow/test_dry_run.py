@@ -4,8 +4,8 @@ from pathlib import Path
 
 from conftest import CONFIG
 
-from seqloom.settings import load_settings
-from seqloom.sizes import matrix_mb, shard_frames
+from seqloom.config.settings import load_settings
+from seqloom.config.sizes import matrix_mb, shard_frames
 
 REPOSITORY = Path(__file__).parents[2]
 

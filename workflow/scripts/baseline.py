@@ -5,14 +5,14 @@ import argparse
 from pathlib import Path
 
 from seqloom.cli import add_shards, parser, run
-from seqloom.files import write_json
+from seqloom.embedding.matrices import shard_digests
+from seqloom.files.json_files import write_json
+from seqloom.files.provenance import provenance
+from seqloom.files.tables import read_table_metadata
 from seqloom.learn.baseline import COLUMNS, fit_baseline, kmer_matrix
 from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.features import chosen_frames
 from seqloom.learn.metrics import all_metrics, level_tables
-from seqloom.matrices import shard_digests
-from seqloom.provenance import provenance
-from seqloom.tables import read_table_metadata
 
 
 def arguments() -> argparse.ArgumentParser:

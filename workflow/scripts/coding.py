@@ -7,11 +7,11 @@ import logging
 import pyarrow.compute as pc
 
 from seqloom.cli import parser, run
-from seqloom.files import atomic
-from seqloom.provenance import as_strings, provenance
+from seqloom.files.atomic import atomic
+from seqloom.files.provenance import as_strings, provenance
+from seqloom.files.tables import write_arrow
 from seqloom.seqs.annotations import read_annotations
 from seqloom.seqs.contigs import read_contigs
-from seqloom.tables import write_arrow
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,11 @@ import argparse
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.files import atomic_all, write_json
+from seqloom.files.atomic import atomic_all
+from seqloom.files.json_files import write_json
+from seqloom.files.provenance import provenance
 from seqloom.learn.comparison import comparison_table, metrics_files
-from seqloom.learn.figures import write_comparison
-from seqloom.provenance import provenance
+from seqloom.report.figures import write_comparison
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.doctor import examine
+from seqloom.machine.doctor import examine
 
 
 def main(_args: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.download import checked_download, fetch
+from seqloom.files.downloads import checked_download, fetch
 
 
 def arguments() -> argparse.ArgumentParser:

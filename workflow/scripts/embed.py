@@ -5,14 +5,14 @@ import argparse
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.engine import INT8, describe, embed, int8_error, load_model
-from seqloom.files import atomic
-from seqloom.goldens import check_goldens
-from seqloom.provenance import as_strings, provenance
-from seqloom.resume import Work, remove_kept, try_again_when_stopped
+from seqloom.embedding.engine import INT8, describe, embed, int8_error, load_model
+from seqloom.embedding.goldens import check_goldens
+from seqloom.embedding.resume import Work, remove_kept, try_again_when_stopped
+from seqloom.files.atomic import atomic
+from seqloom.files.provenance import as_strings, provenance
+from seqloom.files.tables import read_table_metadata
+from seqloom.files.tensors import write_tensors
 from seqloom.seqs.shards import read_records
-from seqloom.tables import read_table_metadata
-from seqloom.tensors import write_tensors
 
 SEQUENCES = {"dna": ".fna", "protein": ".faa"}
 

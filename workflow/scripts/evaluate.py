@@ -8,16 +8,18 @@ from pathlib import Path
 import torch
 
 from seqloom.cli import add_shards, parser, run
+from seqloom.embedding.matrices import shard_digests
 from seqloom.errors import InputError
-from seqloom.files import atomic_all, sha256, write_json
+from seqloom.files.atomic import atomic_all
+from seqloom.files.checksums import sha256
+from seqloom.files.json_files import write_json
+from seqloom.files.provenance import as_strings, provenance
+from seqloom.files.tables import write_table
 from seqloom.learn.classifier import load, log_odds
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
-from seqloom.learn.figures import write_calibration, write_roc
 from seqloom.learn.metrics import all_metrics, level_tables
 from seqloom.learn.verdict import warning
-from seqloom.matrices import shard_digests
-from seqloom.provenance import as_strings, provenance
-from seqloom.tables import write_table
+from seqloom.report.figures import write_calibration, write_roc
 
 log = logging.getLogger(__name__)
 

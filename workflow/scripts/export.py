@@ -7,7 +7,8 @@ import logging
 from pathlib import Path
 
 from seqloom.cli import add_shards, parser, run
-from seqloom.export import (
+from seqloom.config.labels import LABELS
+from seqloom.embedding.export import (
     all_ids,
     card,
     open_shards,
@@ -16,11 +17,11 @@ from seqloom.export import (
     write_npy,
     write_virnucpro,
 )
-from seqloom.files import atomic, atomic_all, write_json
-from seqloom.matrices import shard_digests
-from seqloom.provenance import provenance
-from seqloom.scores import LABELS
-from seqloom.tables import read_table_metadata
+from seqloom.embedding.matrices import shard_digests
+from seqloom.files.atomic import atomic, atomic_all
+from seqloom.files.json_files import write_json
+from seqloom.files.provenance import provenance
+from seqloom.files.tables import read_table_metadata
 
 log = logging.getLogger(__name__)
 

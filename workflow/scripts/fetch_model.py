@@ -5,9 +5,9 @@ import argparse
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.encoders.fetch import demo_source, downloaded_source, local_source, write_model
-from seqloom.encoders.registry import read_backend
-from seqloom.settings import REGISTRY
+from seqloom.config.registry import read_backend
+from seqloom.config.settings import REGISTRY
+from seqloom.models.fetch import demo_source, downloaded_source, local_source, write_model
 
 
 def arguments() -> argparse.ArgumentParser:

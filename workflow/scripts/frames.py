@@ -5,12 +5,12 @@ import argparse
 import logging
 from dataclasses import asdict
 
-from seqloom.cli import parser, run
-from seqloom.provenance import provenance
+from seqloom.cli import add_cut_arguments, code_of, cut_of, parser, run
+from seqloom.files.provenance import provenance
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import check_plan, genome_digest, read_plan
 from seqloom.seqs.shards import frame_parts, write_shard
-from seqloom.seqs.windows import add_cut_arguments, code_of, cut_of, window_layout
+from seqloom.seqs.windows import window_layout
 
 log = logging.getLogger(__name__)
 

@@ -5,11 +5,11 @@ import argparse
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.files import atomic
-from seqloom.fusion import fuse
-from seqloom.provenance import as_strings, provenance
-from seqloom.tables import read_table_metadata
-from seqloom.tensors import write_tensors
+from seqloom.embedding.fusion import fuse
+from seqloom.files.atomic import atomic
+from seqloom.files.provenance import as_strings, provenance
+from seqloom.files.tables import read_table_metadata
+from seqloom.files.tensors import write_tensors
 
 
 def arguments() -> argparse.ArgumentParser:

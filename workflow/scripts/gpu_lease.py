@@ -5,7 +5,7 @@ import argparse
 import os
 
 from seqloom.cli import parser, run
-from seqloom.lease import lease
+from seqloom.machine.lease import lease
 
 
 def arguments() -> argparse.ArgumentParser:

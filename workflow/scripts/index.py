@@ -5,8 +5,9 @@ import argparse
 import logging
 
 from seqloom.cli import parser, run
-from seqloom.files import atomic_all, write_json
-from seqloom.provenance import provenance
+from seqloom.files.atomic import atomic_all
+from seqloom.files.json_files import write_json
+from seqloom.files.provenance import provenance
 from seqloom.seqs.reading import read_fasta
 from seqloom.seqs.storing import write_sample
 

@@ -7,15 +7,16 @@ from dataclasses import asdict
 
 import pyarrow as pa
 
-from seqloom.cli import parser, positive, run
+from seqloom.cli import add_cut_arguments, code_of, cut_of, parser, positive, run
 from seqloom.errors import InputError
-from seqloom.files import atomic_all, write_json
-from seqloom.provenance import as_strings, provenance
+from seqloom.files.atomic import atomic_all
+from seqloom.files.json_files import write_json
+from seqloom.files.provenance import as_strings, provenance
+from seqloom.files.tables import read_table, write_arrow
 from seqloom.seqs.contigs import check_contigs, planned_contigs, read_contigs, write_contigs
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import SCHEMA, frame_plan, protein_plan, sampled, training_filter
-from seqloom.seqs.windows import add_cut_arguments, code_of, cut_of, window_layout
-from seqloom.tables import read_table, write_arrow
+from seqloom.seqs.windows import window_layout
 
 log = logging.getLogger(__name__)
 

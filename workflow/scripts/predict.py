@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from seqloom.calls.contigs import (
+from seqloom.calls.contig_calls import (
     VIRAL,
     check_complete,
     contig_calls,
@@ -18,15 +18,16 @@ from seqloom.calls.contigs import (
 from seqloom.calls.regions import viral_regions, write_bed, write_gff3, write_viral
 from seqloom.calls.summary import summary
 from seqloom.cli import add_shards, parser, run
-from seqloom.files import atomic_all, write_json
+from seqloom.embedding.matrices import shard_digests
+from seqloom.files.atomic import atomic_all
+from seqloom.files.json_files import write_json
+from seqloom.files.provenance import as_strings, provenance
+from seqloom.files.tables import read_table, write_table
 from seqloom.learn.classifier import Classifier, load, log_odds
 from seqloom.learn.features import check_shards, feature_matrix
 from seqloom.learn.verdict import nothing_learned, warning
-from seqloom.matrices import shard_digests
-from seqloom.provenance import as_strings, provenance
 from seqloom.seqs.contigs import check_contigs, read_contigs, write_contigs
 from seqloom.seqs.genome import open_genome
-from seqloom.tables import read_table, write_table
 
 log = logging.getLogger(__name__)
 

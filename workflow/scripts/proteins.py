@@ -5,7 +5,7 @@ import argparse
 import logging
 
 from seqloom.cli import parser, run
-from seqloom.provenance import provenance
+from seqloom.files.provenance import provenance
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import genome_digest, read_plan
 from seqloom.seqs.shards import protein_part, write_shard

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.files import atomic_all, read_json
+from seqloom.files.atomic import atomic_all
+from seqloom.files.json_files import read_json
 from seqloom.report.data import (
     Report,
     read_experiments,

@@ -7,9 +7,9 @@ import logging
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.files import atomic_all
-from seqloom.seqs.demo_files import demo_files
-from seqloom.seqs.simulate import simulate
+from seqloom.demo.demo_files import demo_files
+from seqloom.demo.simulate import simulate
+from seqloom.files.atomic import atomic_all
 
 log = logging.getLogger(__name__)
 

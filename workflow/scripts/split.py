@@ -8,12 +8,12 @@ import logging
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.files import atomic_all
+from seqloom.files.atomic import atomic_all
+from seqloom.files.provenance import as_strings, provenance
+from seqloom.files.tables import write_table
 from seqloom.learn.audit import audit_table
 from seqloom.learn.equal import equal_contigs, equality_row, joined_groups
 from seqloom.learn.split import TAKES, labeled_contigs, split_table
-from seqloom.provenance import as_strings, provenance
-from seqloom.tables import write_table
 
 log = logging.getLogger(__name__)
 

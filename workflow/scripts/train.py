@@ -10,17 +10,18 @@ import pandas as pd
 import torch
 
 from seqloom.cli import add_shards, parser, run
-from seqloom.files import atomic_all, write_json
+from seqloom.config.labels import LABELS
+from seqloom.embedding.matrices import shard_digests
+from seqloom.files.atomic import atomic_all
+from seqloom.files.json_files import write_json
+from seqloom.files.provenance import as_strings, provenance
+from seqloom.files.tensors import read_metadata
 from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.classifier import inputs_described, network_log_odds, write_weights
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
-from seqloom.learn.model_card import model_card
 from seqloom.learn.training import Examples, Recipe, train
 from seqloom.learn.verdict import validation_facts, warning
-from seqloom.matrices import shard_digests
-from seqloom.provenance import as_strings, provenance
-from seqloom.scores import LABELS
-from seqloom.tensors import read_metadata
+from seqloom.report.model_card import model_card
 
 log = logging.getLogger(__name__)
 

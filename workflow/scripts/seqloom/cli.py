@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from seqloom.config.cut import Cut
+from seqloom.config.sharding import shard_files
 from seqloom.errors import InputError
-from seqloom.sharding import shard_files
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -40,6 +41,43 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
     return number
+
+
+def add_cut_arguments(parser: argparse.ArgumentParser) -> None:
+    default = Cut()
+    parser.add_argument("--window", type=positive, default=default.window, help="length in bases")
+    parser.add_argument("--scheme", choices=("even", "virnucpro"), default=default.scheme)
+    parser.add_argument(
+        "--frames", choices=("open", "longest_orf", "virnucpro"), default=default.frames
+    )
+    parser.add_argument(
+        "--min-codons", type=positive, default=default.min_codons, help="longest_orf"
+    )
+    parser.add_argument(
+        "--max-ambiguous", type=float, default=default.max_ambiguous, help="highest share of X"
+    )
+    parser.add_argument("--max-per-window", type=positive, help="most frames of a window")
+    parser.add_argument(
+        "--training",
+        choices=("all", "coding", "virnucpro"),
+        default=default.training,
+        help="frames of annotated samples",
+    )
+    parser.add_argument(
+        "--genetic-code",
+        type=int,
+        default=1,
+        help="number of the NCBI table; virnucpro knows 1 only",
+    )
+
+
+def cut_of(args: argparse.Namespace) -> Cut:
+    return Cut(**{name: getattr(args, name) for name in Cut.__dataclass_fields__})
+
+
+def code_of(args: argparse.Namespace) -> int:
+    """The genetic code that frames are read with: VirNucPro knows no other than 1."""
+    return 1 if args.frames == "virnucpro" else args.genetic_code
 
 
 def run(main: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from seqloom.calls.contigs import VIRAL_WINDOW
+from seqloom.calls.contig_calls import VIRAL_WINDOW
 from seqloom.seqs.bgzip import bgzip
 from seqloom.seqs.genome import Genome
 from seqloom.seqs.storing import wrapped

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from seqloom.calls.contigs import HOST, UNCALLED, VIRAL
+from seqloom.calls.contig_calls import HOST, UNCALLED, VIRAL
 
 
 def summary(calls: pd.DataFrame, regions: pd.DataFrame) -> dict[str, Any]:

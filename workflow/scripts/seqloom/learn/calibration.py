@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from seqloom.learn.metrics import CONTIG
-from seqloom.scores import contig_scores, window_scores
+from seqloom.learn.scores import contig_scores, window_scores
 
 
 def fit_calibration(validation: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from seqloom.config.labels import LABELS
 from seqloom.errors import InputError
-from seqloom.files import read_json
-from seqloom.scores import LABELS
-from seqloom.tensors import read_tensor, write_tensors
+from seqloom.files.json_files import read_json
+from seqloom.files.tensors import read_tensor, write_tensors
 
 # Rows that are scored together; always as many, so that a score does not depend on its neighbors.
 BATCH = 1024

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from seqloom.files import read_json
+from seqloom.files.json_files import read_json
 
 FACTS = ["experiment", "model", "fusion", "cut", "columns"]
 METRICS = ["n", "auroc", "average_precision", "f1", "mcc", "accuracy", "brier", "ece"]

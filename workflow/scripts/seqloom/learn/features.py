@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seqloom.embedding.matrices import check_same_shard
 from seqloom.errors import InputError
+from seqloom.files.tables import read_table, read_table_metadata
+from seqloom.files.tensors import read_metadata, read_tensor
 from seqloom.learn.classifier import check_matches
-from seqloom.matrices import check_same_shard
-from seqloom.tables import read_table, read_table_metadata
-from seqloom.tensors import read_metadata, read_tensor
 
 CONTIG = ["sample", "contig"]
 

@@ -12,7 +12,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from seqloom.scores import calibrated, contig_scores, window_scores
+from seqloom.learn.scores import calibrated, contig_scores, window_scores
 
 CONTIG = ["sample", "contig"]
 THRESHOLD = 0.5

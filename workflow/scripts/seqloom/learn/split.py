@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pulp
 
+from seqloom.config.labels import LABELS
+from seqloom.config.tsv import read_rows
 from seqloom.errors import InputError
-from seqloom.scores import LABELS
 from seqloom.seqs.contigs import read_contigs
-from seqloom.tsv import read_rows
 
 log = logging.getLogger(__name__)
 

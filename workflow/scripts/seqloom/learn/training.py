@@ -12,7 +12,7 @@ from torch import nn
 from seqloom.errors import InputError
 from seqloom.learn.classifier import network_log_odds, new_network
 from seqloom.learn.metrics import binary_metrics
-from seqloom.scores import IDENTITY, calibrated, log_losses
+from seqloom.learn.scores import IDENTITY, calibrated, log_losses
 
 log = logging.getLogger(__name__)
 

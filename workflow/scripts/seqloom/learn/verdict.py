@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqloom.scores import log_losses
+from seqloom.learn.scores import log_losses
 
 
 def validation_facts(frames: pd.DataFrame) -> dict[str, Any]:

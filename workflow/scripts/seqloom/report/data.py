@@ -9,8 +9,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from seqloom.errors import InputError
-from seqloom.files import read_json, telling_damage
-from seqloom.tables import open_tsv
+from seqloom.files.damage import telling_damage
+from seqloom.files.json_files import read_json
+from seqloom.files.tables import open_tsv
 
 Row = dict[str, str]
 CALLS = ("viral", "host", "uncalled")

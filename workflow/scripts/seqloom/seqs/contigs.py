@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seqloom.files import damaged
+from seqloom.files.damage import damaged
+from seqloom.files.tables import open_tsv
 from seqloom.seqs.frames import NO_FRAME, STATUSES
 from seqloom.seqs.genome import Genome
 from seqloom.seqs.plans import frame_counts, is_read, statuses
 from seqloom.seqs.windows import Layout
-from seqloom.tables import open_tsv
 
 COLUMNS = [
     *("contig", "header", "length", "gc", "n_fraction"),

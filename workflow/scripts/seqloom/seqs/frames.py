@@ -10,9 +10,10 @@ from functools import cache
 import numpy as np
 from Bio.Data.CodonTable import unambiguous_dna_by_id
 
+from seqloom.config.cut import Cut
 from seqloom.errors import InputError
 from seqloom.seqs.hashing import mixed
-from seqloom.seqs.windows import Batch, Cut
+from seqloom.seqs.windows import Batch
 
 FRAMES = ("F1", "F2", "F3", "R1", "R2", "R3")
 NO_FRAME = {

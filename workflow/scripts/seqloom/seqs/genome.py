@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from isal import igzip, isal_zlib
 from pyarrow import csv
 
-from seqloom.files import damaged, telling_damage
+from seqloom.files.damage import damaged, telling_damage
 from seqloom.seqs.bgzip import BLOCK, END
 
 LINE = 80  # letters, as the genome is stored

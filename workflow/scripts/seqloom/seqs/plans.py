@@ -10,15 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seqloom.config.cut import Cut
+from seqloom.config.sharding import parse_shard
 from seqloom.errors import InputError
-from seqloom.progress import Progress
+from seqloom.files.progress import Progress
+from seqloom.files.tables import read_table, read_table_metadata
 from seqloom.seqs.coding import CodingRegions, Translations
 from seqloom.seqs.frames import STATUSES, Frames, read_frames, sequences, window_status
 from seqloom.seqs.genome import Genome
 from seqloom.seqs.hashing import mixed, text_key
-from seqloom.seqs.windows import Batch, Cut, Layout, has_unclear_base, read_windows
-from seqloom.sharding import parse_shard
-from seqloom.tables import read_table, read_table_metadata
+from seqloom.seqs.windows import Batch, Layout, has_unclear_base, read_windows
 
 log = logging.getLogger(__name__)
 

@@ -12,15 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seqloom.config.cut import Cut
 from seqloom.errors import InputError
-from seqloom.files import atomic_all, sha256
-from seqloom.progress import Progress
-from seqloom.provenance import as_strings
+from seqloom.files.atomic import atomic_all
+from seqloom.files.checksums import sha256
+from seqloom.files.progress import Progress
+from seqloom.files.provenance import as_strings
+from seqloom.files.tables import read_table_metadata, write_arrow
 from seqloom.seqs.frames import FRAMES, STATUSES, Frames, read_frames, sequences
 from seqloom.seqs.genome import Genome
 from seqloom.seqs.plans import planned_frames, shard_windows, statuses
-from seqloom.seqs.windows import Batch, Cut, Layout, read_windows
-from seqloom.tables import read_table_metadata, write_arrow
+from seqloom.seqs.windows import Batch, Layout, read_windows
 
 SCHEMA = pa.schema(
     {

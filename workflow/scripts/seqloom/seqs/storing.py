@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from seqloom.errors import InputError
-from seqloom.progress import Progress
+from seqloom.files.progress import Progress
 from seqloom.seqs.bgzip import bgzip
 from seqloom.seqs.genome import LINE
 from seqloom.seqs.reading import Record, Title

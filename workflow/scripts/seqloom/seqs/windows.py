@@ -1,29 +1,15 @@
 """Where windows start, and the windows of a genome, read in batches."""
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from seqloom.cli import positive
+from seqloom.config.cut import Cut
 from seqloom.seqs.genome import Genome
 
 _BATCH_BASES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A way to turn contigs into frames; config/README.md says what each setting means."""
-
-    window: int = 300
-    scheme: str = "even"
-    frames: str = "open"
-    min_codons: int = 30
-    max_ambiguous: float = 0.1
-    max_per_window: int | None = None
-    training: str = "all"
 
 
 @dataclass(frozen=True)
@@ -62,43 +48,6 @@ class Batch:
     number: np.ndarray  # its 0-based number on the contig
     start: np.ndarray  # on the contig
     end: np.ndarray
-
-
-def add_cut_arguments(parser: argparse.ArgumentParser) -> None:
-    default = Cut()
-    parser.add_argument("--window", type=positive, default=default.window, help="length in bases")
-    parser.add_argument("--scheme", choices=("even", "virnucpro"), default=default.scheme)
-    parser.add_argument(
-        "--frames", choices=("open", "longest_orf", "virnucpro"), default=default.frames
-    )
-    parser.add_argument(
-        "--min-codons", type=positive, default=default.min_codons, help="longest_orf"
-    )
-    parser.add_argument(
-        "--max-ambiguous", type=float, default=default.max_ambiguous, help="highest share of X"
-    )
-    parser.add_argument("--max-per-window", type=positive, help="most frames of a window")
-    parser.add_argument(
-        "--training",
-        choices=("all", "coding", "virnucpro"),
-        default=default.training,
-        help="frames of annotated samples",
-    )
-    parser.add_argument(
-        "--genetic-code",
-        type=int,
-        default=1,
-        help="number of the NCBI table; virnucpro knows 1 only",
-    )
-
-
-def cut_of(args: argparse.Namespace) -> Cut:
-    return Cut(**{name: getattr(args, name) for name in Cut.__dataclass_fields__})
-
-
-def code_of(args: argparse.Namespace) -> int:
-    """The genetic code that frames are read with: VirNucPro knows no other than 1."""
-    return 1 if args.frames == "virnucpro" else args.genetic_code
 
 
 def window_layout(genome: Genome, window: int | None) -> Layout:

@@ -1,0 +1,113 @@
+"""From the log-odds of frames to windows, and from windows to one verdict per input record."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from seqloom.errors import InputError
+from seqloom.learn.scores import calibrated, contig_scores, window_scores
+from seqloom.seqs.contigs import counted
+
+VIRAL, HOST, UNCALLED = "viral", "host", "uncalled"
+COLUMNS = [
+    "contig",
+    "length",
+    "windows",
+    "scored_windows",
+    "viral_windows",
+    "probability",
+    "fdr",
+    "call",
+    "confidence",
+    "reason",
+]
+VIRAL_WINDOW = 0.5
+# A tier says how many calls like this one may be wrong: 1 in 10, 3 in 10, more.
+HIGH, MEDIUM = 0.9, 0.7
+TIERS = np.array(["low", "medium", "high"])
+FEW_WINDOWS = 5
+
+
+def check_complete(records: pd.DataFrame, frames: pd.DataFrame, table: Path) -> None:
+    """The shards must hold just what the table counts of every record: rows in = rows out."""
+    found = frames.groupby("contig").agg(
+        kept_windows=("window", "nunique"), kept_frames=("row", "count")
+    )
+    planned = records.set_index("contig")[["kept_windows", "kept_frames"]]
+    planned, found = planned.align(found, fill_value=0)
+    differs = (planned != found).any(axis=1)
+    for contig in planned.index[differs][:1]:
+        (windows, kept), (read, scored) = planned.loc[contig], found.loc[contig]
+        raise InputError(
+            f'{table}: contig "{contig}" has {kept} frames in {windows} windows to read, but the '
+            f"shards have {scored} in {read}; give all shards of the sample, made with this table"
+        )
+
+
+def window_table(frames: pd.DataFrame, calibration: Mapping[str, float]) -> pd.DataFrame:
+    """One row per kept window, in order; `frames` are the rows of the shards with a `logit`."""
+    windows = frames.drop_duplicates(["contig", "window"])
+    scores = window_scores(frames[frames["row"].notna()])
+    windows = windows[["contig", "window", "start", "end", "status"]].merge(
+        scores, how="left", on=["contig", "window"]
+    )
+    windows["frames"] = windows["frames"].fillna(0).astype("int32")
+    windows["probability"] = calibrated(windows["logit"], calibration)
+    return windows[["contig", "window", "start", "end", "frames", "logit", "probability", "status"]]
+
+
+def contig_calls(
+    records: pd.DataFrame,
+    windows: pd.DataFrame,
+    calibration: Mapping[str, float],
+    nothing_learned: str | None,
+    threshold: float,
+    min_windows: int,
+) -> pd.DataFrame:
+    """One row per input record, in input order; `nothing_learned` is why none can be called."""
+    scored = windows[windows["frames"] > 0]
+    viral = scored[scored["probability"] > VIRAL_WINDOW].groupby("contig").size()
+    calls = records.merge(contig_scores(scored), how="left", on="contig")
+    calls["scored_windows"] = calls["scored_windows"].fillna(0).astype("int64")
+    calls["viral_windows"] = calls["contig"].map(viral).fillna(0).astype("int64")
+    called = (calls["scored_windows"] >= min_windows) & (nothing_learned is None)
+    calls["probability"] = np.where(called, calibrated(calls["logit"], calibration), np.nan)
+    calls["call"] = np.where(calls["probability"] >= threshold, VIRAL, HOST)
+    calls["call"] = calls["call"].where(called, UNCALLED)
+    is_viral = calls["call"] == VIRAL
+    calls["fdr"] = np.nan
+    calls.loc[is_viral, "fdr"] = expected_fdr(calls.loc[is_viral, "probability"].to_numpy())
+    calls["confidence"] = np.where(called, _confidence(calls), None)
+    calls["reason"] = [_reason(row, nothing_learned, min_windows) for row in calls.itertuples()]
+    return calls[COLUMNS]
+
+
+def expected_fdr(probability: np.ndarray) -> np.ndarray:
+    """For each viral call, the expected share of false ones among calls at least as probable."""
+    ranked = np.sort(probability)[::-1]
+    running = np.cumsum(1 - ranked) / np.arange(1, len(ranked) + 1)
+    # Equal probabilities share one FDR, whatever their order in the input.
+    return running[np.searchsorted(-ranked, -probability, side="right") - 1]
+
+
+def _confidence(calls: pd.DataFrame) -> np.ndarray:
+    certainty = calls["probability"].where(calls["call"] == VIRAL, 1 - calls["probability"])
+    tier = (certainty >= HIGH).astype(int) + (certainty >= MEDIUM).astype(int)
+    # One window alone, as of a contig shorter than a window, never has more than low confidence.
+    few = (calls["scored_windows"] < FEW_WINDOWS).astype(int) + (calls["scored_windows"] < 2)
+    return TIERS[(tier - few).clip(lower=0)]
+
+
+def _reason(row, nothing_learned: str | None, min_windows: int) -> str:
+    """What decided the call of a contig, in a few words."""
+    if row.call != UNCALLED:
+        return f"{row.viral_windows} of {row.scored_windows} scored windows viral"
+    if row.scored_windows and nothing_learned:
+        return nothing_learned
+    if row.scored_windows:
+        return f"{counted(row.scored_windows, 'scored window')}, {min_windows} needed"
+    if row.status == "ok":
+        return f"none of {counted(row.windows, 'window')} with a frame was read (max_frames)"
+    return row.reason

@@ -1,0 +1,51 @@
+"""The backends of resources/models.yaml."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqloom.config.schemas import completed, read_yaml, schema_of
+from seqloom.errors import InputError
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A language model with its pooling rule; the keys are explained in models.yaml."""
+
+    name: str
+    architecture: str
+    molecule: str
+    width: int
+    pooling: str
+    max_length: int
+    dtype: str
+    built: bool
+    parameters: int
+    repository: str | None = None
+    revision: str | None = None
+    sha256: str | None = None
+    files: Sequence[str] = ()
+    demo: Mapping[str, Any] | None = None
+
+    @property
+    def identity(self) -> str:
+        """What names the weights: others have another one, however often they are fetched."""
+        if self.demo:
+            return f"random {dict(self.demo)}"
+        return self.sha256 or f"{self.repository} {self.revision or ''}".strip()
+
+
+def read_backend(registry: str | Path, name: str) -> Backend:
+    """The backend `name`; an error if it is unknown or not yet built."""
+    entries = read_yaml(registry)
+    if name not in entries:
+        raise InputError(
+            f'{registry}: there is no backend "{name}"; there are {", ".join(sorted(entries))}'
+        )
+    where = f'{registry}: backend "{name}"'
+    backend = Backend(name, **completed(entries[name], schema_of("backend"), where))
+    if not backend.built:
+        built = ", ".join(sorted(other for other, entry in entries.items() if entry.get("built")))
+        raise InputError(f'{registry}: backend "{name}" is not built yet; ready are {built}')
+    return backend

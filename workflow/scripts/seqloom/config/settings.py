@@ -1,0 +1,191 @@
+"""The configuration: read, checked, completed with defaults. No torch here."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from seqloom.config.registry import Backend, read_backend
+from seqloom.config.schemas import completed, hint_of, schema_of
+from seqloom.config.sharding import shard_names
+from seqloom.config.sheet import Sample, read_sheet
+from seqloom.config.sheet_files import REFSEQ_FOLDER
+from seqloom.config.tsv import file_fault, read_rows
+from seqloom.errors import InputError
+from seqloom.files.downloads import Download, read_downloads
+
+REGISTRY = Path(__file__).parents[4] / "resources" / "models.yaml"
+WHOLE = "whole"
+# Of DNABERT-S in 9 kb windows of viruses, bacteria and yeast: from 4.51 to 5.43.
+_BASES_PER_TOKEN = (4.5, 5.5)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A checked configuration; `values` has every key of the schema, `downloads` goes by path."""
+
+    values: dict[str, Any]
+    samples: dict[str, Sample]
+    backends: dict[str, Backend]
+    downloads: dict[str, Download]
+
+    def __getitem__(self, key: str) -> Any:
+        return self.values[key]
+
+    def labeled(self) -> list[str]:
+        """By name: a sheet in another order trains no other classifier."""
+        return sorted(s.name for s in self.samples.values() if s.label)
+
+    def queries(self) -> list[str]:
+        return [s.name for s in self.samples.values() if s.is_query]
+
+    def of_molecule(self, molecule: str) -> list[str]:
+        return [s.name for s in self.samples.values() if s.molecule == molecule]
+
+    def legacy_cuts_and_fusions(self) -> list[tuple[str, str]]:
+        """Of experiments that fuse one DNA and one protein backend, in that order, as VirNucPro."""
+        return sorted(
+            {
+                (e["cut"], e["fusion"])
+                for e in self["experiments"].values()
+                if [self.backends[b].molecule for b in self["fusions"][e["fusion"]]]
+                == ["dna", "protein"]
+            }
+        )
+
+    def legacy_cuts(self) -> list[str]:
+        """Cuts that read all windows and frames as VirNucPro."""
+        return [
+            name
+            for name, cut in self["cuts"].items()
+            if cut["scheme"] == cut["frames"] == "virnucpro"
+            and cut["max_per_window"] is None
+            and cut["training"] != "coding"
+        ]
+
+    def cuts_in_use(self) -> list[str]:
+        """Cuts of DNA that experiments or the export of frames read."""
+        used = [e["cut"] for e in self["experiments"].values()]
+        if "virnucpro" in self["export"]:
+            used += self.legacy_cuts()
+        return list(dict.fromkeys(used))
+
+    def trains_on_coding(self, cut: str, sample: str) -> bool:
+        """Whether only coding frames of the sample are used under the cut."""
+        return (
+            cut != WHOLE
+            and self["cuts"][cut]["training"] != "all"
+            and self.samples[sample].label is not None
+        )
+
+    def shards(self, cut: str, sample: str) -> list[str]:
+        """Names of the sample's shards under a cut, from the sheet and the config alone."""
+        row = self.samples[sample]
+        bases = row.bases
+        if row.max_frames and cut != WHOLE:
+            bases = min(bases, row.max_frames * self["cuts"][cut]["window"])
+        return shard_names(math.ceil(bases / self["embed"]["shard_bases"]))
+
+
+def load_settings(config: dict[str, Any]) -> Settings:
+    """Check `config` and the sheet it names; the first fault is an InputError of one sentence."""
+    # `embed:` with nothing behind it is as good as absent.
+    given = {key: value for key, value in config.items() if value is not None}
+    for section in ("cuts", "fusions", "experiments"):
+        names = given.get(section, {})
+        for name in names if isinstance(names, dict) else ():
+            if not isinstance(name, str):
+                raise InputError(
+                    f"config: {section}: the name {name} is read as a number; put letters into it, "
+                    "such as w300"
+                )
+    values = completed(given, schema_of("config"), "config")
+    downloads = _listed_downloads(values["refseq"])
+    samples = read_sheet(values["samples"], downloads)
+    used = {name for backends in values["fusions"].values() for name in backends}
+    used |= set(values["protein_backends"])
+    backends = {name: read_backend(REGISTRY, name) for name in sorted(used)}
+    settings = Settings(values, samples, backends, downloads)
+    for fault in _faults(settings):
+        raise InputError(fault)
+    return settings
+
+
+def _listed_downloads(refseq: dict[str, Any] | None) -> dict[str, Download]:
+    """What the list names, by the path it will have."""
+    if refseq is None:
+        return {}
+    path = refseq["list"]
+    if fault := file_fault(path):
+        raise InputError(f"{path}: the list of files {fault} (`refseq: list` in the config)")
+    columns = [field.name for field in fields(Download)]
+    named = read_downloads(path, read_rows(path, ["url"], columns))
+    return {REFSEQ_FOLDER + name: download for name, download in named.items()}
+
+
+def _faults(settings: Settings) -> Iterator[str]:
+    """What a schema cannot see: names that point nowhere."""
+    for name, experiment in settings["experiments"].items():
+        for key in ("cut", "fusion"):
+            names = settings[f"{key}s"]
+            if experiment[key] not in names:
+                hint = hint_of(experiment[key], names)
+                yield f'config: experiments.{name}.{key}: "{experiment[key]}" does not exist{hint}'
+        if abs(sum(experiment["split"]["fractions"]) - 1) > 1e-6:
+            yield f"config: experiments.{name}.split.fractions do not add up to 1; correct them"
+        missing = {"viral", "host"} - {s.label for s in settings.samples.values()}
+        if missing:
+            yield (
+                f"{settings['samples']}: experiment {name} needs samples of both labels, "
+                f"none is {' or '.join(sorted(missing))}; fill the column label"
+            )
+        yield from _window_faults(settings, experiment["cut"], experiment["fusion"])
+    for cut in settings.cuts_in_use():
+        for sample in settings.labeled():
+            if settings.trains_on_coding(cut, sample) and not settings.samples[sample].annotation:
+                yield (
+                    f"{settings['samples']}: sample {sample} needs an annotation, for cut {cut} "
+                    f"takes coding frames only; fill the column, or set cuts.{cut}.training: all"
+                )
+    for name in settings["predict"]["experiments"]:
+        if name not in settings["experiments"]:
+            hint = hint_of(name, settings["experiments"])
+            yield f'config: predict.experiments: "{name}" is not an experiment{hint}'
+    legacy = settings.legacy_cuts() + settings.legacy_cuts_and_fusions()
+    if "virnucpro" in settings["export"] and not legacy:
+        yield (
+            "config: export: virnucpro needs a cut with the scheme and frames of virnucpro, or an "
+            "experiment that fuses a DNA and a protein backend; add one"
+        )
+    for name in settings["protein_backends"]:
+        if settings.backends[name].molecule != "protein":
+            yield f'config: protein_backends: "{name}" reads DNA; give a protein backend'
+    for name, model in settings["models"].items():
+        if read_backend(REGISTRY, name).demo:
+            yield f"config: models.{name}: a demo model is made, not read; remove it"
+        if "local" in model and not Path(model["local"]).is_dir():
+            yield (
+                f"config: models.{name}.local: {model['local']} is not a folder; name in full "
+                "(~ has no meaning here) that of config.json, weights and tokenizer"
+            )
+
+
+def _window_faults(settings: Settings, cut: str, fusion: str) -> Iterator[str]:
+    """A sentence if a backend of the fusion can read no whole window of the cut."""
+    window, frames = settings["cuts"][cut]["window"], settings["cuts"][cut]["frames"]
+    # The longest open stretch of a window may be short; the other frames are as long as it is.
+    if settings["embed"]["too_long"] == "split" or frames == "longest_orf":
+        return
+    longest = {}
+    for backend in map(settings.backends.get, settings["fusions"][fusion]):
+        tokens = backend.max_length - 2  # besides the special ones
+        fewest, most = _BASES_PER_TOKEN if backend.molecule == "dna" else (3, 3)
+        if window // most > tokens:
+            longest[int(tokens * fewest)] = backend.name
+    if longest:
+        yield (
+            f"config: cuts.{cut}.window: {window} bp are too long for {longest[min(longest)]}, "
+            f"which reads windows up to {min(longest)} bp; make them shorter, or set "
+            "`embed: {too_long: split}`"
+        )

@@ -1,0 +1,89 @@
+"""The sample sheet: read, checked, completed with defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seqloom.config.schemas import completed, schema_of
+from seqloom.config.sheet_files import ANNOTATION, FASTA, PACKED, files_of_cell, size_of_file
+from seqloom.config.tsv import file_fault, read_rows
+from seqloom.errors import InputError
+from seqloom.files.downloads import Download
+
+# A gzipped genome unpacks to about so many times its size; only the number of shards needs it.
+_GZIP_RATIO = 3.5
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A row of the sheet."""
+
+    name: str
+    fasta: tuple[str, ...]
+    molecule: str
+    label: str | None
+    category: str | None
+    annotation: tuple[str, ...]
+    groups: str | None
+    genetic_code: int
+    max_frames: int | None
+    bases: int
+
+    @property
+    def is_query(self) -> bool:
+        return self.molecule == "dna" and self.label is None
+
+
+def read_sheet(path: str, downloads: Mapping[str, Download]) -> dict[str, Sample]:
+    """The samples by name, in the order of the sheet."""
+    if fault := file_fault(path):
+        raise InputError(f"{path}: the sample sheet {fault} (`samples` in the config)")
+    schema = schema_of("samples")
+    samples: dict[str, Sample] = {}
+    first: dict[str, tuple[str, int]] = {}
+    for number, row in read_rows(path, schema["required"], list(schema["properties"])):
+        sample = _sample(row, schema, f"{path} line {number}", downloads)
+        # On disks that ignore case, results of `Lake` and `lake` would be the same files.
+        name, line = first.setdefault(sample.name.lower(), (sample.name, number))
+        if line != number:
+            raise InputError(
+                f'{path} line {number}: sample "{sample.name}" is listed twice, on line {line} as '
+                f'"{name}"; rename one, not in upper and lower case alone'
+            )
+        samples[sample.name] = sample
+    if not samples:
+        raise InputError(f"{path}: the sample sheet has no rows; add one line per sample")
+    return samples
+
+
+def _sample(
+    row: Mapping[str, str], schema: Mapping[str, Any], where: str, downloads: Mapping[str, Download]
+) -> Sample:
+    for column, text in row.items():
+        if text.startswith(('"', "'")):
+            raise InputError(f"{where}: {column}: {text} is in quotes; save the sheet without them")
+    values = completed({key: text for key, text in row.items() if text}, schema, where)
+    sizes = files_of_cell(values["fasta"], FASTA, downloads, where)
+    if not sizes:
+        raise InputError(f"{where}: fasta names no file; give one")
+    values["fasta"] = tuple(sizes)
+    annotation = values["annotation"] or ""
+    values["annotation"] = tuple(files_of_cell(annotation, ANNOTATION, downloads, where))
+    if values["groups"]:
+        size_of_file(values["groups"], downloads, where)
+        if not values["label"]:
+            raise InputError(f"{where}: groups are of samples with a label; empty the cell")
+    values["bases"] = values["bases"] or sum(
+        _estimated_bases(path, size, where) for path, size in sizes.items()
+    )
+    if values["label"] and values["molecule"] == "protein":
+        raise InputError(f"{where}: a protein sample cannot have a label; classifiers train on DNA")
+    values["category"] = values["category"] or values["label"]
+    return Sample(name=values.pop("sample"), **values)
+
+
+def _estimated_bases(path: str, size: int | None, where: str) -> int:
+    if size is None:
+        raise InputError(f"{where}: {path} may not exist yet; fill the column bases")
+    ratio = _GZIP_RATIO if path.endswith(PACKED) else 1
+    return max(1, round(size * ratio))

@@ -1,0 +1,141 @@
+"""The demo genomes as the text of the files that users have: FASTA, GFF3, GenBank and tables."""
+
+from collections.abc import Iterable
+from io import StringIO
+
+from Bio import SeqIO
+from Bio.Seq import Seq
+from Bio.SeqFeature import CompoundLocation, SeqFeature, SimpleLocation
+from Bio.SeqRecord import SeqRecord
+
+from seqloom.demo.simulate import Contig, Demo, Gene
+
+DIVISIONS = {"viral": "VRL", "bacteria": "BCT", "fungi": "PLN"}
+LINE = 70
+
+
+def demo_files(demo: Demo) -> dict[str, str]:
+    """The text of every file of the demo, by file name; names in .gz are to be compressed."""
+    files = {}
+    for category, contigs in demo.genomes.items():
+        files[f"{category}.fa.gz"] = fasta((_header(c), c.sequence) for c in contigs)
+        files[f"{category}.gff3.gz"] = gff3(contigs)
+        files[f"{category}.gbff.gz"] = genbank(contigs)
+        files[f"{category}.groups.tsv"] = table(
+            ("contig", "group"), ((c.name, c.group) for c in contigs)
+        )
+    files["query.fa.gz"] = fasta(
+        (f"{q.name} length={len(q.sequence)}", q.sequence) for q in demo.query
+    )
+    files["query.truth.tsv"] = table(
+        ("contig", "truth", "note"), ((q.name, q.truth, q.note) for q in demo.query)
+    )
+    files["proteins.faa"] = fasta(
+        (contig.protein_id(gene), contig.protein(gene))
+        for contig in demo.genomes["viral"]
+        for gene in contig.genes
+    )
+    return files
+
+
+def fasta(records: Iterable[tuple[str, str]]) -> str:
+    """Records (header, sequence) as FASTA in lines of 70."""
+    lines = []
+    for header, sequence in records:
+        lines.append(f">{header}")
+        lines += (sequence[start : start + LINE] for start in range(0, len(sequence), LINE))
+    return "\n".join(lines) + "\n"
+
+
+def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Tab-separated text with a header line."""
+    return "".join("\t".join(row) + "\n" for row in (columns, *rows))
+
+
+def gff3(contigs: Iterable[Contig]) -> str:
+    """gene -> CDS, and gene -> mRNA -> CDS where genes have introns; no exon lines."""
+    lines = ["##gff-version 3"]
+    for contig in contigs:
+        lines.append(f"##sequence-region {contig.name} 1 {len(contig.sequence)}")
+        for gene in contig.genes:
+            lines += _gff3_gene(contig, gene)
+    return "\n".join(lines) + "\n"
+
+
+def _gff3_gene(contig: Contig, gene: Gene) -> list[str]:
+    strand = "+" if gene.strand > 0 else "-"
+
+    def line(kind: str, start: int, end: int, phase: int | str, attributes: str) -> str:
+        columns = (contig.name, "seqloom", kind, start + 1, end, ".", strand, phase, attributes)
+        return "\t".join(map(str, columns))
+
+    name, parent = contig.protein_id(gene), "gene"
+    whole = gene.exons[0][0], gene.exons[-1][1]
+    lines = [line("gene", *whole, ".", f"ID=gene-{name};locus_tag={name}")]
+    if contig.category.spliced:
+        lines.append(line("mRNA", *whole, ".", f"ID=rna-{name};Parent=gene-{name}"))
+        parent = "rna"
+    attributes = (
+        f"ID=cds-{name};Parent={parent}-{name};protein_id={name};"
+        f"transl_table={contig.category.genetic_code}"
+    )
+    exons_and_phases = zip(gene.exons, _phases(gene), strict=True)
+    return lines + [line("CDS", *exon, phase, attributes) for exon, phase in exons_and_phases]
+
+
+def _phases(gene: Gene) -> list[int]:
+    """For every exon the bases to skip, in the direction of reading, to its first whole codon."""
+    phases, read = [], 0
+    for start, end in gene.exons[:: gene.strand]:
+        phases.append(-read % 3)
+        read += end - start
+    return phases[:: gene.strand]
+
+
+def genbank(contigs: Iterable[Contig]) -> str:
+    """GenBank records with a translation in every CDS."""
+    text = StringIO()
+    SeqIO.write(map(_genbank_record, contigs), text, "genbank")
+    return text.getvalue()
+
+
+def _genbank_record(contig: Contig) -> SeqRecord:
+    record = SeqRecord(
+        Seq(contig.sequence), id=contig.name, name=contig.name, description=_description(contig)
+    )
+    record.annotations = {
+        "molecule_type": "DNA",
+        "topology": "linear",
+        "data_file_division": DIVISIONS[contig.category.name],
+        "date": "01-JAN-2000",
+        "organism": f"synthetic {contig.category.name}",
+    }
+    record.features = [feature for gene in contig.genes for feature in _genbank_gene(contig, gene)]
+    return record
+
+
+def _genbank_gene(contig: Contig, gene: Gene) -> list[SeqFeature]:
+    name = contig.protein_id(gene)
+    # Biopython wants the parts in the direction of reading.
+    parts = [SimpleLocation(*exon, gene.strand) for exon in gene.exons[:: gene.strand]]
+    coding = CompoundLocation(parts) if len(parts) > 1 else parts[0]
+    whole = SimpleLocation(gene.exons[0][0], gene.exons[-1][1], gene.strand)
+    qualifiers = {
+        "locus_tag": name,
+        "codon_start": 1,
+        "transl_table": contig.category.genetic_code,
+        "protein_id": name,
+        "translation": contig.protein(gene),
+    }
+    features = [SeqFeature(whole, "gene", qualifiers={"locus_tag": name})]
+    if contig.category.spliced:
+        features.append(SeqFeature(coding, "mRNA", qualifiers={"locus_tag": name}))
+    return [*features, SeqFeature(coding, "CDS", qualifiers=qualifiers)]
+
+
+def _header(contig: Contig) -> str:
+    return f"{contig.name} {_description(contig)}"
+
+
+def _description(contig: Contig) -> str:
+    return f"synthetic {contig.category.name}, family {contig.group}"

@@ -1,0 +1,27 @@
+"""The shapes of demo models: the real architectures, as far as models.yaml does not change them."""
+
+from typing import Any
+
+# What a demo backend of models.yaml does not set.
+CONFIGS: dict[str, dict[str, Any]] = {
+    "dnabert": {
+        "vocab_size": 4096,
+        "hidden_size": 768,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "layer_norm_eps": 1e-12,
+        "type_vocab_size": 2,
+    },
+    "esm": {
+        "vocab_size": 33,
+        "hidden_size": 1280,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 20,
+        "intermediate_size": 5120,
+        "layer_norm_eps": 1e-5,
+        "token_dropout": True,
+        "position_embedding_type": "rotary",
+        "emb_layer_norm_before": False,
+    },
+}

@@ -1,0 +1,271 @@
+"""Any encoder over any list of sequences: order, batches, device, precision.
+
+Identical sequences are embedded once. Batches hold sequences of equal token length, so nothing is
+padded and, on a CPU, a vector does not depend on its neighbors by a single bit. A GPU, whose
+numbers depend on them anyway, is given rare lengths padded to a common one.
+"""
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from seqloom import ENGINE_VERSION
+from seqloom.embedding.batches import Pieces, batch_end, merged_lengths, pieces_of
+from seqloom.embedding.resume import KeptRows, Work
+from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.cpu import has_int8, use_onednn
+from seqloom.encoders.layers import set_precision
+from seqloom.encoders.pooling import POOLINGS
+from seqloom.encoders.tokenizers import load_tokenizer, token_ids
+from seqloom.errors import InputError
+from seqloom.files.checksums import sha256
+from seqloom.files.json_files import read_json
+from seqloom.files.progress import Progress
+from seqloom.models.weights import load_weights
+
+log = logging.getLogger(__name__)
+
+# What decides a vector; model.json has their checksums.
+FILES = {"weights": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}
+INT8 = "int8"
+# More are no faster on a CPU, and a signal to stop waits for the end of a batch.
+TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 32768}
+BATCHES_AHEAD = 8
+TOKENIZED_TOGETHER = 4096
+# So many sequences tell how far int8 is from float32.
+COMPARED = 32
+
+# Place of the first vector, vectors on the CPU, what happens when they have arrived there.
+Batch = tuple[int, Tensor, torch.cuda.Event | None]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A backend, loaded and ready to run."""
+
+    description: Mapping[str, Any]  # model.json
+    encoder: nn.Module
+    tokenizer: Tokenizer
+    device: torch.device
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Embedded:
+    rows: np.ndarray
+    pieces: np.ndarray  # of how many pieces each row is the average
+
+
+def load_model(folder: Path, dtype: str, threads: int) -> Model:
+    """Load a model folder onto the GPU if there is one, else the CPU; `dtype` may be `auto`."""
+    torch.set_num_threads(threads)
+    os.environ["RAYON_NUM_THREADS"] = str(threads)  # the tokenizer's
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not (folder / "model.json").is_file():
+        raise InputError(f"{folder}: no model.json here; make this folder with fetch_model.py")
+    try:
+        description = read_json(folder / "model.json")
+        found = {what: sha256(folder / name) for what, name in FILES.items()}
+    except OSError as error:  # a file is lost
+        raise InputError(f"{folder}: {error}; fetch the model again") from error
+    for what, name in FILES.items():
+        if found[what] != description.get(f"{what}_sha256"):
+            raise InputError(
+                f"{folder / name}: not the {what} that model.json names; fetch the model again"
+            )
+    if dtype == "auto":
+        dtype = description["dtype"] if device.type == "cuda" else "float32"
+    if dtype == INT8 and not (device.type == "cpu" and has_int8()):
+        raise InputError(
+            f"{device_name(device)}: int8 needs a CPU with AVX512-VNNI or the like, and no GPU; "
+            "set `embed: dtype` to auto or bfloat16"
+        )
+    config = folder / FILES["config"]
+    encoder = build_encoder(description["architecture"], read_json(config), config)
+    load_weights(encoder, folder / FILES["weights"])
+    set_precision(encoder, torch.float32 if dtype == INT8 else getattr(torch, dtype))
+    if device.type == "cpu":
+        use_onednn(encoder, dtype == INT8)
+    log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
+    tokenizer = load_tokenizer(folder / FILES["tokenizer"])
+    return Model(description, encoder.to(device), tokenizer, device, dtype)
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """What made an embedding, as far as the model goes."""
+    return {
+        **{
+            key: model.description[key]
+            for key in ("backend", *(f"{what}_sha256" for what in FILES), "pooling", "random")
+        },
+        "revision": model.description["revision"] or "",
+        "dtype": model.dtype,
+        "engine_version": ENGINE_VERSION,
+        "device": device_name(model.device),
+    }
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def int8_error(model: Model, exact: Model, sequences: Sequence[str]) -> dict[str, float]:
+    """How far int8 puts a sample of the sequences from where the `exact` model does."""
+    sample = sequences[:: -(-len(sequences) // COMPARED) or 1]
+    ours, theirs = (embed(m, sample, sample, too_long="split").rows for m in (model, exact))
+    norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+    found = {
+        "max_abs": abs(ours - theirs).max(initial=0),
+        "min_cosine": ((ours * theirs).sum(axis=1) / norms).min(initial=1),
+    }
+    return {"sequences": len(sample), **{key: round(float(x), 6) for key, x in found.items()}}
+
+
+@torch.inference_mode()
+def embed(
+    model: Model,
+    ids: Sequence[str],
+    sequences: Sequence[str],
+    store: str = "float32",
+    too_long: str = "refuse",
+    work: Work | None = None,
+    tokens_per_batch: int | None = None,
+) -> Embedded:
+    """One row per sequence, in order; `ids` name them in errors.
+
+    What the model cannot read whole is refused, or `split` into pieces whose vectors are averaged.
+    """
+    distinct = {sequence: i for i, sequence in enumerate(dict.fromkeys(sequences))}
+    which = np.fromiter((distinct[sequence] for sequence in sequences), int, len(sequences))
+    pieces = pieces_of(_tokenized(model, list(distinct)), model.description["max_length"])
+    counts = pieces.counts[which]
+    if too_long == "refuse" and counts.max(initial=1) > 1:
+        raise _too_long(model, ids[counts.argmax()], sequences[counts.argmax()])
+    lengths = pieces.lengths if model.device.type == "cpu" else merged_lengths(pieces.lengths)
+    order = np.argsort(-lengths, kind="stable")  # the longest first
+    vectors = np.empty((len(order), model.description["width"]), store)
+
+    def check(rows: np.ndarray, start: int) -> None:
+        """Refuse vectors that are not finite, which are those from `start` on."""
+        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if bad.size:
+            sequence = np.searchsorted(pieces.counts.cumsum(), order[start + bad[0]], "right")
+            raise InputError(
+                f'record "{ids[np.argmax(which == sequence)]}": its embedding is not finite in '
+                f"{model.dtype}, stored as {store}; use a wider dtype"
+            )
+
+    with KeptRows(vectors, work) as kept:
+        budget = tokens_per_batch or TOKENS_PER_BATCH[model.device.type]
+        batches = _batches(model, pieces, order, lengths[order], kept.done, budget)
+        title = f"embed {model.description['backend']}"
+        with Progress(title, len(order) - kept.done, "sequences") as progress:
+            _keep(batches, kept, check, progress)
+    return Embedded(vectors[_averaged(vectors, order, pieces.counts)[which]], counts)
+
+
+def _keep(
+    batches: Iterator[Batch],
+    kept: KeptRows,
+    check: Callable[[np.ndarray, int], None],
+    progress: Progress,
+) -> None:
+    """Let a thread check and keep the vectors of each batch while the next are computed."""
+    dtype = getattr(torch, kept.rows.dtype.name)
+
+    def keep(start: int, rows: Tensor, is_there: torch.cuda.Event | None) -> None:
+        if is_there:
+            is_there.synchronize()
+        if start == kept.done:  # else a batch before failed
+            stored = rows.to(dtype).numpy()
+            check(stored, start)
+            kept.add(stored)
+            progress.advance(len(stored))
+
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1) as writer:
+        for batch in batches:
+            waiting.append(writer.submit(keep, *batch))
+            # Neither too much in memory, nor a failure noticed at the end only.
+            if len(waiting) > BATCHES_AHEAD:
+                waiting.popleft().result()
+        for written in waiting:
+            written.result()
+
+
+def _tokenized(model: Model, sequences: list[str]) -> Iterator[list[int]]:
+    for start in range(0, len(sequences), TOKENIZED_TOGETHER):
+        # To a tokenizer lower-case letters are unknown ones.
+        upper = [sequence.upper() for sequence in sequences[start : start + TOKENIZED_TOGETHER]]
+        yield from token_ids(model.tokenizer, upper)
+
+
+def _too_long(model: Model, record: str, sequence: str) -> InputError:
+    [tokens] = _tokenized(model, [sequence])
+    return InputError(
+        f'record "{record}": {len(tokens)} tokens, but {model.description["backend"]} reads at '
+        f"most {model.description['max_length']}; use shorter windows, leave the record out, or "
+        "set `embed: too_long: split`"
+    )
+
+
+def _averaged(vectors: np.ndarray, order: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Where the vector of each sequence is, after it took the place of that of its first piece."""
+    place = np.argsort(order)
+    first = counts.cumsum() - counts
+    for sequence in np.flatnonzero(counts > 1):
+        # Pieces of a sequence have one length, hence one weight.
+        own = place[first[sequence] : first[sequence] + counts[sequence]]
+        vectors[own[0]] = vectors[own].mean(axis=0, dtype=np.float32)
+    return place[first]
+
+
+def _batches(
+    model: Model, pieces: Pieces, order: np.ndarray, lengths: np.ndarray, start: int, budget: int
+) -> Iterator[Batch]:
+    """Vectors of the pieces in `order`, from the one at `start` on, padded to sorted `lengths`."""
+    while start < len(order):
+        end = batch_end(lengths, start, budget)
+        try:
+            rows = pooled(model, *pieces.padded(order[start:end], lengths[start]))
+        except torch.cuda.OutOfMemoryError:
+            budget = _halved(end - start, lengths[start])
+            continue
+        # A GPU does not wait for its copies.
+        copied = rows.to("cpu", non_blocking=True)
+        yield start, copied, torch.cuda.current_stream().record_event() if rows.is_cuda else None
+        start = end
+
+
+def _halved(sequences: int, length: int) -> int:
+    """The tokens of half a batch that was too large for the GPU."""
+    if sequences == 1:
+        raise InputError(
+            f"the GPU has too little memory for a single sequence of {length} tokens; "
+            "use shorter windows, or a GPU with more memory"
+        )
+    tokens = sequences * length // 2
+    log.info("out of memory: %d tokens a batch from here on", tokens)
+    return tokens
+
+
+def pooled(model: Model, tokens: np.ndarray, mask: np.ndarray | None) -> Tensor:
+    """One float32 vector per row of tokens, on the device."""
+    there = None if mask is None else _sent(mask, model.device)
+    states = model.encoder(_sent(tokens, model.device), there)
+    return POOLINGS[model.description["pooling"]](states, there)
+
+
+def _sent(values: np.ndarray, device: torch.device) -> Tensor:
+    tensor = torch.from_numpy(values)
+    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)

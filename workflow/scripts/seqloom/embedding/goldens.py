@@ -1,0 +1,82 @@
+"""The self-test of published weights: do they give here what they are known to give?"""
+
+import logging
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqloom.embedding.engine import Model, device_name, embed
+from seqloom.errors import InputError
+from seqloom.files.json_files import read_json
+
+log = logging.getLogger(__name__)
+
+GOLDENS = Path(__file__).parents[4] / "resources" / "goldens.json"
+
+# Per value, where both sides computed in float32.
+_EXACT = 1e-4
+# Cosines of DNABERT-S with itself in float32. What ESM-C is compared with was all in bfloat16.
+_COSINES = {
+    "float32": 1.0,
+    "float16": 0.9999998,
+    "bfloat16": 0.9999942,
+    "all bfloat16": 0.99994,
+    "int8": 0.9996,
+}
+# As parts of a vector's length. A head may be five times as far off as DNABERT-S is: others have
+# three times the layers, and it is a few values of many.
+_HEAD = {name: 5 * math.sqrt(2 * (1 - cosine)) for name, cosine in _COSINES.items()}
+# Of a whole vector in half precision a cosine of .9999 is asked.
+_WHOLE = _HEAD | dict.fromkeys(("float16", "bfloat16"), math.sqrt(2 * (1 - 0.9999)))
+
+
+def check_goldens(model: Model, folder: Path, goldens: Path = GOLDENS) -> str:
+    """Embed the golden sequences of a model; the outcome in words, an error if it is another."""
+    outcome = _outcome(model, folder, read_json(goldens).get(model.description["backend"]))
+    log.info("self-test: %s", outcome)
+    return outcome
+
+
+def _outcome(model: Model, folder: Path, golden: Mapping[str, Any] | None) -> str:
+    if model.description["repository"] is None:
+        return "no golden vectors, since these are not the published weights"
+    if golden is None:
+        return f"no golden vectors of {model.description['backend']} are known"
+    cases = golden["cases"]
+    ids = [f"golden sequence {number}" for number in range(1, len(cases) + 1)]
+    rows = embed(model, ids, [case["sequence"] for case in cases]).rows
+    found = [
+        _difference(row, case, golden["arithmetic"], model.dtype)
+        for row, case in zip(rows, cases, strict=True)
+    ]
+    worst = max(range(len(cases)), key=lambda i: found[i][0] / found[i][1])
+    difference, allowed = found[worst]
+    if difference > allowed:
+        raise InputError(
+            f"{folder}: wrong vectors: {ids[worst]} of {model.description['backend']} is "
+            f"{difference:.2g} off, {allowed:.2g} is allowed in {model.dtype} on "
+            f"{device_name(model.device)}; fetch the model again, try another driver or torch, "
+            "or set `embed: dtype: float32`"
+        )
+    return f"{len(cases)} golden vectors agree ({difference:.1g} off, {allowed:.1g} is allowed)"
+
+
+def _difference(
+    row: np.ndarray, case: Mapping[str, Any], arithmetic: str, dtype: str
+) -> tuple[float, float]:
+    """How far a vector is off, and how far it may be: per value in float32, else relative."""
+    is_whole = "pooled" in case
+    expected = np.array(case["pooled" if is_whole else "head"])
+    norm = case["norm"]
+    off = row[: len(expected)] - expected
+    off_norm = abs(np.linalg.norm(row.astype(np.float64)) - norm)
+    if arithmetic == dtype == "float32":
+        return max(abs(off).max(), off_norm), _EXACT
+    # The part of the length that so many values have on average.
+    length = norm * math.sqrt(len(expected) / len(row))
+    relative = max(np.linalg.norm(off) / length, off_norm / norm)
+    allowed = _WHOLE if is_whole else _HEAD
+    return relative, max(allowed[arithmetic], allowed[dtype])

@@ -1,0 +1,93 @@
+"""Safetensors files with checksums; their bytes depend on their contents alone. Without torch."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from isal.isal_zlib import crc32
+from safetensors import SafetensorError, safe_open
+
+from seqloom.errors import InputError
+from seqloom.files.damage import damaged, telling_damage
+
+_DTYPES = {
+    "F16": np.dtype("float16"),
+    "F32": np.dtype("float32"),
+    "F64": np.dtype("float64"),
+    "I32": np.dtype("int32"),
+    "I64": np.dtype("int64"),
+}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_CHECKSUMS = "crc32"  # in the metadata: tensor -> the CRC-32 of each block of rows
+BLOCK_ROWS = 1024
+
+
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
+) -> None:
+    """Write arrays and metadata; the library would copy them, and order the metadata by chance."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    checksums = {name: _checksums(arrays[name]) for name in sorted(arrays)}
+    metadata = {**metadata, _CHECKSUMS: json.dumps(checksums)}
+    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    # Wide types first, so that each begins where its items may.
+    names, end = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name)), 0
+    for name in names:
+        array, begin = tensors[name], end
+        end += array.nbytes
+        shape, places = list(array.shape), [begin, end]
+        header[name] = {"dtype": _NAMES[array.dtype], "shape": shape, "data_offsets": places}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    with open(path, "wb") as handle:
+        handle.write(len(text).to_bytes(8, "little") + text)
+        for name in names:
+            handle.write(arrays[name].data)
+
+
+def _checksums(array: np.ndarray) -> list[int]:
+    rows = np.atleast_1d(array)
+    return [crc32(rows[first : first + BLOCK_ROWS]) for first in range(0, len(rows), BLOCK_ROWS)]
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[safe_open]:
+    with (
+        telling_damage(path, SafetensorError, ValueError, KeyError),
+        safe_open(path, framework="numpy") as file,
+    ):
+        if _CHECKSUMS not in (file.metadata() or {}):
+            raise InputError(
+                f"{path}: made by an older version, without checksums; remove it and run again"
+            )
+        yield file
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """The metadata of a safetensors file."""
+    with _opened(path) as file:
+        return file.metadata()
+
+
+def read_tensor(path: str | Path, name: str) -> np.ndarray:
+    """One array of a safetensors file, each block of rows held against its checksum."""
+    with _opened(path) as file:
+        array = file.get_tensor(name)
+        expected = json.loads(file.metadata()[_CHECKSUMS])[name]
+        pairs = zip(_checksums(array), expected, strict=True)
+        wrong = [block for block, (found, written) in enumerate(pairs) if found != written]
+    if wrong:
+        first = wrong[0] * BLOCK_ROWS
+        last = min(first + BLOCK_ROWS, len(np.atleast_1d(array))) - 1
+        raise damaged(path, f"rows {first} to {last} of {name} differ from their checksum")
+    return array
+
+
+def read_layout(path: str | Path, name: str) -> tuple[list[int], np.dtype]:
+    """Shape and type of an array that is not read."""
+    with _opened(path) as file:
+        part = file.get_slice(name)
+        return part.get_shape(), _DTYPES[part.get_dtype()]

@@ -1,0 +1,241 @@
+"""Model folders: weights checked against a checksum, converted to safetensors, held to a lock."""
+
+import fcntl
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from seqloom.config.registry import Backend
+from seqloom.demo.model_shapes import CONFIGS
+from seqloom.demo.simulate import simulate
+from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.tokenizers import (
+    ESM_TOKENS,
+    esm_tokenizer,
+    load_tokenizer,
+    token_ids,
+    train_dna_tokenizer,
+)
+from seqloom.errors import InputError
+from seqloom.files.atomic import atomic_all
+from seqloom.files.checksums import sha256
+from seqloom.files.json_files import read_json, write_json
+from seqloom.files.provenance import provenance
+from seqloom.models.hub import downloaded
+from seqloom.models.random_weights import random_tensors
+from seqloom.models.weights import encoder_tensors, read_tensors, weight_files, write_weights
+
+log = logging.getLogger(__name__)
+
+# Of the genomes that demo tokenizers learn from, whatever genomes they are to read.
+_TRAINING_SEED = 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model as it was found or made, ready to be written."""
+
+    config: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+    tokenizer: Tokenizer
+    sha256: str | None = None
+    repository: str | None = None
+    revision: str | None = None
+    inputs: tuple[Path, ...] = ()
+
+
+def demo_source(backend: Backend) -> Source:
+    """Random weights from the seed of the backend; a DNA tokenizer is learned from demo genomes."""
+    shape = dict(backend.demo or {})
+    seed = shape.pop("seed")
+    config = CONFIGS[backend.architecture] | shape
+    encoder = build_encoder(backend.architecture, config, "models.yaml")
+    tokenizer = esm_tokenizer() if backend.architecture == "esm" else _demo_dna_tokenizer()
+    return Source(config, random_tensors(encoder, seed), tokenizer)
+
+
+def _demo_dna_tokenizer() -> Tokenizer:
+    genomes = simulate(_TRAINING_SEED).genomes.values()
+    return train_dna_tokenizer(contig.sequence for contigs in genomes for contig in contigs)
+
+
+def downloaded_source(backend: Backend, expected: str | None, lock: Path) -> Source:
+    """The model as its repository has it; what the registry does not pin is held by the lock."""
+    held = read_json(lock).get(backend.name, {}) if lock.exists() else {}
+    # A revision that is known to have other weights than those that are meant is of no use.
+    if expected not in (None, held.get("source_sha256")):
+        held = {}
+    meant = _as_meant(backend, expected)
+    folder = downloaded(meant, meant.revision or held.get("revision"))
+    return local_source(backend, folder, expected or held.get("source_sha256"), folder.name)
+
+
+def _as_meant(backend: Backend, expected: str | None) -> Backend:
+    """The backend; without its pins if they are of other weights than those that are expected."""
+    if not backend.sha256 or expected in (None, backend.sha256):
+        return backend
+    return replace(backend, revision=None, sha256=None, files=())
+
+
+def local_source(
+    backend: Backend, folder: Path, expected: str | None, revision: str | None = None
+) -> Source:
+    """A model folder as published or fine-tuned; its weights must have the checksum `expected`.
+
+    `revision` is the commit of the repository that the folder is known to be.
+    """
+    meant = _as_meant(backend, expected)
+    config = _read_config(folder / "config.json")
+    files = weight_files(folder, meant.files)
+    found = _checked_sha256(backend.name, files, expected)
+    encoder = build_encoder(backend.architecture, config, folder / "config.json")
+    tensors = encoder_tensors(read_tensors(files), encoder, folder)
+    tokenizer = _local_tokenizer(backend, folder)
+    _check_fit(backend, config, tokenizer, folder)
+    # Of a folder or a checksum of the user's, only the pinned weights are known to be published.
+    published = found == backend.sha256 or (revision is not None and meant is backend)
+    return Source(
+        config=config,
+        tensors=tensors,
+        tokenizer=tokenizer,
+        sha256=found,
+        repository=backend.repository if published else None,
+        revision=revision or (backend.revision if published else None),
+        inputs=(folder / "config.json",),
+    )
+
+
+def write_model(
+    backend: Backend, source: Source, out: Path, lock: Path, replace_lock: bool
+) -> None:
+    """Write config.json, model.safetensors, tokenizer.json, model.json, all or none of them."""
+    names = ("config.json", "model.safetensors", "tokenizer.json", "model.json")
+    with atomic_all([out / name for name in names]) as [config, weights, tokenizer, model]:
+        write_json(config, source.config)
+        source.tokenizer.save(str(tokenizer))
+        write_weights(weights, source.tensors)
+        origin = {
+            "source_sha256": source.sha256,
+            "weights_sha256": sha256(weights),
+            "config_sha256": sha256(config),
+            "tokenizer_sha256": sha256(tokenizer),
+            "repository": source.repository,
+            "revision": source.revision,
+        }
+        # A demo model follows from models.yaml; there is nothing to hold it to.
+        if backend.demo is None:
+            hold_to_lock(lock, backend.name, origin, replace_lock)
+        description = {
+            "backend": backend.name,
+            "architecture": backend.architecture,
+            "molecule": backend.molecule,
+            "width": backend.width,
+            "pooling": backend.pooling,
+            "max_length": backend.max_length,
+            "dtype": backend.dtype,
+            **origin,
+            "random": backend.demo is not None,
+            "provenance": provenance(
+                "fetch_model",
+                inputs={file.name: file for file in source.inputs},
+                settings={"demo": backend.demo},
+                packages=("torch", "safetensors", "tokenizers"),
+            ),
+        }
+        write_json(model, description)
+    log.info("%s: %d tensors, sha256 %s", out, len(source.tensors), origin["weights_sha256"])
+
+
+def hold_to_lock(
+    path: Path, name: str, origin: Mapping[str, str | None], replace: bool = False
+) -> None:
+    """Record where a model came from; a later, different one is an error unless `replace`."""
+    with _one_at_a_time(path):
+        lock = read_json(path) if path.exists() else {}
+        first = lock.get(name, {})
+        # The same files may lie in another commit, or in a folder.
+        changed = [key for key in first if "sha256" in key and first[key] != origin[key]]
+        if changed and not replace:
+            key = changed[0]
+            raise InputError(
+                f"{path}: {name} was first fetched with {key} {first[key]}, now it is "
+                f"{origin[key]}; if that is meant, give the sha256 of its weights in the config "
+                f"(models: {name}: sha256), so that all that depends on them is made again, or "
+                "add the model to models.yaml under a new name"
+            )
+        held = origin if replace or not first else first
+        write_json(path, dict(sorted({**lock, name: held}.items())))
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Two models may be fetched at once, and the lock file is read and written as a whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(f".{path.name}.flock"), "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _checked_sha256(name: str, files: Sequence[Path], expected: str | None) -> str:
+    """The checksums of the files, joined by commas as `expected` is."""
+    found = [sha256(file) for file in files]
+    wanted = expected.split(",") if expected else found
+    if len(wanted) != len(found):
+        raise InputError(
+            f"{files[0].parent}: the weights of {name} are {len(found)} files, but {len(wanted)} "
+            "sha256 are expected; give one of each, joined by commas"
+        )
+    for file, this, other in zip(files, found, wanted, strict=True):
+        if this != other:
+            # Of a file in the cache the content is to go, not the link.
+            raise InputError(
+                f"{file.resolve()}: the weights of {name} have sha256 {this}, but {other} is "
+                "expected; remove this file to fetch it again, or if it is meant, put its own "
+                f"sha256 into the config (models: {name}: sha256)"
+            )
+    return ",".join(found)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot read the model's config: {error}") from error
+
+
+def _local_tokenizer(backend: Backend, folder: Path) -> Tokenizer:
+    """tokenizer.json for DNA; ESM publishes vocab.txt alone, which must be the known alphabet."""
+    if backend.architecture != "esm":
+        return load_tokenizer(folder / "tokenizer.json")
+    vocabulary = folder / "vocab.txt"
+    if vocabulary.exists() and vocabulary.read_text().split() != ESM_TOKENS:
+        raise InputError(f"{vocabulary}: not the 33 tokens of ESM-2, in their order")
+    return esm_tokenizer()
+
+
+def _check_fit(
+    backend: Backend, config: Mapping[str, Any], tokenizer: Tokenizer, folder: Path
+) -> None:
+    key = "hidden_size" if "hidden_size" in config else "d_model"
+    if config[key] != backend.width:
+        raise InputError(
+            f"{folder}/config.json: {key} is {config[key]}, but models.yaml gives {backend.name} "
+            f"the width {backend.width}; is it another model?"
+        )
+    if tokenizer.get_vocab_size() > config["vocab_size"]:
+        raise InputError(
+            f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} tokens, the model only "
+            f"{config['vocab_size']}; they do not belong together"
+        )
+    if [len(ids) for ids in token_ids(tokenizer, ["", "A"])] != [2, 3]:
+        raise InputError(
+            f"{folder}: the tokenizer does not put one special token before and one after a "
+            "sequence; take the tokenizer that was published with the model"
+        )

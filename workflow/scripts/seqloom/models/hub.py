@@ -1,0 +1,137 @@
+"""Models from the Hugging Face hub, through the user's cache: whole files are not fetched again.
+
+HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean what they mean elsewhere.
+"""
+
+import logging
+import re
+import time
+from pathlib import Path
+
+from httpx2 import HTTPError, TransportError
+from huggingface_hub import (
+    HfApi,
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
+from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils import build_hf_headers
+
+from seqloom.config.registry import Backend
+from seqloom.errors import InputError
+from seqloom.files.downloads import Download, fetch
+from seqloom.models.weights import weight_names
+
+log = logging.getLogger(__name__)
+
+# Beside the weights; code is never fetched.
+_SMALL = {"config.json", "tokenizer.json", "vocab.txt"}
+_PAUSES = (1, 2, 4)
+_TIMEOUT = 30
+_SHA256 = "[0-9a-f]{64}"
+_LOG_IN = "correct its name in models.yaml, or accept its terms on its page and set HF_TOKEN"
+_ADVICE = {401: _LOG_IN, 403: _LOG_IN, 404: "correct repository and revision in models.yaml"}
+
+
+def downloaded(backend: Backend, revision: str | None) -> Path:
+    """A folder with config, weights and tokenizer, named after the commit it is from.
+
+    Without a `revision` it is the newest commit, or that of the cache if the hub gives none.
+    """
+    cached = _cached(backend, revision)
+    if cached and revision:
+        return cached
+    try:
+        return _patiently_fetched(backend, revision)
+    except (HTTPError, OSError, ValueError) as error:
+        if cached:
+            log.warning("%s: %s; taking %s from the cache", ENDPOINT, error, cached)
+            return cached
+        title = f"{backend.repository} at {revision}" if revision else backend.repository
+        raise InputError(
+            f"{backend.name}: cannot download {title} from {ENDPOINT}: {_reason(error)}, copy "
+            "HF_HOME from a machine that has it, or get its files in another way and give "
+            f"`models: {{{backend.name}: {{local: FOLDER}}}}`"
+        ) from error
+
+
+def _cached(backend: Backend, revision: str | None) -> Path | None:
+    """The folder of a commit, if all of a model is in the cache."""
+    config = try_to_load_from_cache(backend.repository, "config.json", revision=revision)
+    if not isinstance(config, str):
+        return None
+    folder = Path(config).parent
+    names = [path.name for path in folder.iterdir() if path.exists()]
+    has_tokenizer = backend.architecture == "esm" or "tokenizer.json" in names
+    return folder if has_tokenizer and weight_names(names, backend.files) else None
+
+
+def _patiently_fetched(backend: Backend, revision: str | None) -> Path:
+    for pause in _PAUSES:
+        try:
+            return _fetched(backend, revision)
+        except HTTPError as error:
+            if not _may_pass(error):
+                raise
+            log.warning("%s: %s; trying again in %d s", ENDPOINT, error, pause)
+            time.sleep(pause)
+    return _fetched(backend, revision)
+
+
+def _may_pass(error: HTTPError) -> bool:
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code >= 500 or error.response.status_code in (408, 429)
+    return isinstance(error, TransportError)
+
+
+def _fetched(backend: Backend, revision: str | None) -> Path:
+    """The folder of a commit after what the cache lacked of it was fetched, weights last."""
+    commit = HfApi().model_info(backend.repository, revision=revision, timeout=_TIMEOUT)
+    names = {file.rfilename for file in commit.siblings}
+    weights = weight_names(names, backend.files)
+    if not weights:
+        raise InputError(
+            f"{backend.name}: {backend.repository} at {commit.sha} has no "
+            f"{' and '.join(backend.files) or 'weights'}; correct models.yaml"
+        )
+    for name in sorted(_SMALL & names):
+        hf_hub_download(backend.repository, name, revision=commit.sha)
+    for name in weights:
+        _receive(backend.repository, commit.sha, name)
+        path = hf_hub_download(backend.repository, name, revision=commit.sha)
+    # Asked by its name, so that the cache knows without a network which commit that was.
+    hf_hub_download(backend.repository, "config.json", revision=revision)
+    return Path(path).parent
+
+
+def _receive(repository: str, commit: str, name: str) -> None:
+    """Put weights where hf_hub_download finds them; left alone, it starts over after a kill."""
+    url = hf_hub_url(repository, name, revision=commit)
+    known = get_hf_file_metadata(url, timeout=_TIMEOUT)
+    folder = repo_folder_name(repo_id=repository, repo_type="model")
+    content = Path(HF_HUB_CACHE, folder, "blobs", known.etag)
+    if not content.exists():
+        # The tag of a large file is its checksum.
+        checksum = known.etag if re.fullmatch(_SHA256, known.etag) else None
+        fetch(
+            Download(url, known.size, md5=None, sha256=checksum),
+            content,
+            headers=build_hf_headers(),
+            advice="run again to fetch it once more",
+        )
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong and what to do about it."""
+    if isinstance(error, OfflineModeIsEnabled):
+        return f"HF_HUB_OFFLINE is set and {HF_HUB_CACHE} has not all of it; unset it"
+    if isinstance(error, HfHubHTTPError):
+        code = error.response.status_code
+        return f"{code} for {error.response.url}; {_ADVICE.get(code, 'try again later')}"
+    if isinstance(error, TransportError):
+        return f"it cannot be reached ({error}); mend the network or HF_ENDPOINT"
+    return f"{error.__cause__ or error}; mend HF_ENDPOINT, or HF_HOME if the disk is full"

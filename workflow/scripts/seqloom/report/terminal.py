@@ -1,0 +1,168 @@
+"""What a person sees of a run: one line per job, why a job failed, how fast the running jobs go."""
+
+import logging
+import os
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from seqloom.files.progress import last_progress
+
+if TYPE_CHECKING:
+    from snakemake.workflow import Workflow
+
+_LOGGER = logging.getLogger("snakemake.logging")
+_HIDDEN = ("workflow_started", "resources_info", "job_started", "shellcmd", "progress")
+_RUNNING_SHOWN = 8
+_INTERVAL, _INTERVAL_IN_FILE = 30, 300  # seconds
+_CLOCK_SKEW = 5  # seconds, of a file server
+
+
+@dataclass
+class Job:
+    """One try of a job; on a cluster it starts when it is submitted."""
+
+    title: str
+    logs: list[str]
+    local: bool = True
+    started: float = field(default_factory=time.time)
+    state: str = "running"
+    shown: str = ""
+
+    def progress(self) -> str:
+        """The rate and the rest of the work, if the job writes them to its log."""
+        return last_progress([line for log in self.logs for line in last_lines(log, self.started)])
+
+    def duration(self) -> timedelta:
+        return timedelta(seconds=round(time.time() - self.started))
+
+    def reason(self, logs: list[str]) -> str:
+        """The error sentence in the first log with any text, else its last line."""
+        for lines in (last_lines(log, self.started) for log in logs):
+            if lines:
+                return next((line for line in lines[::-1] if line.startswith("error: ")), lines[-1])
+        return "its log is empty"
+
+
+class Terminal(logging.Formatter):
+    """Turn the events of Snakemake into short lines; all others stay as Snakemake writes them."""
+
+    def __init__(self, usual: logging.Formatter, dry_run: bool) -> None:
+        super().__init__()
+        self.usual, self.dry_run = usual, dry_run
+        self.jobs: dict[int, Job] = {}
+        self.done, self.total = 0, 0
+        self.exits: dict[int | None, str] = {}  # of the command that failed last, by thread
+
+    def is_shown(self, record: logging.LogRecord) -> bool:
+        """Whether this record has a line, remembering what those without one say."""
+        match getattr(record, "event", None):
+            case "job_info":
+                title = " ".join([record.rule_name, *record.wildcards.values()])
+                self.jobs[record.jobid] = Job(title, record.log, record.local)
+                return False
+            case "run_info":
+                known, self.total = self.total, record.stats["total"]
+                return not known  # a dry-run counts the jobs twice
+            case "error" if "\nCalledProcessError in file" in record.getMessage():
+                # The whole script; "job_error" follows, with the rule and its log.
+                self.exits[record.thread] = record.getMessage().rpartition("' ")[2].rstrip(".")
+                return False
+            case "job_error" if record.indent:
+                return False  # "group_error" told of it
+            case event:
+                return event not in _HIDDEN and record.msg != "Select jobs to execute..."
+
+    def format(self, record: logging.LogRecord) -> str:
+        match getattr(record, "event", None):
+            case "job_finished":
+                job = self.jobs[record.job_id]
+                job.state, self.done = "done", self.done + 1
+                return self._line(job, f"done in {job.duration()}", job.progress())
+            case "job_error":
+                how = record.rule_msg or self.exits.pop(record.thread, "")
+                how = how.partition("For further error details")[0]  # of the slurm executor
+                return self._failure(self.jobs[record.jobid], record.log, how)
+            case "group_error":
+                return self._failures(record)
+            case "run_info" if self.dry_run:
+                return f"{self.usual.format(record)}\nWith -p: every job, its reason and command."
+        text = self.usual.format(record)
+        if text.startswith("Exiting because a job execution failed"):
+            failed = [job for job in self.jobs.values() if job.state not in ("done", "stopped")]
+            lines = [f"    {job.title}, log: {', '.join(job.logs)}" for job in failed]
+            return "\n".join([f"{len(failed)} of {self.total} jobs failed:", *lines])
+        return re.sub(r"^(?:Trying to restart job|Job) (\d+)", self._with_title, text)
+
+    def running(self) -> str:
+        """A line for every running job with news since the last call."""
+        lines = []
+        for job in filter(lambda job: job.state == "running", list(self.jobs.values())):
+            # Who submits jobs to a cluster says so; when they begin it does not know.
+            news = job.progress() or ("running" if job.local else "")
+            if news not in ("", job.shown):
+                job.shown = news
+                lines.append(self._line(job, news))
+        more = len(lines) - _RUNNING_SHOWN
+        return "\n".join(lines[:_RUNNING_SHOWN] + [f"    and {more} more"] * (more > 0))
+
+    def _line(self, job: Job, *what: str) -> str:
+        now = time.strftime("%H:%M:%S")
+        return f"[{now}] {self.done}/{self.total} {job.title}: {', '.join(filter(None, what))}"
+
+    def _failure(self, job: Job, logs: list[str], how: str) -> str:
+        job.state = "failed"
+        line = self._line(job, f"failed after {job.duration()}", how)
+        return f"{line}\n    {job.reason(logs)}\n    log: {', '.join(logs)}"
+
+    def _failures(self, record: logging.LogRecord) -> str:
+        """The jobs of a submission that had an error, or all; the others stop with them."""
+        jobs = [(self.jobs[info["jobid"]], info["log"]) for info in record.job_error_info]
+        for job, _ in jobs:
+            job.state = "stopped"
+        failed = [(job, logs) for job, logs in jobs if job.reason(logs).startswith("error: ")]
+        texts = [self._failure(job, logs + record.aux_logs, "") for job, logs in failed or jobs]
+        return "\n".join(texts)
+
+    def _with_title(self, match: re.Match[str]) -> str:
+        job = self.jobs.get(int(match[1]))
+        return f"{match[0]} ({job.title})" if job else match[0]
+
+
+def last_lines(log: str, since: float, size: int = 4096) -> list[str]:
+    """The lines that end a log; none if it was written before this time, in an earlier run."""
+    try:
+        with open(log, "rb") as file:
+            facts = os.fstat(file.fileno())
+            if facts.st_mtime < since - _CLOCK_SKEW:
+                return []
+            file.seek(max(0, facts.st_size - size))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:  # not there yet, or not any more
+        return []
+    return [line for line in lines if line.strip()]
+
+
+def show_short(workflow: "Workflow") -> None:
+    """Show a run in short, unless the user asked for another view or this is a job on a cluster."""
+    settings = workflow.output_settings
+    asked = settings.quiet or settings.printshellcmds or settings.verbose or settings.debug_dag
+    handlers = [h for h in _LOGGER.handlers if h.name == "DefaultStreamHandler"]
+    if asked or not workflow.is_main_process or not handlers:
+        return
+    [handler] = handlers
+    terminal = Terminal(handler.formatter, settings.dryrun)
+    handler.addFilter(terminal.is_shown)
+    handler.setFormatter(terminal)
+    interval = _INTERVAL if handler.stream.isatty() else _INTERVAL_IN_FILE
+    threading.Thread(target=_watch, args=(terminal, interval), daemon=True).start()
+
+
+def _watch(terminal: Terminal, interval: float) -> None:
+    while True:
+        time.sleep(interval)
+        if lines := terminal.running():
+            _LOGGER.info(lines)
