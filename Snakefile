@@ -25,44 +25,33 @@ onstart:
     hold_this_folder()
 
 
-# Cluster nodes may have no network: weights are fetched where Snakemake runs.
-localrules:
-    all,
-    fetch_model,
-    embed,
-    train,
-    evaluate,
-    predict,
-    export,
-
-
 rule all:
     default_target: True
     input:
-        rules.report.output,
-        everything(),
+        *paths.REPORT.values(),
+        *PATHS.everything(),
 
 
 rule embed:
     input:
-        all_embeddings(),
+        PATHS.all_embeddings(),
 
 
 rule train:
     input:
-        classifiers(),
+        PATHS.classifiers(),
 
 
 rule evaluate:
     input:
-        evaluations(),
+        PATHS.evaluations(),
 
 
 rule predict:
     input:
-        predictions(),
+        PATHS.predictions(),
 
 
 rule export:
     input:
-        exported_files(),
+        PATHS.exports(),

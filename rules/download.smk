@@ -18,8 +18,8 @@ if SETTINGS["refseq"]:
             mem_mb=growing(1000),
             runtime=growing(1440),
         params:
-            row=download_flags,
+            row=of(OPTIONS.download),
         shell:
             # The mirror is no param: another one has the same files, and shall not fetch them again.
-            f"download.py {{params.row}} {flags({'mirror': SETTINGS['refseq']['mirror']})}"
+            f"download.py {{params.row}} {options({'mirror': SETTINGS['refseq']['mirror']})}"
             " --out {output} 2> {log}"

@@ -1,12 +1,12 @@
 rule embed_shard:
     """Embed the records of one shard with one backend, on one leased GPU or on the CPU."""
     input:
-        table="results/shards/{cut}/{sample}/{shard}.parquet",
-        letters=shard_letters,
+        table=paths.SHARD["table"],
+        letters=of(PATHS.letters),
         # The same weights fetched again change nothing; others lie in another folder.
-        model=ancient(model_files),
+        model=ancient(of(PATHS.model)),
     output:
-        "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors",
+        paths.EMBEDDING,
     log:
         "logs/embed/{backend}/{cut}/{sample}/{shard}.log",
     benchmark:
@@ -17,10 +17,10 @@ rule embed_shard:
     resources:
         gpu=1,
         nodes=1,
-        mem_mb=growing(memory_to_embed),
+        mem_mb=growing(NEEDS.memory_to_embed),
         runtime=growing(120),
     params:
-        model=model_folder,
+        model=of(PATHS.model_folder),
         engine=ENGINE_VERSION,
         dtype=SETTINGS["embed"]["dtype"],
         store=SETTINGS["embed"]["store"],

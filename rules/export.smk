@@ -1,11 +1,9 @@
 rule export_npy:
     """One matrix per sample and backend for numpy, with its ids."""
     input:
-        unpack(matrix_inputs),
+        unpack(of(PATHS.of_matrix)),
     output:
-        matrix="results/export/npy/{backend}/{cut}/{sample}.npy",
-        ids="results/export/npy/{backend}/{cut}/{sample}.ids.txt",
-        card="results/export/npy/{backend}/{cut}/{sample}.json",
+        **paths.NPY,
     log:
         "logs/export/npy/{backend}/{cut}/{sample}.log",
     benchmark:
@@ -13,47 +11,32 @@ rule export_npy:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(lambda wildcards: 1000 + 3 * shard_mb(wildcards, [wildcards.backend])),
+        mem_mb=growing(NEEDS.memory_to_export),
         runtime=growing(20),
     params:
-        frames=lambda wildcards, input: shard_patterns(input.frames),
-        embeddings=lambda wildcards, input: shard_patterns(input.embeddings),
+        format="npy",
     shell:
-        "export.py npy --frames {params.frames:q} --embeddings {params.embeddings:q}"
-        " --out {output.matrix} 2> {log}"
+        "export.py {params.format} --frames @<(lines {input.frames:q})"
+        " --embeddings @<(lines {input.embeddings:q}) --out {output[0]} 2> {log}"
 
 
-rule export_hdf5:
-    """One matrix per sample and backend for HDF5 readers, with its ids."""
-    input:
-        unpack(matrix_inputs),
+use rule export_npy as export_hdf5 with:
     output:
-        "results/export/hdf5/{backend}/{cut}/{sample}.h5",
+        paths.HDF5,
     log:
         "logs/export/hdf5/{backend}/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/export/hdf5/{backend}/{cut}/{sample}.tsv"
-    conda:
-        "../envs/seqloom.yaml"
-    resources:
-        mem_mb=growing(lambda wildcards: 1000 + 3 * shard_mb(wildcards, [wildcards.backend])),
-        runtime=growing(20),
     params:
-        frames=lambda wildcards, input: shard_patterns(input.frames),
-        embeddings=lambda wildcards, input: shard_patterns(input.embeddings),
-    shell:
-        "export.py hdf5 --frames {params.frames:q} --embeddings {params.embeddings:q}"
-        " --out {output} 2> {log}"
+        format="hdf5",
 
 
 rule export_identified:
     """The frames as VirNucPro writes them: all of a sample in two FASTA files."""
     input:
-        unpack(shard_fasta),
+        unpack(of(PATHS.of_frames)),
     output:
-        dna="results/export/virnucpro/{cut}/{sample}.identified_nucleotide.fa",
-        protein="results/export/virnucpro/{cut}/{sample}.identified_protein.fa",
-        card="results/export/virnucpro/{cut}/{sample}.identified.json",
+        **paths.IDENTIFIED,
     log:
         "logs/export/identified/{cut}/{sample}.log",
     benchmark:
@@ -67,21 +50,17 @@ rule export_identified:
         mem_mb=growing(1000),
         runtime=growing(20),
     params:
-        frames=lambda wildcards, input: shard_patterns(input.frames),
         prefix=subpath(output.card, strip_suffix=".identified.json"),
     shell:
-        "export.py identified --frames {params.frames:q} --out {params.prefix} 2> {log}"
+        "export.py identified --frames @<(lines {input.frames:q}) --out {params.prefix} 2> {log}"
 
 
 rule export_virnucpro:
     """The files VirNucPro would have written, for programs that read those."""
     input:
-        unpack(legacy_inputs),
+        unpack(of(PATHS.of_legacy_matrices)),
     output:
-        dna="results/export/virnucpro/{fusion}/{cut}/{sample}_DNABERT_S.pt",
-        protein="results/export/virnucpro/{fusion}/{cut}/{sample}_ESM.pt",
-        merged="results/export/virnucpro/{fusion}/{cut}/{sample}_merged.pt",
-        card="results/export/virnucpro/{fusion}/{cut}/{sample}.json",
+        **paths.VIRNUCPRO,
     log:
         "logs/export/virnucpro/{fusion}/{cut}/{sample}.log",
     benchmark:
@@ -91,18 +70,12 @@ rule export_virnucpro:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(
-            lambda wildcards: 2000
-            + 40 * fused_mb(wildcards.cut, wildcards.fusion, [wildcards.sample])
-        ),
+        mem_mb=growing(NEEDS.memory_to_export_legacy),
         runtime=growing(20),
     params:
-        label=lambda wildcards: flags({"label": sample_row(wildcards).label}),
-        frames=lambda wildcards, input: shard_patterns(input.frames),
-        dna=lambda wildcards, input: shard_patterns(input.dna),
-        protein=lambda wildcards, input: shard_patterns(input.protein),
-        fused=lambda wildcards, input: shard_patterns(input.fused),
+        label=of(OPTIONS.label),
         prefix=subpath(output.merged, strip_suffix="_merged.pt"),
     shell:
-        "export.py virnucpro --frames {params.frames:q} --dna {params.dna:q} --protein {params.protein:q}"
-        " --fused {params.fused:q} {params.label} --out {params.prefix} 2> {log}"
+        "export.py virnucpro --frames @<(lines {input.frames:q}) --dna @<(lines {input.dna:q})"
+        " --protein @<(lines {input.protein:q}) --fused @<(lines {input.fused:q})"
+        " {params.label} --out {params.prefix} 2> {log}"

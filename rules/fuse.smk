@@ -1,13 +1,10 @@
 rule fuse:
     """Put the embeddings of one shard side by side."""
     input:
-        table="results/shards/{cut}/{sample}/{shard}.parquet",
-        embeddings=lambda wildcards: expand(
-            "results/embeddings/{backend}/{{cut}}/{{sample}}/{{shard}}.safetensors",
-            backend=SETTINGS["fusions"][wildcards.fusion],
-        ),
+        table=paths.SHARD["table"],
+        embeddings=of(PATHS.parts_of_fusion),
     output:
-        "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors",
+        paths.FUSED,
     log:
         "logs/fuse/{fusion}/{cut}/{sample}/{shard}.log",
     benchmark:
@@ -15,13 +12,11 @@ rule fuse:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(
-            lambda wildcards: 1000 + 3 * shard_mb(wildcards, SETTINGS["fusions"][wildcards.fusion])
-        ),
+        mem_mb=growing(NEEDS.memory_to_fuse),
         runtime=growing(10),
     params:
         # The same files in another order are other columns, which the set of inputs does not tell.
-        backends=lambda wildcards: SETTINGS["fusions"][wildcards.fusion],
+        backends=of(lambda fusion: SETTINGS["fusions"][fusion]),
     shell:
         "fuse.py --fusion {wildcards.fusion} --frames {input.table}"
         " --embeddings {input.embeddings} --out {output} 2> {log}"

@@ -29,13 +29,9 @@ if SETTINGS["simulate"]:
 rule index:
     """Check a sample record by record; store it as indexed bgzip with one row per record."""
     input:
-        lambda wildcards: made_here(sample_row(wildcards).fasta),
+        of(PATHS.made_fasta),
     output:
-        genome="results/genomes/{sample}.fa.gz",
-        fai="results/genomes/{sample}.fa.gz.fai",
-        gzi="results/genomes/{sample}.fa.gz.gzi",
-        records="results/genomes/{sample}.tsv",
-        card="results/genomes/{sample}.json",
+        **paths.INDEX,
     log:
         "logs/index/{sample}.log",
     benchmark:
@@ -44,12 +40,12 @@ rule index:
         "../envs/seqloom.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 300),
+        runtime=growing(NEEDS.minutes_to_index),
     params:
-        molecule=lambda wildcards: sample_row(wildcards).molecule,
-        content=lambda wildcards: content(sample_row(wildcards).fasta),
-        # A function of `output` is not compared between runs: another path is no other content.
-        fasta=lambda wildcards, output: sample_row(wildcards).fasta,
+        molecule=of(lambda sample: row_of(sample).molecule),
+        # In place of the files themselves: their paths and times do not count.
+        content=of(lambda sample: content_of(SETTINGS, row_of(sample).fasta)),
+        fasta=untracked(PATHS.fasta),
         version=CUT_VERSION,
     shell:
         "index.py --sample {wildcards.sample} --molecule {params.molecule}"
@@ -59,10 +55,10 @@ rule index:
 rule coding:
     """Read the coding sequences of an annotated sample into one table."""
     input:
-        made=lambda wildcards: made_here(sample_row(wildcards).annotation),
-        records="results/genomes/{sample}.tsv",
+        made=of(PATHS.made_annotation),
+        records=paths.INDEX["records"],
     output:
-        "results/coding/{sample}.parquet",
+        paths.CODING,
     log:
         "logs/coding/{sample}.log",
     benchmark:
@@ -72,12 +68,12 @@ rule coding:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(lambda wildcards: 2000 + 5 * letters_mb(wildcards)),
-        runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 10),
+        mem_mb=growing(NEEDS.memory_to_read_annotation),
+        runtime=growing(NEEDS.minutes_to_read_annotation),
     params:
-        content=lambda wildcards: content(sample_row(wildcards).annotation),
-        annotation=lambda wildcards, output: sample_row(wildcards).annotation,
-        genetic_code=lambda wildcards: sample_row(wildcards).genetic_code,
+        content=of(lambda sample: content_of(SETTINGS, row_of(sample).annotation)),
+        annotation=untracked(PATHS.annotation),
+        genetic_code=of(lambda sample: row_of(sample).genetic_code),
         version=CUT_VERSION,
     shell:
         "coding.py --annotation @<(lines {params.annotation:q}) --records {input.records}"
@@ -87,11 +83,11 @@ rule coding:
 rule plan:
     """Find the frames of every window under a cut, choose those that are used, and count them."""
     input:
-        unpack(plan_inputs),
+        **paths.GENOME,
+        records=paths.INDEX["records"],
+        coding=of(PATHS.coding),
     output:
-        plan="results/plans/{cut}/{sample}.parquet",
-        contigs="results/contigs/{cut}/{sample}.tsv",
-        card="results/contigs/{cut}/{sample}.json",
+        **paths.PLAN,
     log:
         "logs/plan/{cut}/{sample}.log",
     benchmark:
@@ -99,10 +95,10 @@ rule plan:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(lambda wildcards: 1000 + letters_mb(wildcards) / 3),
-        runtime=growing(lambda wildcards: 10 + letters_mb(wildcards) / 60),
+        mem_mb=growing(NEEDS.memory_to_plan),
+        runtime=growing(NEEDS.minutes_to_plan),
     params:
-        cut=plan_flags,
+        cut=of(OPTIONS.plan),
         version=CUT_VERSION,
     shell:
         "plan.py --records {input.records} --genome {input.genome} {params.cut}"
@@ -112,14 +108,10 @@ rule plan:
 rule frames:
     """Read one shard's windows of a DNA sample in six frames."""
     input:
-        genome="results/genomes/{sample}.fa.gz",
-        fai="results/genomes/{sample}.fa.gz.fai",
-        gzi="results/genomes/{sample}.fa.gz.gzi",
-        plan="results/plans/{cut}/{sample}.parquet",
+        **paths.GENOME,
+        plan=paths.PLAN["plan"],
     output:
-        table="results/shards/{cut}/{sample}/{shard}.parquet",
-        dna="results/shards/{cut}/{sample}/{shard}.fna",
-        protein="results/shards/{cut}/{sample}/{shard}.faa",
+        **paths.SHARD,
     log:
         "logs/frames/{cut}/{sample}/{shard}.log",
     benchmark:
@@ -132,7 +124,7 @@ rule frames:
         mem_mb=growing(1500),
         runtime=growing(10),
     params:
-        cut=cut_flags,
+        cut=of(OPTIONS.cut),
         version=CUT_VERSION,
         prefix=subpath(output.table, strip_suffix=".parquet"),
     shell:
@@ -144,13 +136,10 @@ rule frames:
 rule proteins:
     """Take one shard's proteins of a protein sample, whole."""
     input:
-        genome="results/genomes/{sample}.fa.gz",
-        fai="results/genomes/{sample}.fa.gz.fai",
-        gzi="results/genomes/{sample}.fa.gz.gzi",
-        plan=f"results/plans/{WHOLE}/{{sample}}.parquet",
+        **paths.GENOME,
+        plan=paths.PLAN["plan"].replace("{cut}", WHOLE),
     output:
-        table=f"results/shards/{WHOLE}/{{sample}}/{{shard}}.parquet",
-        protein=f"results/shards/{WHOLE}/{{sample}}/{{shard}}.faa",
+        **paths.PROTEINS,
     log:
         "logs/proteins/{sample}/{shard}.log",
     benchmark:

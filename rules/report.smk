@@ -1,12 +1,11 @@
 rule report:
     """Everything on one page, and its headline on one screen."""
     input:
-        evaluations(),
-        predictions(),
-        unpack(report_inputs),
+        PATHS.evaluations(),
+        PATHS.predictions(),
+        **PATHS.to_report(),
     output:
-        page="results/report.html",
-        summary="results/summary.txt",
+        **paths.REPORT,
     log:
         "logs/report.log",
     benchmark:
@@ -18,7 +17,7 @@ rule report:
         runtime=growing(30),
     params:
         title=SETTINGS["title"],
-        folders=report_flags(),
+        words=OPTIONS.report(),
     shell:
-        "report.py --title={params.title:q} {params.folders} --out {output.page}"
+        "report.py --title={params.title:q} @<(lines {params.words:q}) --out {output.page}"
         " --summary {output.summary} 2> {log}"

@@ -1,10 +1,9 @@
 rule split:
     """Divide the labeled contigs by groups into train, validation and test, and audit for leaks."""
     input:
-        unpack(split_inputs),
+        unpack(of(PATHS.to_split)),
     output:
-        table="results/splits/{experiment}.parquet",
-        audit="results/splits/{experiment}.audit.tsv",
+        **paths.SPLIT,
     log:
         "logs/split/{experiment}.log",
     benchmark:
@@ -12,15 +11,14 @@ rule split:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(2000 + genome_mb(SETTINGS, SETTINGS.labeled())),
+        mem_mb=growing(NEEDS.memory_to_split()),
         runtime=growing(60),
     params:
-        samples=labeled_samples,
-        content=content_of_labels,
-        recipe=lambda wildcards: flags(experiment_of(wildcards)["split"]),
+        samples=untracked(OPTIONS.samples_to_split),
+        content=of(lambda: content_of_labels(SETTINGS)),
+        recipe=of(OPTIONS.split),
         version=LEARN_VERSION,
-        contigs=lambda wildcards: f"results/contigs/{experiment_of(wildcards)['cut']}",
     shell:
         "split.py --experiment {wildcards.experiment} --samples @<(lines {params.samples:q})"
-        " --contigs {params.contigs} --genomes results/genomes"
+        " --contigs @<(lines {input.contigs:q}) --genomes @<(lines {input.genomes:q})"
         " {params.recipe} --out {output.table} --audit {output.audit} 2> {log}"

@@ -1,12 +1,9 @@
 rule train_classifier:
     """Train one experiment's classifier; validation chooses the epoch and the calibration."""
     input:
-        unpack(training_inputs),
+        unpack(of(PATHS.to_train)),
     output:
-        weights="results/classifiers/{experiment}/classifier.safetensors",
-        card="results/classifiers/{experiment}/classifier.json",
-        history="results/classifiers/{experiment}/history.tsv",
-        model_card="results/classifiers/{experiment}/model_card.md",
+        **paths.CLASSIFIER,
     log:
         "logs/train/{experiment}.log",
     benchmark:
@@ -17,15 +14,14 @@ rule train_classifier:
     resources:
         gpu=1,
         nodes=1,
-        mem_mb=growing(lambda wildcards: 4000 + 1.3 * training_mb(wildcards)),
+        mem_mb=growing(NEEDS.memory_to_train),
         runtime=growing(120),
     params:
-        recipe=lambda wildcards: flags(experiment_of(wildcards)["train"]),
+        recipe=of(OPTIONS.train),
         version=LEARN_VERSION,
-        frames=lambda wildcards, input: shard_patterns(input.frames),
-        fused=lambda wildcards, input: shard_patterns(input.fused),
         folder=subpath(output.card, parent=True),
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- train.py --experiment {wildcards.experiment}"
-        " --split {input.split} --frames {params.frames:q} --fused {params.fused:q} {params.recipe}"
+        " --split {input.split} --frames @<(lines {input.frames:q})"
+        " --fused @<(lines {input.fused:q}) {params.recipe}"
         " --threads {threads} --out {params.folder} 2> {log}"

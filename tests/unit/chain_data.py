@@ -92,7 +92,7 @@ def chain() -> Iterator[tuple[str, Step]]:
     genomes = [f"{name}.fa.gz" for name in LABELS]
     contigs = [f"contigs/{name}.tsv" for name in LABELS]
     rows = [{"sample": s, "label": LABELS[s], "category": s, "groups": None} for s in LABELS]
-    words = ["--samples", *map(json.dumps, rows), "--contigs", "contigs", "--genomes", "."]
+    words = ["--samples", *map(json.dumps, rows), "--contigs", *contigs, "--genomes", *genomes]
     words += ["--experiment", "toy", "--out", "OUT/split.parquet", "--audit", "OUT/toy.audit.tsv"]
     yield "split", Step(split, words, [*contigs, *genomes], "splits")
 

@@ -27,7 +27,7 @@ def add_copy(world, sample, of, label, groups=None):
 def run_split(world, folder):
     command = [sys.executable, script.__file__, "--experiment", "toy", "--seed", "1"]
     command += ["--samples", *map(json.dumps, world.samples)]
-    command += ["--contigs", world.contigs[0].parent, "--genomes", world.genomes[0].parent]
+    command += ["--contigs", *world.contigs, "--genomes", *world.genomes]
     command += ["--fractions", "0.5", "0.25", "0.25"]
     command += ["--out", folder / "split.parquet", "--audit", folder / "audit.tsv"]
     return subprocess.run(command, capture_output=True, text=True)

@@ -1,23 +1,17 @@
-"""Shard names, one by one and all at once."""
+"""Names of shards."""
 
 import pytest
 
-from seqloom.config.sharding import parse_shard, shard_files, shard_names, shard_patterns
+from seqloom.config.sharding import parse_shard, shard_names
 from seqloom.errors import InputError
 
 
-def test_a_pattern_stands_for_all_shards_of_a_sample_and_of_no_other_count():
-    paths = [f"s/{sample}/{name}.parquet" for sample in "ba" for name in shard_names(12)]
-    patterns = shard_patterns(paths)
-    assert patterns == ["s/b/*-of-0012.parquet", "s/a/*-of-0012.parquet"]
-    assert [file for pattern in patterns for file in shard_files(pattern)] == paths
+def test_names_of_shards_are_read_back():
+    assert shard_names(2) == ["0001-of-0002", "0002-of-0002"]
+    assert [parse_shard(name) for name in shard_names(10_001)][-1] == (10_001, 10_001)
 
 
-def test_a_path_stands_for_itself():
-    assert shard_files("s/0001-of-0002.faa") == ["s/0001-of-0002.faa"]
-
-
-@pytest.mark.parametrize("name", ["0000-of-0002", "0003-of-0002", "x", "1of2"])
-def test_a_shard_that_cannot_be_is_refused(name):
-    with pytest.raises(InputError, match="does not exist"):
+@pytest.mark.parametrize("name", ["0000-of-0002", "0003-of-0002", "1", "a-of-b"])
+def test_a_shard_that_does_not_exist_is_refused(name):
+    with pytest.raises(InputError, match="does not exist; give one like"):
         parse_shard(name)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from conftest import CONFIG
 
+from seqloom.config.resources import Needs
 from seqloom.config.settings import load_settings
-from seqloom.config.sizes import matrix_mb, shard_frames
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -33,10 +33,10 @@ def test_resources_are_known_before_any_file_exists(fresh):
 
 def test_the_foreseen_sizes_of_matrices_cover_the_real_ones(finished, monkeypatch):
     monkeypatch.chdir(finished.folder)
-    settings = load_settings(CONFIG)
+    needs = Needs(load_settings(CONFIG))
     for file in (finished.folder / "results" / "embeddings").rglob("*.safetensors"):
         *_, backend, cut, sample, _ = file.parts
-        foreseen = matrix_mb(settings, [backend], shard_frames(settings, cut, sample))
+        foreseen = needs.shard_mb([backend], cut, sample)
         assert foreseen / 4 < file.stat().st_size / 1e6 < foreseen + 0.1, file
 
 

@@ -4,7 +4,7 @@
 import argparse
 from pathlib import Path
 
-from seqloom.cli import add_shards, parser, run
+from seqloom.cli import parser, run
 from seqloom.embedding.matrices import shard_digests
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import provenance
@@ -19,9 +19,7 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--experiment", required=True)
     options.add_argument("--split", type=Path, required=True)
-    add_shards(
-        options, "--frames", "parquet files with .fna beside them; `*-of-0012` for all twelve"
-    )
+    options.add_argument("--frames", type=Path, nargs="+", required=True, help="beside .fna files")
     options.add_argument("--out", type=Path, required=True, help="JSON like metrics.json")
     return options
 

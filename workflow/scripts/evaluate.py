@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from seqloom.cli import add_shards, parser, run
+from seqloom.cli import parser, run
 from seqloom.embedding.matrices import shard_digests
 from seqloom.errors import InputError
 from seqloom.files.atomic import atomic_all
@@ -31,8 +31,8 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--classifier", type=Path, required=True, help="folder")
     options.add_argument("--split", type=Path, required=True)
-    add_shards(options, "--frames", "shard tables; `*-of-0012` for all twelve")
-    add_shards(options, "--fused", "as --frames")
+    options.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
+    options.add_argument("--fused", type=Path, nargs="+", required=True, help="in this order")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--out", type=Path, required=True, help="folder of the evaluation")
     return options

@@ -6,7 +6,7 @@ import json
 import logging
 from pathlib import Path
 
-from seqloom.cli import add_shards, parser, run
+from seqloom.cli import parser, run
 from seqloom.config.labels import LABELS
 from seqloom.embedding.export import (
     all_ids,
@@ -37,9 +37,11 @@ def arguments() -> argparse.ArgumentParser:
     ):
         part = formats.add_parser(name, help=text)
         part.set_defaults(export=export)
-        add_shards(part, "--frames", "shard tables; `*-of-0012` for all twelve")
+        part.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
         for matrices in lists:
-            add_shards(part, f"--{matrices}", "as --frames")
+            part.add_argument(
+                f"--{matrices}", type=Path, nargs="+", required=True, help="in the same order"
+            )
         part.add_argument("--out", type=Path, required=True)
     part.add_argument("--label", choices=LABELS, help="of the sample; none if it is a query")
     return options

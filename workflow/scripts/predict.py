@@ -17,7 +17,7 @@ from seqloom.calls.contig_calls import (
 )
 from seqloom.calls.regions import viral_regions, write_bed, write_gff3, write_viral
 from seqloom.calls.summary import summary
-from seqloom.cli import add_shards, parser, run
+from seqloom.cli import parser, run
 from seqloom.embedding.matrices import shard_digests
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
@@ -43,8 +43,8 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--sample", required=True, help="its name")
     options.add_argument("--contigs", type=Path, required=True, help="TSV of plan.py")
     options.add_argument("--genome", type=Path, required=True, help="bgzip of index.py")
-    add_shards(options, "--frames", "shard tables; `*-of-0012` for all twelve")
-    add_shards(options, "--fused", "as --frames")
+    options.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
+    options.add_argument("--fused", type=Path, nargs="+", required=True, help="in this order")
     options.add_argument("--threshold", type=float, default=0.5, help="viral from here on")
     options.add_argument("--min-windows", type=int, default=1, help="with fewer: uncalled")
     options.add_argument("--threads", type=int, default=1)

@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 
 from seqloom.cli import parser, run
+from seqloom.errors import InputError
 from seqloom.files.atomic import atomic_all
 from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import write_table
@@ -28,8 +29,12 @@ def arguments() -> argparse.ArgumentParser:
         required=True,
         help="JSON objects {sample, label, category, groups}; groups is a TSV or null",
     )
-    options.add_argument("--contigs", type=Path, required=True, help="folder of SAMPLE.tsv")
-    options.add_argument("--genomes", type=Path, required=True, help="folder of SAMPLE.fa.gz")
+    options.add_argument(
+        "--contigs", type=Path, nargs="+", required=True, help="TSV of plan.py, one per sample"
+    )
+    options.add_argument(
+        "--genomes", type=Path, nargs="+", required=True, help="of index.py, in the same order"
+    )
     options.add_argument("--fractions", type=float, nargs=3, default=[0.7, 0.15, 0.15])
     options.add_argument("--balance", choices=list(TAKES), default="category")
     options.add_argument("--seed", type=int, default=42)
@@ -40,15 +45,15 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     names = [sample["sample"] for sample in args.samples]
-    tables = [args.contigs / f"{name}.tsv" for name in names]
-    genomes = [args.genomes / f"{name}.fa.gz" for name in names]
-    contigs = labeled_contigs(args.samples, tables)
+    if not len(names) == len(args.contigs) == len(args.genomes):
+        raise InputError("--samples, --contigs and --genomes are not as many; give one of each")
+    contigs = labeled_contigs(args.samples, args.contigs)
     equal = equal_contigs(contigs)
     contigs["group"] = joined_groups(contigs["group"], equal)
     equality = equality_row(equal, contigs["group"])
     split = split_table(contigs, args.fractions, args.balance, args.seed)
-    audit = audit_table(split, names, genomes, equality)
-    inputs = {f"contigs of {name}": table for name, table in zip(names, tables, strict=True)}
+    audit = audit_table(split, names, args.genomes, equality)
+    inputs = {f"contigs of {name}": table for name, table in zip(names, args.contigs, strict=True)}
     inputs |= {f"groups of {s['sample']}": s["groups"] for s in args.samples if s["groups"]}
     settings = {
         "samples": {s["sample"]: [s["label"], s["category"]] for s in args.samples},

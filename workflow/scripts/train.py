@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from seqloom.cli import add_shards, parser, run
+from seqloom.cli import parser, run
 from seqloom.config.labels import LABELS
 from seqloom.embedding.matrices import shard_digests
 from seqloom.files.atomic import atomic_all
@@ -32,8 +32,8 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--experiment", required=True)
     options.add_argument("--split", type=Path, required=True)
-    add_shards(options, "--frames", "shard tables; `*-of-0012` for all twelve")
-    add_shards(options, "--fused", "as --frames")
+    options.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
+    options.add_argument("--fused", type=Path, nargs="+", required=True, help="in this order")
     options.add_argument("--hidden", type=int, default=512)
     options.add_argument("--dropout", type=float, default=0.5)
     options.add_argument("--optimizer", choices=["sgd", "adamw"], default="sgd")

@@ -6,10 +6,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from seqloom.config.cut import Cut
-from seqloom.config.sharding import shard_files
 from seqloom.errors import InputError
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -22,17 +20,6 @@ def parser(description: str) -> argparse.ArgumentParser:
         # `--fasta @names.txt`: a line of that file is an argument.
         fromfile_prefix_chars="@",
     )
-
-
-class _ShardFiles(argparse.Action):
-    def __call__(self, _parser, namespace, values, _option=None) -> None:
-        files = [Path(file) for pattern in values for file in shard_files(pattern)]
-        setattr(namespace, self.dest, files)
-
-
-def add_shards(options: argparse.ArgumentParser, name: str, text: str) -> None:
-    """Add an option for one file per shard; `x/*-of-0012.parquet` stands for all twelve."""
-    options.add_argument(name, action=_ShardFiles, nargs="+", required=True, help=text)
 
 
 def positive(text: str) -> int:

@@ -71,6 +71,24 @@ class Settings:
             used += self.legacy_cuts()
         return list(dict.fromkeys(used))
 
+    def matrices(self) -> list[tuple[str, str, str]]:
+        """(backend, cut, sample) of everything that is embedded."""
+        used = sorted(
+            {
+                (e["cut"], backend)
+                for e in self["experiments"].values()
+                for backend in self["fusions"][e["fusion"]]
+            }
+        )
+        dna = [(b, c, s) for c, b in used for s in self.of_molecule("dna")]
+        proteins = self.of_molecule("protein")
+        return dna + [(b, WHOLE, s) for b in self["protein_backends"] for s in proteins]
+
+    def cuts_and_samples(self) -> list[tuple[str, str]]:
+        """Every (cut, sample) of what is embedded, or exported as frames alone."""
+        frames = [(c, s) for c in self.cuts_in_use() for s in self.of_molecule("dna")]
+        return list(dict.fromkeys([*frames, *((c, s) for _, c, s in self.matrices())]))
+
     def trains_on_coding(self, cut: str, sample: str) -> bool:
         """Whether only coding frames of the sample are used under the cut."""
         return (

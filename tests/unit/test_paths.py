@@ -1,0 +1,109 @@
+"""What each rule reads and what the targets ask for, from a sheet and a config alone."""
+
+from pathlib import Path
+
+import pytest
+
+from seqloom.config import paths
+from seqloom.config.options import Options
+from seqloom.config.paths import Paths
+from seqloom.config.settings import load_settings
+
+SHEET = """\
+sample	fasta	molecule	label	annotation	groups	bases
+virus	v.fa	dna	viral	v.gff3	g.tsv	2500
+host	h.fa	dna	host	h.gff3		900
+lake	l.fa	dna				1500
+set	p.faa	protein				400
+"""
+CONFIG = {
+    "samples": "samples.tsv",
+    "cuts": {
+        "w300": {"window": 300},
+        "old": {
+            "window": 300,
+            "scheme": "virnucpro",
+            "frames": "virnucpro",
+            "training": "virnucpro",
+        },
+    },
+    "fusions": {"both": ["demo_dnabert_s", "demo_esm2"], "dna": ["demo_dnabert_s"]},
+    "experiments": {
+        "new": {"cut": "w300", "fusion": "both"},
+        "legacy": {"cut": "old", "fusion": "dna"},
+    },
+    "protein_backends": ["demo_esm2"],
+    "predict": {"experiments": ["new"]},
+    "export": ["npy", "virnucpro"],
+    "embed": {"shard_bases": 1000},
+}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch) -> Paths:
+    monkeypatch.chdir(tmp_path)
+    for name in ("v.fa", "h.fa", "l.fa", "p.faa", "v.gff3", "h.gff3", "g.tsv"):
+        Path(name).write_text(">x\nA\n")
+    Path("samples.tsv").write_text(SHEET)
+    return Paths(load_settings(CONFIG))
+
+
+def test_lists_of_a_training_are_in_one_order_sorted_by_sample(run):
+    inputs = run.to_train("new")
+    assert inputs["split"] == "results/splits/new.parquet"
+    shards = ["host/0001-of-0001", *(f"virus/000{i}-of-0003" for i in (1, 2, 3))]
+    assert inputs["frames"] == [f"results/shards/w300/{shard}.parquet" for shard in shards]
+    assert inputs["fused"] == [f"results/fused/both/w300/{s}.safetensors" for s in shards]
+    dna = run.to_fit_baseline("legacy")["dna"]
+    assert dna == [f"results/shards/old/{shard}.fna" for shard in shards]
+
+
+def test_a_split_reads_tables_and_genomes_in_the_order_of_its_samples(run):
+    inputs = run.to_split("legacy")
+    assert inputs["contigs"] == [f"results/contigs/old/{name}.tsv" for name in ("host", "virus")]
+    assert inputs["genomes"] == [f"results/genomes/{name}.fa.gz" for name in ("host", "virus")]
+    assert inputs["groups"] == [], "a file of the user is read by its content"
+    rows = Options(run.settings, run).samples_to_split()
+    assert rows[1] == (
+        '{"sample": "virus", "label": "viral", "category": "viral", "groups": "g.tsv"}'
+    )
+
+
+def test_a_sample_is_predicted_with_the_cut_and_the_fusion_of_the_experiment(run):
+    inputs = run.to_predict("new", "lake")
+    assert inputs["contigs"] == "results/contigs/w300/lake.tsv"
+    names = ["0001-of-0002", "0002-of-0002"]
+    assert inputs["fused"] == [f"results/fused/both/w300/lake/{n}.safetensors" for n in names]
+
+
+def test_coding_sequences_are_read_where_labeled_samples_train_on_them(run):
+    assert run.coding("old", "virus") == ["results/coding/virus.parquet"]
+    assert run.coding("old", "lake") == run.coding("w300", "virus") == []
+
+
+def test_a_backend_reads_the_letters_of_its_molecule(run):
+    assert run.letters("demo_esm2").endswith("{shard}.faa")
+    assert run.letters("demo_dnabert_s").endswith("{shard}.fna")
+    assert [path.split("/")[2] for path in run.parts_of_fusion("both")] == CONFIG["fusions"]["both"]
+
+
+def test_the_whole_run_asks_for_every_file_once_and_for_all_that_its_parts_ask_for(run):
+    whole = run.everything()
+    parts = (run.all_embeddings, run.all_fused, run.classifiers, run.evaluations)
+    asked = [path for part in (*parts, run.predictions, run.exports) for path in part()]
+    assert set(asked) < set(whole)
+    assert len(set(asked)) == len(asked)
+    assert not any("{" in path for path in whole)
+    assert "results/shards/whole/set/0001-of-0001.faa" in whole
+    assert "results/export/npy/demo_esm2/whole/set.npy" in whole
+    assert "results/export/virnucpro/old/lake.identified_protein.fa" in whole
+    assert "results/export/virnucpro/both/w300/virus_merged.pt" in whole
+    assert not any("/whole/lake" in path or "/w300/set" in path for path in whole)
+
+
+def test_no_pattern_is_that_of_another(run):
+    named = [getattr(paths, name) for name in dir(paths) if name.isupper() and name != "WHOLE"]
+    values = [p for item in named for p in (item.values() if isinstance(item, dict) else [item])]
+    aliases = [*paths.GENOME.values(), *paths.PROTEINS.values()]
+    assert len(values) - len(paths.GENOME) == len(set(values))
+    assert set(aliases) <= set(values)

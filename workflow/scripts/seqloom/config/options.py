@@ -1,0 +1,93 @@
+"""The options of scripts, as text of a command line, from the settings."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seqloom.config.paths import BASELINE, COMPARISON, Paths
+from seqloom.config.settings import REFSEQ_FOLDER, WHOLE, Settings
+
+
+def options(values: Mapping[str, Any]) -> str:
+    """`{"max_frames": 5}` as `--max-frames 5`; a None and an empty list are left out."""
+    return shlex.join(words(values))
+
+
+def words(values: Mapping[str, Any]) -> list[str]:
+    """The same, word by word."""
+    found = []
+    for key, value in values.items():
+        if value not in (None, []):
+            items = value if isinstance(value, list) else [value]
+            found += [f"--{key.replace('_', '-')}", *map(str, items)]
+    return found
+
+
+class Options:
+    """Of the rules of a run; methods take the wildcards they name."""
+
+    def __init__(self, settings: Settings, paths: Paths) -> None:
+        self.settings, self.paths = settings, paths
+
+    def download(self, file: str) -> str:
+        """The address of a listed file, and what proves that it is whole."""
+        return options(vars(self.settings.downloads[REFSEQ_FOLDER + file]))
+
+    def fetch_model(self, backend: str) -> str:
+        """Where the weights are taken from."""
+        return options(self.settings["models"].get(backend, {}))
+
+    def cut(self, cut: str, sample: str) -> str:
+        """How a cut reads a sample."""
+        code = self.settings.samples[sample].genetic_code
+        return options(self.settings["cuts"][cut] | {"genetic_code": code})
+
+    def plan(self, cut: str, sample: str) -> str:
+        """How the windows of a sample are counted and chosen."""
+        most = self.settings.samples[sample].max_frames
+        # Where all windows are read the seed changes nothing.
+        chosen = options({"max_frames": most, "seed": self.settings["seed"]} if most else {})
+        if cut == WHOLE:
+            return f"--whole {chosen}"
+        coding = options({"coding": self.paths.coding(cut, sample)})
+        return f"{self.cut(cut, sample)} {chosen} {coding}"
+
+    def split(self, experiment: str) -> str:
+        return options(self.settings["experiments"][experiment]["split"])
+
+    def train(self, experiment: str) -> str:
+        return options(self.settings["experiments"][experiment]["train"])
+
+    def label(self, sample: str) -> str:
+        return options({"label": self.settings.samples[sample].label})
+
+    def samples_to_split(self) -> list[str]:
+        """A JSON object for each labeled row of the sheet."""
+        rows = [self.settings.samples[name] for name in self.settings.labeled()]
+        keys = {"sample": "name", "label": "label", "category": "category", "groups": "groups"}
+        return [json.dumps({key: getattr(row, name) for key, name in keys.items()}) for row in rows]
+
+    def report(self) -> list[str]:
+        """The folders and files the report reads; what the config does not ask for is left out."""
+        names, inputs = list(self.settings["experiments"]), self.paths.to_report()
+        # Another mirror makes no other report.
+        refseq = self.settings["refseq"] and self.settings["refseq"] | {"mirror": None}
+        return words(
+            {
+                "evaluations": _folders([BASELINE.format(experiment=name) for name in names]),
+                "classifiers": _folders(inputs["classifiers"]),
+                "comparison": COMPARISON["table"] if names else None,
+                "figure": COMPARISON["figure"] if names else None,
+                "predictions": _folders(self.paths.predictions()),
+                "genomes": inputs["genomes"],
+                "audits": inputs["audits"],
+                "settings": json.dumps(self.settings.values | {"refseq": refseq}),
+            }
+        )
+
+
+def _folders(paths: list[str]) -> list[str]:
+    """The folders of these files, once each, in their order."""
+    return list(dict.fromkeys(str(Path(path).parent) for path in paths))

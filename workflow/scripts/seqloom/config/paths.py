@@ -1,0 +1,286 @@
+"""Every file of the workflow: the one place where a file of ours gets its name.
+
+A pattern has the wildcards of its rule in braces. `Paths` fills them in for a run: what each rule
+reads, and what the targets ask for.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from seqloom.config.contents import made_here, model_name
+from seqloom.config.settings import WHOLE, Settings
+
+Pattern = Mapping[str, str]
+
+
+def _beside(prefix: str, **ends: str) -> dict[str, str]:
+    return {name: f"{prefix}{end}" for name, end in ends.items()}
+
+
+_GENOME = {"genome": ".fa.gz", "fai": ".fa.gz.fai", "gzi": ".fa.gz.gzi"}
+GENOME = _beside("results/genomes/{sample}", **_GENOME)
+INDEX = GENOME | _beside("results/genomes/{sample}", records=".tsv", card=".json")
+CODING = "results/coding/{sample}.parquet"
+PLAN = {"plan": "results/plans/{cut}/{sample}.parquet"}
+PLAN |= _beside("results/contigs/{cut}/{sample}", contigs=".tsv", card=".json")
+SHARD = _beside("results/shards/{cut}/{sample}/{shard}", table=".parquet", dna=".fna")
+SHARD |= {"protein": "results/shards/{cut}/{sample}/{shard}.faa"}
+PROTEINS = {name: SHARD[name].replace("{cut}", WHOLE) for name in ("table", "protein")}
+MODEL = {
+    "config": "models/{backend}/{model}/config.json",
+    "weights": "models/{backend}/{model}/model.safetensors",
+    "tokenizer": "models/{backend}/{model}/tokenizer.json",
+    "card": "models/{backend}/{model}/model.json",
+}
+EMBEDDING = "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors"
+FUSED = "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors"
+SPLIT = _beside("results/splits/{experiment}", table=".parquet", audit=".audit.tsv")
+CLASSIFIER = {
+    "weights": "results/classifiers/{experiment}/classifier.safetensors",
+    "card": "results/classifiers/{experiment}/classifier.json",
+    "history": "results/classifiers/{experiment}/history.tsv",
+    "model_card": "results/classifiers/{experiment}/model_card.md",
+}
+EVALUATION = {
+    "metrics": "results/evaluation/{experiment}/metrics.json",
+    "predictions": "results/evaluation/{experiment}/predictions.parquet",
+    "roc": "results/evaluation/{experiment}/roc.svg",
+    "calibration": "results/evaluation/{experiment}/calibration.svg",
+}
+BASELINE = "results/evaluation/{experiment}/baseline.json"
+COMPARISON = _beside("results/comparison/comparison", table=".tsv", figure=".svg", card=".json")
+PREDICTION = {
+    "contigs": "results/predictions/{experiment}/{sample}/contigs.tsv",
+    "windows": "results/predictions/{experiment}/{sample}/windows.parquet",
+    "gff": "results/predictions/{experiment}/{sample}/regions.gff3",
+    "bed": "results/predictions/{experiment}/{sample}/regions.bed",
+    "fasta": "results/predictions/{experiment}/{sample}/viral.fna.gz",
+    "card": "results/predictions/{experiment}/{sample}/summary.json",
+}
+NPY = _beside(
+    "results/export/npy/{backend}/{cut}/{sample}", matrix=".npy", ids=".ids.txt", card=".json"
+)
+HDF5 = "results/export/hdf5/{backend}/{cut}/{sample}.h5"
+IDENTIFIED = _beside(
+    "results/export/virnucpro/{cut}/{sample}.identified",
+    dna="_nucleotide.fa",
+    protein="_protein.fa",
+    card=".json",
+)
+VIRNUCPRO = _beside(
+    "results/export/virnucpro/{fusion}/{cut}/{sample}",
+    dna="_DNABERT_S.pt",
+    protein="_ESM.pt",
+    merged="_merged.pt",
+    card=".json",
+)
+REPORT = {"page": "results/report.html", "summary": "results/summary.txt"}
+
+
+def filled(patterns: Iterable[str], **values: str) -> list[str]:
+    return [pattern.format(**values) for pattern in patterns]
+
+
+def _filled(patterns: Pattern, **values: str) -> dict[str, str]:
+    return {name: pattern.format(**values) for name, pattern in patterns.items()}
+
+
+class Paths:
+    """The files of a run. Methods take the wildcards they are named after."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def of_shards(self, pattern: str, cut: str, samples: Sequence[str], **values: str) -> list[str]:
+        """One file per shard of the samples, in their order."""
+        return [
+            pattern.format(cut=cut, sample=sample, shard=shard, **values)
+            for sample in samples
+            for shard in self.settings.shards(cut, sample)
+        ]
+
+    def tables(self, cut: str, samples: Sequence[str]) -> list[str]:
+        return self.of_shards(SHARD["table"], cut, samples)
+
+    def embeddings(self, backend: str, cut: str, samples: Sequence[str]) -> list[str]:
+        return self.of_shards(EMBEDDING, cut, samples, backend=backend)
+
+    def fused(self, fusion: str, cut: str, samples: Sequence[str]) -> list[str]:
+        return self.of_shards(FUSED, cut, samples, fusion=fusion)
+
+    # What rules read.
+
+    def fasta(self, sample: str) -> tuple[str, ...]:
+        return self.settings.samples[sample].fasta
+
+    def annotation(self, sample: str) -> tuple[str, ...]:
+        return self.settings.samples[sample].annotation
+
+    def made_fasta(self, sample: str) -> list[str]:
+        return made_here(self.settings, self.fasta(sample))
+
+    def made_annotation(self, sample: str) -> list[str]:
+        return made_here(self.settings, self.annotation(sample))
+
+    def coding(self, cut: str, sample: str) -> list[str]:
+        """The coding sequences of a sample, if it trains on those alone."""
+        is_read = self.settings.trains_on_coding(cut, sample)
+        return [CODING.format(sample=sample)] if is_read else []
+
+    def letters(self, backend: str) -> str:
+        """The pattern of the sequences that a backend reads."""
+        return SHARD[self.settings.backends[backend].molecule]
+
+    def model_folder(self, backend: str) -> str:
+        return f"models/{backend}/{model_name(self.settings, backend)}"
+
+    def model(self, backend: str) -> list[str]:
+        name = model_name(self.settings, backend)
+        return filled(MODEL.values(), backend=backend, model=name)
+
+    def parts_of_fusion(self, fusion: str) -> list[str]:
+        """The patterns of the embeddings that a fusion puts side by side."""
+        return [EMBEDDING.replace("{backend}", b) for b in self.settings["fusions"][fusion]]
+
+    def to_split(self, experiment: str) -> dict[str, list[str]]:
+        cut, labeled = self._cut(experiment), self.settings.labeled()
+        groups = [self.settings.samples[sample].groups for sample in labeled]
+        return {
+            "contigs": [PLAN["contigs"].format(cut=cut, sample=sample) for sample in labeled],
+            "genomes": [GENOME["genome"].format(sample=sample) for sample in labeled],
+            "groups": made_here(self.settings, filter(None, groups)),
+        }
+
+    def to_train(self, experiment: str) -> dict[str, str | list[str]]:
+        """Each list has the shards of the labeled samples in the same order."""
+        chosen = self.settings["experiments"][experiment]
+        labeled = self.settings.labeled()
+        return {
+            "split": SPLIT["table"].format(experiment=experiment),
+            "frames": self.tables(chosen["cut"], labeled),
+            "fused": self.fused(chosen["fusion"], chosen["cut"], labeled),
+        }
+
+    def to_fit_baseline(self, experiment: str) -> dict[str, str | list[str]]:
+        cut, labeled = self._cut(experiment), self.settings.labeled()
+        return {
+            "split": SPLIT["table"].format(experiment=experiment),
+            "frames": self.tables(cut, labeled),
+            "dna": self.of_shards(SHARD["dna"], cut, labeled),
+        }
+
+    def to_predict(self, experiment: str, sample: str) -> dict[str, str | list[str]]:
+        chosen = self.settings["experiments"][experiment]
+        cut = chosen["cut"]
+        return {
+            "contigs": PLAN["contigs"].format(cut=cut, sample=sample),
+            "frames": self.tables(cut, [sample]),
+            "fused": self.fused(chosen["fusion"], cut, [sample]),
+        }
+
+    def of_matrix(self, backend: str, cut: str, sample: str) -> dict[str, list[str]]:
+        return {
+            "frames": self.tables(cut, [sample]),
+            "embeddings": self.embeddings(backend, cut, [sample]),
+        }
+
+    def of_frames(self, cut: str, sample: str) -> dict[str, list[str]]:
+        names = {"frames": "table", "dna": "dna", "protein": "protein"}
+        return {key: self.of_shards(SHARD[name], cut, [sample]) for key, name in names.items()}
+
+    def of_legacy_matrices(self, fusion: str, cut: str, sample: str) -> dict[str, list[str]]:
+        """Both embeddings of a fusion, and the fusion itself."""
+        dna, protein = self.settings["fusions"][fusion]
+        return {
+            "frames": self.tables(cut, [sample]),
+            "dna": self.embeddings(dna, cut, [sample]),
+            "protein": self.embeddings(protein, cut, [sample]),
+            "fused": self.fused(fusion, cut, [sample]),
+        }
+
+    def to_report(self) -> dict[str, list[str]]:
+        """What the report shows beside evaluations and predictions."""
+        names = self.settings["experiments"]
+        return {
+            "genomes": [INDEX["card"].format(sample=s) for s in self.settings.samples],
+            "audits": [SPLIT["audit"].format(experiment=name) for name in names],
+            "classifiers": self.classifiers(),
+        }
+
+    # What targets ask for.
+
+    def all_embeddings(self) -> list[str]:
+        return [path for b, c, s in self.settings.matrices() for path in self.embeddings(b, c, [s])]
+
+    def all_fused(self) -> list[str]:
+        """What training reads of every experiment, and prediction of those that predict."""
+        settings = self.settings
+        return [
+            path
+            for name, e in settings["experiments"].items()
+            for path in self.fused(
+                e["fusion"],
+                e["cut"],
+                settings.labeled()
+                + (settings.queries() if name in settings["predict"]["experiments"] else []),
+            )
+        ]
+
+    def classifiers(self) -> list[str]:
+        return self._of_experiments(CLASSIFIER.values())
+
+    def evaluations(self) -> list[str]:
+        found = self._of_experiments([*EVALUATION.values(), BASELINE])
+        return [*found, *COMPARISON.values()] if found else []
+
+    def predictions(self) -> list[str]:
+        return [
+            path
+            for experiment in self.settings["predict"]["experiments"]
+            for sample in self.settings.queries()
+            for path in filled(PREDICTION.values(), experiment=experiment, sample=sample)
+        ]
+
+    def exports(self) -> list[str]:
+        settings, dna = self.settings, self.settings.of_molecule("dna")
+        forms = {"npy": NPY.values(), "hdf5": [HDF5]}
+        paths = [
+            path
+            for form, patterns in forms.items()
+            if form in settings["export"]
+            for b, c, s in settings.matrices()
+            for path in filled(patterns, backend=b, cut=c, sample=s)
+        ]
+        if "virnucpro" in settings["export"]:
+            for cut, fusion in settings.legacy_cuts_and_fusions():
+                for s in dna:
+                    paths += filled(VIRNUCPRO.values(), fusion=fusion, cut=cut, sample=s)
+            for cut in settings.legacy_cuts():
+                for s in dna:
+                    paths += filled(IDENTIFIED.values(), cut=cut, sample=s)
+        return paths
+
+    def everything(self) -> list[str]:
+        """Every result: Snakemake overlooks a lost file in the middle unless a target asks."""
+        paths = [
+            path
+            for sample in self.settings.samples
+            for path in filled(INDEX.values(), sample=sample)
+        ]
+        for cut, sample in self.settings.cuts_and_samples():
+            paths += self.coding(cut, sample)
+            paths += filled(PLAN.values(), cut=cut, sample=sample)
+            for pattern in (PROTEINS if cut == WHOLE else SHARD).values():
+                paths += self.of_shards(pattern, cut, [sample])
+        paths += self.all_embeddings() + self.all_fused()
+        paths += self._of_experiments(SPLIT.values()) + self.classifiers()
+        return paths + self.evaluations() + self.predictions() + self.exports()
+
+    def _cut(self, experiment: str) -> str:
+        return self.settings["experiments"][experiment]["cut"]
+
+    def _of_experiments(self, patterns: Iterable[str]) -> list[str]:
+        return [
+            path
+            for experiment in self.settings["experiments"]
+            for path in filled(patterns, experiment=experiment)
+        ]

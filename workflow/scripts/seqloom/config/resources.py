@@ -1,0 +1,109 @@
+"""Memory (MB) and time (minutes) of jobs, from the sheet and the config alone.
+
+Files come and go while a run goes on, so a plan made beside it must not look at their sizes.
+"""
+
+import math
+from collections.abc import Sequence
+
+from seqloom.config.settings import WHOLE, Settings
+
+# Of 64 codons 3 are stops: how often a random codon is none.
+_NO_STOP = 61 / 64
+_RESIDUES = 300  # of a protein, about
+
+
+class Needs:
+    """Of the rules of a run; methods take the wildcards they name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def memory_to_read_annotation(self, sample: str) -> float:
+        return 2000 + 5 * self._megabases(sample)
+
+    def memory_to_plan(self, sample: str) -> float:
+        return 1000 + self._megabases(sample) / 3
+
+    def memory_to_embed(self, backend: str, cut: str, sample: str) -> float:
+        """Weights are read, converted and laid out anew: three copies in float32."""
+        weights = 12 * self.settings.backends[backend].parameters
+        return 2000 + weights + 3 * self.shard_mb([backend], cut, sample)
+
+    def memory_to_fuse(self, fusion: str, cut: str, sample: str) -> float:
+        return 1000 + 3 * self.shard_mb(self.settings["fusions"][fusion], cut, sample)
+
+    def memory_to_split(self) -> float:
+        return 2000 + sum(map(self._megabases, self.settings.labeled()))
+
+    def memory_to_train(self, experiment: str) -> float:
+        return 4000 + 1.3 * self._training_mb(experiment)
+
+    def memory_to_evaluate(self, experiment: str) -> float:
+        return 3000 + 0.5 * self._training_mb(experiment)
+
+    def memory_to_fit_baseline(self, experiment: str) -> float:
+        """Nucleotides of frames, with their ids and their rows in the table."""
+        cut = self.settings["experiments"][experiment]["cut"]
+        of_a_frame = self.settings["cuts"][cut]["window"] + 200
+        return 3000 + 8e-6 * of_a_frame * self._frames(cut, self.settings.labeled())
+
+    def memory_to_predict(self, experiment: str, sample: str) -> float:
+        chosen = self.settings["experiments"][experiment]
+        backends, cut = self.settings["fusions"][chosen["fusion"]], chosen["cut"]
+        whole = self._matrix_mb(backends, self.frames(cut, sample))
+        return 3000 + 3 * self.shard_mb(backends, cut, sample) + 0.1 * whole
+
+    def memory_to_export(self, backend: str, cut: str, sample: str) -> float:
+        return 1000 + 3 * self.shard_mb([backend], cut, sample)
+
+    def memory_to_export_legacy(self, fusion: str, cut: str, sample: str) -> float:
+        backends = self.settings["fusions"][fusion]
+        return 2000 + 40 * self._matrix_mb(backends, self.frames(cut, sample))
+
+    def minutes_to_index(self, sample: str) -> float:
+        return 10 + self._megabases(sample) / 300
+
+    def minutes_to_read_annotation(self, sample: str) -> float:
+        return 10 + self._megabases(sample) / 10
+
+    def minutes_to_plan(self, sample: str) -> float:
+        return 10 + self._megabases(sample) / 60
+
+    def frames(self, cut: str, sample: str) -> int:
+        """About how many frames a sample has under a cut, or proteins."""
+        row = self.settings.samples[sample]
+        if cut == WHOLE:
+            return math.ceil(row.bases / _RESIDUES)
+        settings = self.settings["cuts"][cut]
+        found = math.ceil(row.bases / settings["window"] * _frames_per_window(settings))
+        return min(found, row.max_frames or found)
+
+    def shard_mb(self, backends: Sequence[str], cut: str, sample: str) -> float:
+        """Size of the matrix of one shard, the embeddings of the backends side by side."""
+        rows = self.frames(cut, sample) / len(self.settings.shards(cut, sample))
+        return self._matrix_mb(backends, math.ceil(rows))
+
+    def _matrix_mb(self, backends: Sequence[str], rows: int) -> float:
+        columns = sum(self.settings.backends[backend].width for backend in backends)
+        return rows * columns * (2 if self.settings["embed"]["store"] == "float16" else 4) / 1e6
+
+    def _training_mb(self, experiment: str) -> float:
+        """Size of all fused matrices of labeled samples."""
+        chosen = self.settings["experiments"][experiment]
+        rows = self._frames(chosen["cut"], self.settings.labeled())
+        return self._matrix_mb(self.settings["fusions"][chosen["fusion"]], rows)
+
+    def _frames(self, cut: str, samples: Sequence[str]) -> int:
+        return sum(self.frames(cut, sample) for sample in samples)
+
+    def _megabases(self, sample: str) -> float:
+        return self.settings.samples[sample].bases / 1e6
+
+
+def _frames_per_window(cut: dict) -> float:
+    """One reading is a gene's; each of the six may have no stop by chance."""
+    if cut["frames"] == "longest_orf":
+        return 1
+    by_chance = 6 * _NO_STOP ** (cut["window"] / 3)
+    return min(1 + by_chance, cut["max_per_window"] or 6)
