@@ -411,7 +411,9 @@ def test_a_sheet_counts_the_bytes_of_the_list_whether_the_file_is_there_or_not(
     monkeypatch.chdir(tmp_path)
     path = "resources/refseq/x.fa.gz"
     sheet = Path("sheet.tsv")
-    sheet.write_text(f"sample\tfasta\tgroups\ns\t{path}\tresources/refseq/groups.tsv\n")
+    sheet.write_text(
+        f"sample\tfasta\tlabel\tgroups\ns\t{path}\tviral\tresources/refseq/groups.tsv\n"
+    )
     listed = {name: Download(URL, 1000, None, None) for name in (path, f"{path[:17]}groups.tsv")}
     before = read_sheet("sheet.tsv", listed)
     Path(path).parent.mkdir(parents=True)
