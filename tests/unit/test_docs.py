@@ -1,5 +1,6 @@
-"""The manual and the schemas say the same."""
+"""What is written in two places says the same: manual, schemas, linters, drawing of the rooms."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,3 +25,12 @@ def test_every_key_is_in_the_manual(name):
     for key, description in described(schema):
         assert f"{key}` |" in manual, key
         assert description in manual, key
+
+
+def test_pre_commit_runs_the_linters_of_make_lint():
+    makefile = (REPOSITORY / "Makefile").read_text()
+    recipe = re.search(r"^lint:.*\n((\t.*\n)+)", makefile, re.MULTILINE)[1]
+    lint = recipe.replace("$(SNAKEMAKE)", "$(BIN)/snakemake").replace("$(BIN)", ".venv/bin")
+    [local] = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = [hook["entry"].removeprefix("env ") for hook in local["hooks"]]
+    assert hooks == [line.strip() for line in lint.splitlines()]
