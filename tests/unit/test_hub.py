@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -190,6 +192,18 @@ def test_a_model_is_fetched_without_any_code_and_without_a_copy_in_the_cache(mac
     first = machine.model()
     machine.fetch()
     assert machine.model() == first
+
+
+def test_downloads_are_removed_when_no_tensor_is_mapped_to_them(machine, monkeypatch):
+    mapped = []
+
+    def remove(folder: Path, **options: bool) -> None:
+        mapped.append(str(folder) in Path("/proc/self/maps").read_text())
+        shutil.rmtree(folder, **options)
+
+    monkeypatch.setattr(our_hub, "shutil", SimpleNamespace(rmtree=remove))
+    machine.fetch()
+    assert mapped == [False]
 
 
 def test_what_another_program_put_into_the_cache_is_not_fetched_again(machine, hub):

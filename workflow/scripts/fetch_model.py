@@ -37,6 +37,7 @@ def main(args: argparse.Namespace) -> None:
         else:
             source = downloaded_source(backend, expected, args.lock, downloads)
         write_model(backend, source, args.out, args.lock, replace_lock=args.sha256 is not None)
+        del source  # its tensors are mapped files, whose folder a network disk would not remove
 
 
 if __name__ == "__main__":
