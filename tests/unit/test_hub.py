@@ -167,9 +167,9 @@ def machine(tmp_path, hub, monkeypatch) -> Iterator[Machine]:
             process.kill()
 
 
-def fill_cache(hub: Hub, *names: str, commit: str | None = None) -> list[Path]:
+def fill_cache(hub: Hub, *names: str) -> list[Path]:
     """Put files into the cache as another program does, and forget the requests for them."""
-    paths = [Path(hf_hub_download(NAME, name, revision=commit)) for name in names]
+    paths = [Path(hf_hub_download(NAME, name)) for name in names]
     hub.requests.clear()
     return paths
 
@@ -374,7 +374,7 @@ def test_without_the_hub_the_cache_serves_and_else_an_error_says_what_to_do(
     assert not machine.part.exists()
 
 
-def test_offline_the_cache_that_hf_home_names_must_have_all(machine, hub, tmp_path):
+def test_offline_the_cache_that_hf_home_names_must_have_all(machine, hub):
     offline = {"HF_HUB_OFFLINE": "1"}
     process = machine.start(hub.root, **offline)
     _, told = process.communicate()
