@@ -17,12 +17,12 @@ rule export_npy:
         format="npy",
     shell:
         "export.py {params.format} --frames @<(lines {input.frames:q})"
-        " --embeddings @<(lines {input.embeddings:q}) --out {output[0]} 2> {log}"
+        " --embeddings @<(lines {input.embeddings:q}) --out {output.matrix} 2> {log}"
 
 
 use rule export_npy as export_hdf5 with:
     output:
-        paths.HDF5,
+        matrix=paths.HDF5,
     log:
         "logs/export/hdf5/{backend}/{cut}/{sample}.log",
     benchmark:

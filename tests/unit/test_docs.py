@@ -1,12 +1,16 @@
-"""The manual and the schemas say the same."""
+"""What is written in two places says the same: manual, schemas, linters, drawing of the rooms."""
 
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
+ARCHITECTURE = (REPOSITORY / "docs/ARCHITECTURE.md").read_text()
 
 
 def described(schema: dict) -> Iterator[tuple[str, str]]:
@@ -24,3 +28,36 @@ def test_every_key_is_in_the_manual(name):
     for key, description in described(schema):
         assert f"{key}` |" in manual, key
         assert description in manual, key
+
+
+def test_pre_commit_runs_the_linters_of_make_lint():
+    makefile = (REPOSITORY / "Makefile").read_text()
+    recipe = re.search(r"^lint:.*\n((\t.*\n)+)", makefile, re.MULTILINE)[1]
+    lint = recipe.replace("$(SNAKEMAKE)", "$(BIN)/snakemake").replace("$(BIN)", ".venv/bin")
+    [local] = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = [hook["entry"].removeprefix("env ") for hook in local["hooks"]]
+    assert hooks == [line.strip() for line in lint.splitlines()]
+
+
+def test_the_rooms_are_drawn_in_the_order_that_lint_holds():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    [contract] = project["tool"]["importlinter"]["contracts"]
+    rooms = [room for layer in contract["layers"] for room in layer.split(" | ")]
+    drawn = re.findall(r"^    (\w+) {3,}\w", ARCHITECTURE, re.MULTILINE)
+    assert drawn == rooms
+
+
+def test_every_name_on_the_page_of_the_architecture_exists():
+    functions = re.findall(r"`([\w.]+)\(\)`", ARCHITECTURE)
+    others = re.findall(r"`([a-z]+(?:\.\w+){2,})`", ARCHITECTURE)
+    assert len(functions) > 30 and len(others) > 3
+    for name in functions + others:
+        assert resolve_name(f"seqloom.{name}")
+
+
+def test_every_file_on_the_page_of_the_architecture_exists():
+    tops = (REPOSITORY, REPOSITORY / "workflow/scripts/seqloom")
+    files = re.findall(r"`([\w/]+/(?:\w+\.\w+)?)`", ARCHITECTURE)
+    assert files
+    for file in files:
+        assert any((top / file).exists() for top in tops), file

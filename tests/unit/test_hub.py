@@ -1,33 +1,35 @@
-"""Models from a stand-in for the hub that cuts, lies, refuses and is absent; real processes."""
+"""Models from a stand-in for the hub that cuts, lies, refuses and is absent."""
 
 import json
-import multiprocessing
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
-from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 import yaml
-from hub_stand_in import cut_after, says, serving, stalls_after, wrong_byte
+from hub_stand_in import Hub, cut_after, says, serving, stalls_after, wrong_byte
+from huggingface_hub import constants, hf_hub_download
 from models_data import TINY, TINY_ENTRY, TINY_ESM
 from safetensors.torch import load_file, save
 
-from seqloom.cli import run
+import fetch_model
 from seqloom.demo import model_shapes as demo
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.tokenizers import ESM_TOKENS, train_dna_tokenizer
+from seqloom.errors import InputError
+from seqloom.models import hub as our_hub
 from seqloom.models.weights import weight_names
 
-# Processes begin with these imports done; huggingface_hub reads the environment when imported.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["torch", "safetensors.torch", "tokenizers", "jsonschema"])
 FIRST, SECOND = "1" * 40, "2" * 40
 NAME = TINY_ENTRY["repository"]
 CONFIGS = {
@@ -82,9 +84,10 @@ def hub():
 class Machine:
     """A machine with a cache, a registry and a project folder."""
 
-    def __init__(self, folder: Path, root: str) -> None:
-        self.folder, self.cache, self.out = folder, folder / "cache", folder / "out"
-        self.root = root
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.cache = folder, folder / "cache"
+        self.out, self.part = folder / "models/out", folder / "models/.out.part"
+        self.processes: list[subprocess.Popen] = []
         self.register()
 
     def register(self, architecture: str = "esm", **keys: object) -> None:
@@ -94,36 +97,36 @@ class Machine:
         }
         (self.folder / "models.yaml").write_text(yaml.safe_dump({"tiny": entry | keys}))
 
-    def start(self, *options: str, **environment: str) -> BaseProcess:
-        """The program in a process of its own."""
-        ours = {
-            "HF_HOME": str(self.cache),
-            "HF_ENDPOINT": self.root,
-            "no_proxy": "127.0.0.1,localhost",
-        }
-        process = PROCESSES.Process(
-            target=run_program, args=(self.folder, options, ours | environment)
-        )
-        process.start()
-        return process
+    def options(self) -> list[str]:
+        names = {"registry": "models.yaml", "lock": "lock.json", "out": "models/out"}
+        paths = [part for key, name in names.items() for part in (f"--{key}", self.folder / name)]
+        return ["--backend", "tiny", *map(str, paths)]
 
-    def fetch(self, *options: str, **environment: str) -> str:
-        """What the program tells of a success."""
-        process = self.start(*options, **environment)
-        process.join()
-        told = (self.folder / "told").read_text()
-        assert process.exitcode == 0, told
-        return told
+    def fetch(self, *options: str) -> None:
+        fetch_model.main(fetch_model.arguments().parse_args([*self.options(), *options]))
+        assert not self.part.exists()
 
-    def refusal(self, *options: str, **environment: str) -> str:
+    def refusal(self, *options: str) -> str:
         """The error, which must be one line and leave the model folder as it was."""
         before = self.model()
-        process = self.start(*options, **environment)
-        process.join()
-        last = (self.folder / "told").read_text().splitlines()[-1]
-        assert process.exitcode == 1 and last.startswith("error: "), last
+        with pytest.raises(InputError) as error:
+            self.fetch(*options)
         assert self.model() == before
-        return last
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    def start(self, root: str, **environment: str) -> subprocess.Popen:
+        """The program in a process of its own, whose environment names the hub and the cache."""
+        others = {key: text for key, text in os.environ.items() if not key.startswith("HF_")}
+        ours = {"HF_HOME": str(self.cache), "HF_ENDPOINT": root} | environment
+        process = subprocess.Popen(
+            [sys.executable, fetch_model.__file__, *self.options()],
+            env=others | ours,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
 
     def model(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self.out.glob("*")}
@@ -137,29 +140,38 @@ class Machine:
     def lock(self) -> dict:
         return json.loads((self.folder / "lock.json").read_text())["tiny"]
 
-    def parts(self) -> list[Path]:
-        return list(self.cache.rglob(".*.part"))
+    def unfinished(self) -> list[Path]:
+        return list(self.part.glob("*/.*.part"))
 
 
-def run_program(folder: Path, options: tuple[str, ...], environment: dict[str, str]) -> None:
-    """fetch_model.py, with short pauses between its tries and what it tells in a file."""
-    os.chdir(folder)
-    for name in [name for name in os.environ if name.startswith("HF_")]:
-        del os.environ[name]
-    os.environ.update(environment)
-    sys.stderr = open("told", "w")  # noqa: SIM115
-    import fetch_model
-    from seqloom.models import hub
-
-    hub._PAUSES = (0.01, 0.01)
-    fixed = ["--backend", "tiny", "--registry", "models.yaml", "--lock", "lock.json"]
-    sys.argv = ["fetch_model.py", *fixed, "--out", "out", *options]
-    run(fetch_model.main, fetch_model.arguments())
+def use(monkeypatch: pytest.MonkeyPatch, root: str) -> None:
+    """Ask the hub at `root`; huggingface_hub reads the environment only when it is imported."""
+    monkeypatch.setattr(constants, "ENDPOINT", root)
+    template = f"{root}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
 
 
 @pytest.fixture
-def machine(tmp_path, hub) -> Machine:
-    return Machine(tmp_path, hub.root)
+def machine(tmp_path, hub, monkeypatch) -> Iterator[Machine]:
+    machine = Machine(tmp_path)
+    use(monkeypatch, hub.root)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(machine.cache / "hub"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(machine.cache / "token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    monkeypatch.setattr(our_hub, "_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(our_hub, "fetch", partial(our_hub.fetch, pause=0.01))
+    yield machine
+    for process in machine.processes:
+        with process:
+            process.kill()
+
+
+def fill_cache(hub: Hub, *names: str) -> list[Path]:
+    """Put files into the cache as another program does, and forget the requests for them."""
+    paths = [Path(hf_hub_download(NAME, name)) for name in names]
+    hub.requests.clear()
+    return paths
 
 
 def assert_same(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
@@ -167,7 +179,7 @@ def assert_same(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor
     assert all(torch.equal(found[name], expected[name]) for name in found)
 
 
-def test_a_model_is_fetched_once_without_any_code(machine, hub):
+def test_a_model_is_fetched_without_any_code_and_without_a_copy_in_the_cache(machine, hub):
     machine.fetch()
     assert hub.files() == {"config.json", "vocab.txt", "model.safetensors"}
     assert hub.ranges() == [None]
@@ -176,68 +188,63 @@ def test_a_model_is_fetched_once_without_any_code(machine, hub):
     assert (described["repository"], described["revision"]) == (NAME, FIRST)
     assert described["source_sha256"] == checksum(WEIGHTS)
     assert {key: described[key] for key in machine.lock()} == machine.lock()
-    first, hub.requests[:] = machine.model(), []
+    assert not machine.cache.exists()
+    first = machine.model()
     machine.fetch()
-    assert hub.requests == [] and machine.model() == first
+    assert machine.model() == first
 
 
-def test_the_cache_has_the_layout_of_the_library(machine, hub):
+def test_downloads_are_removed_when_no_tensor_is_mapped_to_them(machine, monkeypatch):
+    mapped = []
+
+    def remove(folder: Path, **options: bool) -> None:
+        mapped.append(str(folder) in Path("/proc/self/maps").read_text())
+        shutil.rmtree(folder, **options)
+
+    monkeypatch.setattr(our_hub, "shutil", SimpleNamespace(rmtree=remove))
     machine.fetch()
-    repository = machine.cache / "hub/models--someone--tiny"
-    weights = repository / "snapshots" / FIRST / "model.safetensors"
-    assert weights.resolve() == repository / "blobs" / checksum(WEIGHTS)
-    assert (repository / "refs/main").read_text() == FIRST
-    hub.requests.clear()
-    library = "import huggingface_hub as h; print(h.hf_hub_download(*__import__('sys').argv[1:]))"
-    found = subprocess.run(
-        [sys.executable, "-c", library, NAME, "model.safetensors"],
-        env=os.environ | {"HF_HOME": str(machine.cache), "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert Path(found.stdout.strip()) == weights and hub.requests == []
+    assert mapped == [False]
 
 
-def test_what_the_library_fetched_is_not_fetched_again(machine, hub):
-    library = "import huggingface_hub as h; h.hf_hub_download(*__import__('sys').argv[1:])"
-    ours = {
-        "HF_HOME": str(machine.cache),
-        "HF_ENDPOINT": hub.root,
-        "no_proxy": "127.0.0.1,localhost",
-    }
-    for name in ("config.json", "model.safetensors"):
-        subprocess.run(
-            [sys.executable, "-c", library, NAME, name], env=os.environ | ours, check=True
-        )
-    hub.requests.clear()
+def test_what_another_program_put_into_the_cache_is_not_fetched_again(machine, hub):
+    fill_cache(hub, "config.json", "model.safetensors")
     machine.register(revision=FIRST)
     machine.fetch()
     assert hub.requests == []
+    assert_same(machine.tensors(), tensors_of("esm"))
+
+
+def dnabert_files(folder: Path) -> dict[str, bytes]:
+    """A DNABERT repository; `folder` is for its tokenizer."""
+    train_dna_tokenizer(["ACGTTGCAAT" * 50]).save(str(folder / "tokenizer.json"))
+    tensors = tensors_of("dnabert")
+    return {
+        "config.json": json.dumps(CONFIGS["dnabert"]).encode(),
+        "tokenizer.json": (folder / "tokenizer.json").read_bytes(),
+        "pytorch_model.bin": pickled({f"bert.{name}": tensors[name] for name in tensors}),
+    }
 
 
 def test_a_pickled_checkpoint_becomes_safetensors(machine, hub, tmp_path):
-    tensors = tensors_of("dnabert")
-    tokenizer = train_dna_tokenizer(["ACGTTGCAAT" * 50])
-    tokenizer.save(str(tmp_path / "tokenizer.json"))
-    content = pickled({f"bert.{name}": tensor for name, tensor in tensors.items()})
-    files = {
-        "config.json": json.dumps(CONFIGS["dnabert"]).encode(),
-        "tokenizer.json": (tmp_path / "tokenizer.json").read_bytes(),
-        "pytorch_model.bin": content,
-    }
+    files = dnabert_files(tmp_path)
+    content = files["pytorch_model.bin"]
     hub.publish(NAME, SECOND, OTHER | files)
     machine.register("dnabert", sha256=checksum(content), files=["pytorch_model.bin"])
     machine.fetch()
     assert hub.files() == set(files)
-    assert_same(machine.tensors(), tensors)
+    assert_same(machine.tensors(), tensors_of("dnabert"))
     described = machine.description()
     assert (described["revision"], described["source_sha256"]) == (SECOND, checksum(content))
-    # As after a program that reads no tokenizer.
-    [tokenizer] = machine.cache.rglob("tokenizer.json")
-    tokenizer.unlink()
-    hub.requests.clear()
+
+
+def test_only_what_the_cache_lacks_is_fetched(machine, hub, tmp_path):
+    hub.publish(NAME, SECOND, OTHER | dnabert_files(tmp_path))
+    machine.register("dnabert")
+    [weights] = fill_cache(hub, "pytorch_model.bin")
     machine.fetch()
-    assert "tokenizer.json" in hub.files() and hub.ranges() == []
+    assert hub.files() == {"config.json", "tokenizer.json"} and hub.ranges() == []
+    assert_same(machine.tensors(), tensors_of("dnabert"))
+    assert weights.exists()
 
 
 def test_pinned_shards_are_taken_before_other_forms(machine, hub):
@@ -264,26 +271,51 @@ def test_a_connection_that_is_cut_is_taken_up_where_it_ended(machine, hub):
     assert_same(machine.tensors(), tensors_of("esm"))
 
 
-def test_after_a_kill_only_the_rest_is_asked_for(machine, hub):
+def stalled(machine: Machine, hub: Hub) -> subprocess.Popen:
+    """The program, with half of the weights on the disk and no more to come."""
     hub.faults.append(("/content/", stalls_after(HALF)))
-    process = machine.start()
-    while not any(part.stat().st_size == HALF for part in machine.parts()):
-        assert process.is_alive(), (machine.folder / "told").read_text()
+    process = machine.start(hub.root)
+    while not any(part.stat().st_size == HALF for part in machine.unfinished()):
+        assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
+    return process
+
+
+def test_after_kill_9_only_the_rest_is_asked_for(machine, hub):
+    process = stalled(machine, hub)
     process.kill()
-    process.join()
+    process.communicate()
     assert machine.model() == {} and not (machine.folder / "lock.json").exists()
     machine.fetch()
     assert hub.ranges() == [None, f"bytes={HALF}-"]
     assert_same(machine.tensors(), tensors_of("esm"))
-    assert machine.parts() == []
+    assert not machine.cache.exists()
+
+
+def test_two_processes_do_not_fetch_one_model(machine, hub):
+    first = stalled(machine, hub)
+    assert f"{machine.part}: another run is at work in this folder" in machine.refusal()
+    assert [part.stat().st_size for part in machine.unfinished()] == [HALF]
+    hub.ended.set()
+    _, told = first.communicate()
+    assert first.returncode == 0, told
+    assert hub.ranges() == [None, f"bytes={HALF}-"]
+    assert_same(machine.tensors(), tensors_of("esm"))
+
+
+def test_what_arrived_before_the_conversion_failed_is_not_fetched_again(machine, hub):
+    machine.register(width=17)
+    assert "hidden_size is 16" in machine.refusal()
+    machine.register()
+    machine.fetch()
+    assert hub.ranges() == [None]
 
 
 def test_a_wrong_byte_is_told_and_not_kept(machine, hub):
     hub.faults.append(("/content/", wrong_byte))
     said = machine.refusal()
     assert re.search(rf"has sha256 \w+, but {checksum(WEIGHTS)} is expected; run again", said)
-    assert not (machine.folder / "lock.json").exists() and machine.parts() == []
+    assert not (machine.folder / "lock.json").exists() and machine.unfinished() == []
     machine.fetch()
     assert hub.ranges() == [None, None]
     assert_same(machine.tensors(), tensors_of("esm"))
@@ -296,9 +328,10 @@ def test_other_weights_than_the_pinned_ones_are_refused(machine, hub):
     assert not (machine.folder / "lock.json").exists()
 
 
-def test_a_cache_that_rotted_is_told_and_mends_when_the_file_is_removed(machine):
-    machine.fetch()
-    [content] = machine.cache.rglob(f"blobs/{checksum(WEIGHTS)}")
+def test_a_cache_that_rotted_is_told_and_mends_when_the_file_is_removed(machine, hub):
+    machine.register(revision=FIRST, sha256=checksum(WEIGHTS), files=["model.safetensors"])
+    [_, weights] = fill_cache(hub, "config.json", "model.safetensors")
+    content = weights.resolve()
     content.write_bytes(WEIGHTS[:-1] + bytes([WEIGHTS[-1] ^ 1]))
     said = machine.refusal()
     assert f"{content}: " in said and "remove this file" in said
@@ -307,46 +340,65 @@ def test_a_cache_that_rotted_is_told_and_mends_when_the_file_is_removed(machine)
     assert_same(machine.tensors(), tensors_of("esm"))
 
 
-def test_a_hub_in_trouble_is_asked_again(machine, hub):
+def test_a_link_to_weights_that_the_cache_lost_is_replaced(machine, hub, tmp_path):
+    hub.publish(NAME, SECOND, OTHER | dnabert_files(tmp_path))
+    machine.register("dnabert", width=17)
+    [weights] = fill_cache(hub, "pytorch_model.bin")
+    assert "hidden_size is 16" in machine.refusal()
+    weights.resolve().unlink()
+    machine.register("dnabert")
+    machine.fetch()
+    assert hub.ranges() == [None]
+    assert_same(machine.tensors(), tensors_of("dnabert"))
+
+
+def test_a_hub_in_trouble_is_asked_again(machine, hub, caplog):
     hub.faults += [("/api/models", says(503)), ("/someone", says(503)), ("/content/", says(503))]
-    assert "trying again" in machine.fetch()
+    machine.fetch()
+    assert "trying again" in caplog.text
     assert_same(machine.tensors(), tensors_of("esm"))
 
 
-def test_without_the_hub_the_cache_serves_and_else_an_error_says_what_to_do(machine, hub, tmp_path):
+def test_without_the_hub_the_cache_serves_and_else_an_error_says_what_to_do(
+    machine, hub, monkeypatch, caplog
+):
+    fill_cache(hub, "config.json", "model.safetensors")
+    use(monkeypatch, "http://127.0.0.1:1")
     machine.fetch()
-    (tmp_path / "lock.json").unlink()
-    away = {"HF_ENDPOINT": "http://127.0.0.1:1"}
-    assert f"snapshots/{FIRST} from the cache" in machine.fetch(**away)
+    assert f"snapshots/{FIRST} from the cache" in caplog.text
     assert machine.description()["revision"] == FIRST
     machine.register(revision=SECOND)
-    said = machine.refusal(**away)
+    said = machine.refusal()
     assert f"tiny: cannot download {NAME} at {SECOND} from http://127.0.0.1:1: it cannot" in said
-    assert "copy HF_HOME" in said and "models: {tiny: {local: FOLDER}}" in said
+    assert "copy models/" in said and "models: {tiny: {local: FOLDER}}" in said
+    assert not machine.part.exists()
 
 
-def test_offline_the_cache_must_have_all(machine, hub, tmp_path):
+def test_offline_the_cache_that_hf_home_names_must_have_all(machine, hub):
     offline = {"HF_HUB_OFFLINE": "1"}
-    assert "HF_HUB_OFFLINE is set" in machine.refusal(**offline)
-    assert hub.requests == []
-    machine.fetch()
-    hub.requests.clear()
-    for registered in ({}, {"revision": FIRST}):
-        (tmp_path / "lock.json").unlink()
-        machine.register(**registered)
-        machine.fetch(**offline)
-        assert machine.description()["revision"] == FIRST
-    [weights] = machine.cache.rglob("model.safetensors")
+    process = machine.start(hub.root, **offline)
+    _, told = process.communicate()
+    assert process.returncode == 1
+    assert f"HF_HUB_OFFLINE is set and {machine.cache}/hub has not all" in told.splitlines()[-1]
+    assert hub.requests == [] and machine.model() == {}
+    [_, weights] = fill_cache(hub, "config.json", "model.safetensors")
+    process = machine.start(hub.root, **offline)
+    _, told = process.communicate()
+    assert process.returncode == 0, told
+    assert machine.description()["revision"] == FIRST
     weights.resolve().unlink()
-    assert "HF_HUB_OFFLINE is set" in machine.refusal(**offline)
+    process = machine.start(hub.root, **offline)
+    _, told = process.communicate()
+    assert process.returncode == 1 and "HF_HUB_OFFLINE is set" in told
     assert hub.requests == []
 
 
-def test_a_closed_repository_wants_a_token_which_stays_at_the_hub(machine, hub):
+def test_a_closed_repository_wants_a_token_which_stays_at_the_hub(machine, hub, monkeypatch):
     hub.token = "hf_secret"
     said = machine.refusal()
     assert f"401 for {hub.root}/api/models/{NAME}; " in said and "HF_TOKEN" in said
-    machine.fetch(HF_TOKEN="hf_secret")
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    machine.fetch()
     assert hub.ranges() == [None] and not hub.leaked
 
 
@@ -363,10 +415,8 @@ def test_what_the_repository_has_not_is_told(machine, hub):
 def test_the_lock_keeps_the_commit_and_refuses_other_weights_in_it(machine, hub):
     machine.fetch()
     hub.publish(NAME, SECOND, esm_files(seed=1))
-    machine.cache.rename(machine.folder / "lost")
     machine.fetch()
     assert_same(machine.tensors(), tensors_of("esm"))
-    machine.cache.rename(machine.folder / "lost too")
     hub.publish(NAME, FIRST, esm_files(seed=1))
     other = checksum(esm_files(seed=1)["model.safetensors"])
     assert f"sha256 {other}, but {checksum(WEIGHTS)} is expected" in machine.refusal()

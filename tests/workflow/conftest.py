@@ -11,9 +11,11 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-# What a user runs, without what a run leaves behind.
-COPIED = ("Snakefile", "rules", "workflow", "config", "profiles", "resources", "envs")
-NOT_COPIED = shutil.ignore_patterns("__pycache__", "refseq")
+# What a run writes, and what it does not read.
+NOT_COPIED = {
+    *(REPOSITORY / name for name in ("results", "logs", "models", "work", "benchmarks", "tests")),
+    REPOSITORY / "resources/demo",
+}
 
 # The demo made smaller: fewer frames, shorter training, and beside the first cut a second one that
 # reads as VirNucPro and trains on coding frames.
@@ -95,12 +97,13 @@ class Project:
         }
 
 
+def not_copied(folder: str, names: list[str]) -> list[str]:
+    hidden = [name for name in names if name.startswith(".") or name == "__pycache__"]
+    return hidden + [name for name in names if Path(folder, name) in NOT_COPIED]
+
+
 def make_project(folder: Path) -> Project:
-    folder.mkdir()
-    shutil.copy(REPOSITORY / COPIED[0], folder)
-    for name in COPIED[1:]:
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=NOT_COPIED)
-    shutil.rmtree(folder / "resources/demo", ignore_errors=True)
+    shutil.copytree(REPOSITORY, folder, ignore=not_copied)
     (folder / "samples.tsv").write_text(SAMPLES)
     project = Project(folder)
     project.configure()

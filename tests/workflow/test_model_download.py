@@ -1,6 +1,7 @@
 """Weights from a stand-in for the hub: one job where Snakemake runs, and no network after it."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -57,7 +58,9 @@ def project(fresh, tmp_path, monkeypatch):
     return fresh
 
 
-def test_one_local_job_downloads_and_no_other_needs_the_network(project, hub, monkeypatch):
+def test_one_local_job_downloads_and_no_other_needs_the_network(
+    project, hub, tmp_path, monkeypatch
+):
     monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
     assert project.planned("embed")["fetch_model"] == 1
 
@@ -68,7 +71,9 @@ def test_one_local_job_downloads_and_no_other_needs_the_network(project, hub, mo
     project.run("embed", "--until", "fetch_model", *slurm)
     assert hub.ranges() == [None, "bytes=1000-"]
     assert hub.files() == {"config.json", "model.safetensors"}
-    [weights] = (project.folder / "models").rglob("model.safetensors")
+    [weights] = (project.folder / "models").rglob("*.safetensors")
+    assert [path.name for path in weights.parents[1].iterdir()] == [weights.parent.name]
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
     found = load_file(weights)
     assert found.keys() == hub.tensors.keys()
     assert all(torch.equal(found[name], hub.tensors[name]) for name in found)
@@ -82,6 +87,12 @@ def test_one_local_job_downloads_and_no_other_needs_the_network(project, hub, mo
     assert load_file(matrix)["embedding"].shape == (2, 16)
     assert project.planned("embed") == {}
     assert hub.requests == []
+
+    # As on another machine that models/ was copied to.
+    shutil.rmtree(project.folder / "results")
+    shutil.rmtree(project.folder / ".snakemake")
+    planned = project.planned("embed")
+    assert planned["embed"] == 1 and "fetch_model" not in planned
 
 
 def test_a_hub_out_of_reach_is_one_sentence(project, monkeypatch):

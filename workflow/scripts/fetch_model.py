@@ -8,6 +8,7 @@ from seqloom.cli import parser, run
 from seqloom.config.registry import read_backend
 from seqloom.config.settings import REGISTRY
 from seqloom.models.fetch import demo_source, downloaded_source, local_source, write_model
+from seqloom.models.hub import download_folder
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -27,13 +28,16 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     backend = read_backend(args.registry, args.backend)
-    if backend.demo is not None:
-        source = demo_source(backend)
-    elif args.local is not None:
-        source = local_source(backend, args.local, args.sha256 or backend.sha256)
-    else:
-        source = downloaded_source(backend, args.sha256 or backend.sha256, args.lock)
-    write_model(backend, source, args.out, args.lock, replace_lock=args.sha256 is not None)
+    expected = args.sha256 or backend.sha256
+    with download_folder(args.out) as downloads:
+        if backend.demo is not None:
+            source = demo_source(backend)
+        elif args.local is not None:
+            source = local_source(backend, args.local, expected)
+        else:
+            source = downloaded_source(backend, expected, args.lock, downloads)
+        write_model(backend, source, args.out, args.lock, replace_lock=args.sha256 is not None)
+        del source  # its tensors are mapped files, whose folder a network disk would not remove
 
 
 if __name__ == "__main__":

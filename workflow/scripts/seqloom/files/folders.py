@@ -30,5 +30,7 @@ def hold_folder(lock: str | Path) -> TextIO:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise InputError("another run is at work in this folder; wait for it, or stop it") from None
+        raise InputError(
+            f"{Path(lock).parent}: another run is at work in this folder; wait for it, or stop it"
+        ) from None
     return handle

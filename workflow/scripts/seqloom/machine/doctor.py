@@ -18,7 +18,7 @@ from seqloom.errors import InputError
 from seqloom.machine.lease import devices
 
 LOCK = Path(__file__).parents[4] / "envs" / "requirements.lock"
-# ESM2-3B lies in the cache and again, as safetensors, in models/.
+# For ESM2-3B, as published and as safetensors, and something to work with.
 _ENOUGH_DISK_GB = 25
 # Tokens of a window of 300 bases, and of one of 20,000.
 _LENGTHS = (66, 4500)
@@ -113,11 +113,9 @@ def machine() -> Found:
 
 
 def disk(models: Path) -> Found:
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    folders = {"here": Path(), "models": models, "Hugging Face cache": Path(HF_HUB_CACHE)}
+    folders = {"here": Path(), "models": models}
     free = {name: shutil.disk_usage(_there(path)).free / 1e9 for name, path in folders.items()}
-    advice = "ESM2-3B takes 11 GB in the cache and 11 GB in models/; HF_HOME moves the cache"
+    advice = "ESM2-3B takes 22 GB in models/ while it is fetched, and 11 GB from then on"
     return Found(
         ", ".join(f"{name} {gigabytes:.0f} GB free" for name, gigabytes in free.items()),
         advice if min(free.values()) < _ENOUGH_DISK_GB else None,

@@ -66,14 +66,16 @@ def _demo_dna_tokenizer() -> Tokenizer:
     return train_dna_tokenizer(contig.sequence for contigs in genomes for contig in contigs)
 
 
-def downloaded_source(backend: Backend, expected: str | None, lock: Path) -> Source:
+def downloaded_source(
+    backend: Backend, expected: str | None, lock: Path, downloads: Path
+) -> Source:
     """The model as its repository has it; what the registry does not pin is held by the lock."""
     held = read_json(lock).get(backend.name, {}) if lock.exists() else {}
     # A revision that is known to have other weights than those that are meant is of no use.
     if expected not in (None, held.get("source_sha256")):
         held = {}
     meant = _as_meant(backend, expected)
-    folder = downloaded(meant, meant.revision or held.get("revision"))
+    folder = downloaded(meant, meant.revision or held.get("revision"), downloads)
     return local_source(backend, folder, expected or held.get("source_sha256"), folder.name)
 
 
@@ -194,7 +196,7 @@ def _checked_sha256(name: str, files: Sequence[Path], expected: str | None) -> s
         )
     for file, this, other in zip(files, found, wanted, strict=True):
         if this != other:
-            # Of a file in the cache the content is to go, not the link.
+            # Of a file in the cache the content is to be removed, not the link.
             raise InputError(
                 f"{file.resolve()}: the weights of {name} have sha256 {this}, but {other} is "
                 "expected; remove this file to fetch it again, or if it is meant, put its own "
