@@ -33,7 +33,7 @@ from seqloom.demo.model_shapes import CONFIGS
 from seqloom.embedding.batches import merged_lengths
 from seqloom.embedding.engine import Model, embed, load_model, pooled
 from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.cpu import has_int8, use_onednn
+from seqloom.encoders.cpu import use_onednn
 from seqloom.encoders.layers import Linear, set_precision
 from seqloom.encoders.tokenizers import esm_tokenizer, load_tokenizer, token_ids
 from seqloom.files.tensors import read_tensor, write_tensors
@@ -87,12 +87,10 @@ def peak_of_matmuls(dtype: str, device: torch.device) -> float:
     """The highest GFLOP/s of matrix products alone."""
     rows, width = (8192, 8192) if device.type == "cuda" else (1024, 2048)
     layer = nn.Sequential(Linear(width, width)).to(device)
-    set_precision(layer, torch.float32 if dtype == "int8" else getattr(torch, dtype))
+    set_precision(layer, getattr(torch, dtype))
     if device.type == "cpu":
-        use_onednn(layer, dtype == "int8")
-    x = torch.randn(rows, width, device=device)
-    if dtype not in ("float32", "int8"):
-        x = x.to(getattr(torch, dtype))
+        use_onednn(layer)
+    x = torch.randn(rows, width, device=device).to(getattr(torch, dtype))
     return 2 * rows * width**2 / best_seconds(lambda: layer(x), 20) / 1e9
 
 
@@ -239,7 +237,7 @@ def compare(folder: Path, sequences: list[str], few: int, rounds: int) -> None:
 def dtypes() -> list[str]:
     if ON_GPU:
         return ["float32", "float16", "bfloat16"]
-    return ["float32", "bfloat16", *(["int8"] if has_int8() else [])]
+    return ["float32", "bfloat16"]
 
 
 def seconds_to_write(rows: np.ndarray) -> float:

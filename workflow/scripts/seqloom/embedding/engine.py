@@ -23,7 +23,7 @@ from seqloom import ENGINE_VERSION
 from seqloom.embedding.batches import Pieces, batch_end, merged_lengths, pieces_of
 from seqloom.embedding.resume import KeptRows, Work
 from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.cpu import has_int8, use_onednn
+from seqloom.encoders.cpu import use_onednn
 from seqloom.encoders.layers import set_precision
 from seqloom.encoders.pooling import POOLINGS
 from seqloom.encoders.tokenizers import load_tokenizer, token_ids
@@ -37,13 +37,10 @@ log = logging.getLogger(__name__)
 
 # What decides a vector; model.json has their checksums.
 FILES = {"weights": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}
-INT8 = "int8"
 # More are no faster on a CPU, and a signal to stop waits for the end of a batch.
 TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 32768}
 BATCHES_AHEAD = 8
 TOKENIZED_TOGETHER = 4096
-# So many sequences tell how far int8 is from float32.
-COMPARED = 32
 
 # Place of the first vector, vectors on the CPU, what happens when they have arrived there.
 Batch = tuple[int, Tensor, torch.cuda.Event | None]
@@ -85,17 +82,12 @@ def load_model(folder: Path, dtype: str, threads: int) -> Model:
             )
     if dtype == "auto":
         dtype = description["dtype"] if device.type == "cuda" else "float32"
-    if dtype == INT8 and not (device.type == "cpu" and has_int8()):
-        raise InputError(
-            f"{device_name(device)}: int8 needs a CPU with AVX512-VNNI or the like, and no GPU; "
-            "set `embed: dtype` to auto or bfloat16"
-        )
     config = folder / FILES["config"]
     encoder = build_encoder(description["architecture"], read_json(config), config)
     load_weights(encoder, folder / FILES["weights"])
-    set_precision(encoder, torch.float32 if dtype == INT8 else getattr(torch, dtype))
+    set_precision(encoder, getattr(torch, dtype))
     if device.type == "cpu":
-        use_onednn(encoder, dtype == INT8)
+        use_onednn(encoder)
     log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
     tokenizer = load_tokenizer(folder / FILES["tokenizer"])
     return Model(description, encoder.to(device), tokenizer, device, dtype)
@@ -117,18 +109,6 @@ def describe(model: Model) -> dict[str, Any]:
 
 def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-
-
-def int8_error(model: Model, exact: Model, sequences: Sequence[str]) -> dict[str, float]:
-    """How far int8 puts a sample of the sequences from where the `exact` model does."""
-    sample = sequences[:: -(-len(sequences) // COMPARED) or 1]
-    ours, theirs = (embed(m, sample, sample, too_long="split").rows for m in (model, exact))
-    norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
-    found = {
-        "max_abs": abs(ours - theirs).max(initial=0),
-        "min_cosine": ((ours * theirs).sum(axis=1) / norms).min(initial=1),
-    }
-    return {"sequences": len(sample), **{key: round(float(x), 6) for key, x in found.items()}}
 
 
 @torch.inference_mode()

@@ -78,7 +78,7 @@ class Dnabert(nn.Module):
         words = self.embeddings.word_embeddings(ids)
         x = self.embeddings.LayerNorm(words + self.embeddings.token_type_embeddings.weight[0])
         slopes = x.new_tensor(alibi_slopes(self.heads))
-        # A token tells what the matmuls compute in: autocast or int8 may differ from the weights.
+        # A token tells what the matmuls compute in: autocast may differ from the weights.
         dtype = self.encoder.layer[0].attention.self.Wqkv(x[:1, :1]).dtype
         shape = (ids.shape[0], self.heads, ids.shape[1], x.shape[-1] // self.heads)
         attend = attention(slopes, shape, dtype, x.device, mask)
