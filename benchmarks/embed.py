@@ -136,7 +136,7 @@ def plain_model(folder: Path, model: Model) -> Model:
 def one_at_a_time(model: Model, sequences: Sequence[str]) -> np.ndarray:
     rows = []
     for sequence in sequences:
-        tokens = np.array(token_ids(model.tokenizer, [sequence]))
+        tokens = np.array(model.reading.token_ids(model.tokenizer, [sequence]))
         rows.append(pooled(model, tokens, None).cpu().numpy()[0])
     return np.stack(rows)
 
@@ -207,7 +207,7 @@ def compare(folder: Path, sequences: list[str], few: int, rounds: int) -> None:
     for _ in range(rounds):
         for way in ways.values():
             way.run(sequences)
-    tokenize = partial(token_ids, plain.tokenizer, sequences)
+    tokenize = partial(plain.reading.token_ids, plain.tokenizer, sequences)
     lengths = np.array([len(row) for row in tokenize()])
     exact = ways["engine, float32"].rows
     beside = best_seconds(tokenize, 3) / len(exact), seconds_to_write(exact) / len(exact)

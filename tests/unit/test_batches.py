@@ -7,14 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqloom.embedding.batches import batch_end, merged_lengths, overlapping_pieces, pieces_of
+from seqloom.encoders.readings import READINGS
 
+# A special token before the residues and one after them.
+BOTH_ENDS = READINGS["esm"]
 LENGTHS = st.lists(st.integers(2, 40), max_size=80)
 
 
 @given(st.integers(2, 400), st.integers(8, 60))
 def test_pieces_have_one_length_cover_everything_and_overlap(length, limit):
     tokens = [-1, *range(length - 2), -2]
-    pieces = overlapping_pieces(tokens, limit)
+    pieces = overlapping_pieces(tokens, limit, BOTH_ENDS)
     assert (len(pieces) == 1) == (length <= limit)
     assert {len(piece) for piece in pieces} == {min(length, limit)}
     assert all(piece[0] == -1 and piece[-1] == -2 for piece in pieces)
@@ -28,8 +31,8 @@ def test_pieces_have_one_length_cover_everything_and_overlap(length, limit):
 
 @given(st.lists(st.lists(st.integers(0, 4095), min_size=2, max_size=30), max_size=20))
 def test_pieces_in_one_array_are_those_of_each_sequence(sequences):
-    pieces = pieces_of(sequences, 10)
-    expected = [overlapping_pieces(sequence, 10) for sequence in sequences]
+    pieces = pieces_of(sequences, 10, BOTH_ENDS)
+    expected = [overlapping_pieces(sequence, 10, BOTH_ENDS) for sequence in sequences]
     assert pieces.counts.tolist() == [len(group) for group in expected]
     flat = [piece for group in expected for piece in group]
     assert pieces.lengths.tolist() == [len(piece) for piece in flat]
@@ -39,7 +42,7 @@ def test_pieces_in_one_array_are_those_of_each_sequence(sequences):
 
 
 def test_padding_is_masked():
-    pieces = pieces_of([[7, 8], [1, 2, 3], [4, 5, 6, 9]], 10)
+    pieces = pieces_of([[7, 8], [1, 2, 3], [4, 5, 6, 9]], 10, BOTH_ENDS)
     tokens, mask = pieces.padded(np.array([1, 2, 0]), 4)
     assert tokens.tolist() == [[1, 2, 3, 0], [4, 5, 6, 9], [7, 8, 0, 0]]
     assert mask.sum(axis=1).tolist() == [3, 4, 2]

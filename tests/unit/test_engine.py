@@ -13,7 +13,6 @@ from seqloom.config.registry import Backend
 from seqloom.demo.model_shapes import CONFIGS
 from seqloom.embedding.batches import pieces_of
 from seqloom.embedding.engine import FILES, Model, describe, embed, load_model, pooled
-from seqloom.encoders.tokenizers import token_ids
 from seqloom.errors import InputError
 from seqloom.models.fetch import Source, demo_source, write_model
 
@@ -150,8 +149,8 @@ def test_a_gpu_too_small_for_one_sequence_is_said_so(models):
 @pytest.mark.parametrize("molecule", sorted(SHAPES))
 def test_padded_as_on_a_gpu_a_vector_stays_close(models, molecule):
     model, sequences = models[molecule], sequences_of(molecule, 12, 60)
-    tokens = token_ids(model.tokenizer, sequences)
-    pieces = pieces_of(tokens, 64)
+    tokens = model.reading.token_ids(model.tokenizer, sequences)
+    pieces = pieces_of(tokens, 64, model.reading)
     with torch.inference_mode():
         rows = pooled(model, *pieces.padded(np.arange(12), 64)).numpy()
     np.testing.assert_allclose(rows, rows_of(model, sequences), rtol=0, atol=2e-6)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seqloom.encoders.readings import Reading
+
 # So many sequences of one length are worth batches of their own.
 _COMMON = 8
 _MULTIPLE = 8
@@ -32,11 +34,11 @@ class Pieces:
         return self.tokens[places * mask] * mask, mask
 
 
-def pieces_of(sequences: Iterable[list[int]], limit: int) -> Pieces:
+def pieces_of(sequences: Iterable[list[int]], limit: int, reading: Reading) -> Pieces:
     """Each sequence of tokens as pieces of at most `limit`."""
     tokens, lengths, counts = array("i"), array("q"), array("q")
     for sequence in sequences:
-        pieces = overlapping_pieces(sequence, limit)
+        pieces = overlapping_pieces(sequence, limit, reading)
         counts.append(len(pieces))
         for piece in pieces:
             tokens.extend(piece)
@@ -45,19 +47,20 @@ def pieces_of(sequences: Iterable[list[int]], limit: int) -> Pieces:
     return Pieces(np.asarray(tokens), sizes.cumsum() - sizes, sizes, np.asarray(counts))
 
 
-def overlapping_pieces(tokens: list[int], limit: int) -> list[list[int]]:
-    """Pieces of one length, at most `limit` tokens, each between the special first and last one.
+def overlapping_pieces(tokens: list[int], limit: int, reading: Reading) -> list[list[int]]:
+    """Pieces of one length, at most `limit` tokens; each has the special tokens of both ends.
 
     What fits is its only piece.
     """
     if len(tokens) <= limit:
         return [tokens]
-    first, *inner, last = tokens
-    size = limit - 2
+    start, end = reading.before, len(tokens) - reading.after
+    first, inner, last = tokens[:start], tokens[start:end], tokens[end:]
+    size = limit - len(first) - len(last)
     excess = len(inner) - size
     steps = -(-excess // (size - int(limit * _OVERLAP)))
     starts = [step * excess // steps for step in range(steps + 1)]
-    return [[first, *inner[start : start + size], last] for start in starts]
+    return [[*first, *inner[start : start + size], *last] for start in starts]
 
 
 def merged_lengths(lengths: np.ndarray) -> np.ndarray:

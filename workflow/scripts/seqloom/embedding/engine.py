@@ -26,7 +26,8 @@ from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.cpu import use_onednn
 from seqloom.encoders.layers import set_precision
 from seqloom.encoders.pooling import POOLINGS
-from seqloom.encoders.tokenizers import load_tokenizer, token_ids
+from seqloom.encoders.readings import READINGS, Reading
+from seqloom.encoders.tokenizers import load_tokenizer
 from seqloom.errors import InputError
 from seqloom.files.checksums import sha256
 from seqloom.files.json_files import read_json
@@ -52,6 +53,7 @@ class Model:
 
     description: Mapping[str, Any]  # model.json
     encoder: nn.Module
+    reading: Reading
     tokenizer: Tokenizer
     device: torch.device
     dtype: str
@@ -90,7 +92,8 @@ def load_model(folder: Path, dtype: str, threads: int) -> Model:
         use_onednn(encoder)
     log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
     tokenizer = load_tokenizer(folder / FILES["tokenizer"])
-    return Model(description, encoder.to(device), tokenizer, device, dtype)
+    reading = READINGS[description["architecture"]]
+    return Model(description, encoder.to(device), reading, tokenizer, device, dtype)
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -127,7 +130,8 @@ def embed(
     """
     distinct = {sequence: i for i, sequence in enumerate(dict.fromkeys(sequences))}
     which = np.fromiter((distinct[sequence] for sequence in sequences), int, len(sequences))
-    pieces = pieces_of(_tokenized(model, list(distinct)), model.description["max_length"])
+    limit = model.description["max_length"]
+    pieces = pieces_of(_tokenized(model, list(distinct)), limit, model.reading)
     counts = pieces.counts[which]
     if too_long == "refuse" and counts.max(initial=1) > 1:
         raise _too_long(model, ids[counts.argmax()], sequences[counts.argmax()])
@@ -185,9 +189,8 @@ def _keep(
 
 def _tokenized(model: Model, sequences: list[str]) -> Iterator[list[int]]:
     for start in range(0, len(sequences), TOKENIZED_TOGETHER):
-        # To a tokenizer lower-case letters are unknown ones.
-        upper = [sequence.upper() for sequence in sequences[start : start + TOKENIZED_TOGETHER]]
-        yield from token_ids(model.tokenizer, upper)
+        together = sequences[start : start + TOKENIZED_TOGETHER]
+        yield from model.reading.token_ids(model.tokenizer, together)
 
 
 def _too_long(model: Model, record: str, sequence: str) -> InputError:
@@ -243,7 +246,7 @@ def pooled(model: Model, tokens: np.ndarray, mask: np.ndarray | None) -> Tensor:
     """One float32 vector per row of tokens, on the device."""
     there = None if mask is None else _sent(mask, model.device)
     states = model.encoder(_sent(tokens, model.device), there)
-    return POOLINGS[model.description["pooling"]](states, there)
+    return POOLINGS[model.description["pooling"]](states, there, model.reading)
 
 
 def _sent(values: np.ndarray, device: torch.device) -> Tensor:

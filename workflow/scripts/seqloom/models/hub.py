@@ -22,6 +22,7 @@ from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import build_hf_headers
 
 from seqloom.config.registry import Backend
+from seqloom.encoders.readings import READINGS
 from seqloom.errors import InputError
 from seqloom.files.downloads import Download, fetch
 from seqloom.models.weights import weight_names
@@ -66,7 +67,7 @@ def _cached(backend: Backend, revision: str | None) -> Path | None:
         return None
     folder = Path(config).parent
     names = [path.name for path in folder.iterdir() if path.exists()]
-    has_tokenizer = backend.architecture == "esm" or "tokenizer.json" in names
+    has_tokenizer = READINGS[backend.architecture].tokenizer_files <= set(names)
     return folder if has_tokenizer and weight_names(names, backend.files) else None
 
 
