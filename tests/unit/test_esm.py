@@ -180,6 +180,17 @@ def test_low_precision_is_that_of_the_matmuls_alone(pair):
     assert (found - exact).norm() < (everywhere - exact).norm()
 
 
+def test_query_key_and_value_are_one_product_and_three_tensors_of_a_checkpoint(pair):
+    theirs, encoder = pair
+    layer = encoder.encoder.layer[0].attention.self
+    width = theirs.config.hidden_size
+    assert layer.weight.shape == (3 * width, width)
+    for name in ("query", "key", "value"):
+        for kind in ("weight", "bias"):
+            key = f"encoder.layer.0.attention.self.{name}.{kind}"
+            assert torch.equal(encoder.state_dict()[key], theirs.state_dict()[key])
+
+
 def config_of(theirs) -> dict:
     return {key: getattr(theirs.config, key) for key in CONFIG}
 

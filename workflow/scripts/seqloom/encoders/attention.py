@@ -157,32 +157,31 @@ def self_test(case: Case) -> float:
     return torch.stack(errors).max().item()
 
 
-# Of cases and lengths (rounded to powers of two) that were seen: does the kernel serve them?
-_preferred: dict[tuple[Case, int], bool] = {}
+# Of cases and lengths (rounded to powers of two) that were seen: does the kernel serve them, and
+# for a dense bias of how many bytes was that found out?
+_preferred: dict[tuple[Case, int], tuple[bool, int]] = {}
 
 
 def _is_preferred(case: Case, batch: int, length: int) -> bool:
     """Whether the kernel is faster, or the bias too large; found out once and logged."""
-    key = case, length.bit_length()
-    if _preferred.get(key):
-        return True
-    needed = _dense_bytes(case, batch, length)
-    fits = needed < _free_bytes(case.device) / 2
-    if fits and key in _preferred:
-        return False
-    if fits:
+    key, needed = (case, length.bit_length()), _dense_bytes(case, batch, length)
+    serves, known = _preferred.get(key, (None, -1))
+    if serves or needed <= known:
+        return serves
+    if needed >= _free_bytes(case.device) / 2:
+        serves, reason = True, f"a dense bias would take {needed / 1e9:.1f} GB"
+    elif serves is None:
         try:
             ours, theirs = _milliseconds(case, batch, length)
         except torch.cuda.OutOfMemoryError:  # the kernel takes less; another batch is timed
             return True
-        _preferred[key] = ours < theirs
-        reason = f"{ours:.3f} ms by the kernel, {theirs:.3f} ms by PyTorch"
+        serves, reason = ours < theirs, f"{ours:.3f} ms by the kernel, {theirs:.3f} ms by PyTorch"
     else:
-        _preferred[key] = True
-        reason = f"a dense bias would take {needed / 1e9:.1f} GB"
-    name = "the Triton kernel" if _preferred[key] else "PyTorch"
+        reason = f"a dense bias of {needed / 1e9:.1f} GB fits too"
+    _preferred[key] = serves, needed
+    name = "the Triton kernel" if serves else "PyTorch"
     log.info("attention of %d tokens and similar lengths by %s (%s)", length, name, reason)
-    return _preferred[key]
+    return serves
 
 
 def _dense_bytes(case: Case, batch: int, length: int) -> int:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -54,8 +55,10 @@ class Layer(nn.Module):
         output = self.attention.output
         x = output.LayerNorm(x + output.dense(join_heads(attend(query, key, value))))
         gate, up = self.mlp.gated_layers(x).chunk(2, dim=-1)
-        # Of a part of a tensor the last bits would depend on the number of threads.
-        return self.mlp.layernorm(x + self.mlp.wo(F.gelu(gate.contiguous()) * up))
+        if gate.is_cpu:
+            # Of a part of a tensor the last bits would depend on the number of threads.
+            gate = gate.contiguous()
+        return self.mlp.layernorm(x + self.mlp.wo(F.gelu(gate) * up))
 
 
 class Dnabert(nn.Module):
@@ -72,16 +75,16 @@ class Dnabert(nn.Module):
         )
         layers = [Layer(config) for _ in range(config["num_hidden_layers"])]
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
+        slopes = torch.tensor(alibi_slopes(self.heads), dtype=torch.float64, device="cpu")
+        self.register_buffer("slopes", slopes, persistent=False)
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Token ids [batch, length] -> states [batch, length, width]; mask: False at padding."""
         words = self.embeddings.word_embeddings(ids)
         x = self.embeddings.LayerNorm(words + self.embeddings.token_type_embeddings.weight[0])
-        slopes = x.new_tensor(alibi_slopes(self.heads))
-        # A token tells what the matmuls compute in: autocast may differ from the weights.
-        dtype = self.encoder.layer[0].attention.self.Wqkv(x[:1, :1]).dtype
+        dtype = self.encoder.layer[0].attention.self.Wqkv.dtype
         shape = (ids.shape[0], self.heads, ids.shape[1], x.shape[-1] // self.heads)
-        attend = attention(slopes, shape, dtype, x.device, mask)
+        attend = attention(self.slopes, shape, dtype, x.device, mask)
         for layer in self.encoder.layer:
             x = layer(x, attend)
         return x
