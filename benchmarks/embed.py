@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 
 from seqloom.config.registry import read_backend
 from seqloom.demo.model_shapes import CONFIGS
-from seqloom.embedding.batches import merged_lengths
-from seqloom.embedding.engine import Model, embed, load_model, pooled
+from seqloom.embedding.batches import next_batch
+from seqloom.embedding.engine import TOKENS_PER_BATCH, Model, embed, load_model, pooled
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.cpu import use_onednn
 from seqloom.encoders.layers import Linear, set_precision
@@ -246,13 +246,16 @@ def seconds_to_write(rows: np.ndarray) -> float:
 
 
 def print_padding(tokenizer_folder: Path, sequences: list[str]) -> None:
-    """What is padded where rare lengths are merged, as on a GPU; a CPU pads nothing."""
+    """What is padded where batches are as full as on a GPU; a CPU pads nothing."""
     tokenizer = load_tokenizer(tokenizer_folder / "tokenizer.json")
     lengths = np.array([len(row) for row in token_ids(tokenizer, sequences)])
     unsorted = sum(len(b) * b.max() for b in np.array_split(lengths, -(-len(lengths) // 64)))
     print_head("Padding", "sequences", "engine, CPU", "engine, GPU", "unsorted, 64 together")
-    merged = merged_lengths(lengths).sum()
-    parts = (1 - lengths.sum() / padded for padded in (merged, unsorted))
+    lengths, start, padded = -np.sort(-lengths), 0, 0
+    while start < len(lengths):
+        end, length = next_batch(lengths, start, TOKENS_PER_BATCH["cuda"], pads=True)
+        start, padded = end, padded + (end - start) * length
+    parts = (1 - lengths.sum() / total for total in (padded, unsorted))
     print_row(len(lengths), "0 %", *map(percent, parts))
 
 

@@ -1,4 +1,4 @@
-"""What an encoder reads at a time: pieces of what is too long, and batches of equal length."""
+"""What an encoder reads at a time: pieces of what is too long, and batches of similar length."""
 
 from array import array
 from collections.abc import Iterable
@@ -8,8 +8,7 @@ import numpy as np
 
 from seqloom.encoders.readings import Reading
 
-# So many sequences of one length are worth batches of their own.
-_COMMON = 8
+# GPUs multiply matrices fastest whose sides are multiples of this.
 _MULTIPLE = 8
 # Neighboring pieces share this part of the longest input, at least.
 _OVERLAP = 1 / 8
@@ -63,18 +62,16 @@ def overlapping_pieces(tokens: list[int], limit: int, reading: Reading) -> list[
     return [[*first, *inner[start : start + size], *last] for start in starts]
 
 
-def merged_lengths(lengths: np.ndarray) -> np.ndarray:
-    """The lengths to pad to: a common one is itself, a rare one the next multiple of 8."""
-    distinct, place, counts = np.unique(lengths, return_inverse=True, return_counts=True)
-    raised = -(-distinct // _MULTIPLE) * _MULTIPLE
-    return np.where(counts < _COMMON, raised, distinct)[place]
+def next_batch(lengths: np.ndarray, start: int, tokens: int, pads: bool) -> tuple[int, int]:
+    """Where the batch ends that begins at `start`, and the length of its rows.
 
-
-def batch_end(lengths: np.ndarray, start: int, tokens: int) -> int:
-    """Where the batch ends that begins at `start`: sorted lengths, equal in a batch.
-
-    A batch has at most `tokens` tokens, or is a single sequence.
+    `lengths` are sorted, the longest first. A batch has at most `tokens` tokens, or is a single
+    sequence. Without padding its lengths are equal; with it the batch is as full as it can be.
     """
     length = lengths[start]
     most = lengths[start : start + max(1, tokens // length)]
-    return start + int(np.count_nonzero(most == length))
+    equal = int(np.count_nonzero(most == length))
+    if equal == len(most) or not pads:
+        return start + equal, int(length)
+    length = -(-length // _MULTIPLE) * _MULTIPLE
+    return min(start + max(1, tokens // length), len(lengths)), int(length)

@@ -1,8 +1,8 @@
 """Any encoder over any list of sequences: order, batches, device, precision.
 
-Identical sequences are embedded once. Batches hold sequences of equal token length, so nothing is
-padded and, on a CPU, a vector does not depend on its neighbors by a single bit. A GPU, whose
-numbers depend on them anyway, is given rare lengths padded to a common one.
+Identical sequences are embedded once. On a CPU a batch holds sequences of equal token length, so
+nothing is padded and a vector does not depend on its neighbors by a single bit. A GPU, whose
+numbers depend on them anyway, is given full batches of similar lengths, padded to the longest.
 """
 
 import logging
@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from seqloom import ENGINE_VERSION
-from seqloom.embedding.batches import Pieces, batch_end, merged_lengths, pieces_of
+from seqloom.embedding.batches import Pieces, next_batch, pieces_of
 from seqloom.embedding.resume import KeptRows, Work
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.cpu import use_onednn
@@ -135,8 +135,7 @@ def embed(
     counts = pieces.counts[which]
     if too_long == "refuse" and counts.max(initial=1) > 1:
         raise _too_long(model, ids[counts.argmax()], sequences[counts.argmax()])
-    lengths = pieces.lengths if model.device.type == "cpu" else merged_lengths(pieces.lengths)
-    order = np.argsort(-lengths, kind="stable")  # the longest first
+    order = np.argsort(-pieces.lengths, kind="stable")  # the longest first
     vectors = np.empty((len(order), model.description["width"]), store)
 
     def check(rows: np.ndarray, start: int) -> None:
@@ -151,7 +150,7 @@ def embed(
 
     with KeptRows(vectors, work) as kept:
         budget = tokens_per_batch or TOKENS_PER_BATCH[model.device.type]
-        batches = _batches(model, pieces, order, lengths[order], kept.done, budget)
+        batches = _batches(model, pieces, order, kept.done, budget)
         title = f"embed {model.description['backend']}"
         with Progress(title, len(order) - kept.done, "sequences") as progress:
             _keep(batches, kept, check, progress)
@@ -214,15 +213,16 @@ def _averaged(vectors: np.ndarray, order: np.ndarray, counts: np.ndarray) -> np.
 
 
 def _batches(
-    model: Model, pieces: Pieces, order: np.ndarray, lengths: np.ndarray, start: int, budget: int
+    model: Model, pieces: Pieces, order: np.ndarray, start: int, budget: int
 ) -> Iterator[Batch]:
-    """Vectors of the pieces in `order`, from the one at `start` on, padded to sorted `lengths`."""
+    """Vectors of the pieces in `order`, from the one at `start` on."""
+    lengths, pads = pieces.lengths[order], model.device.type != "cpu"
     while start < len(order):
-        end = batch_end(lengths, start, budget)
+        end, length = next_batch(lengths, start, budget, pads)
         try:
-            rows = pooled(model, *pieces.padded(order[start:end], lengths[start]))
+            rows = pooled(model, *pieces.padded(order[start:end], length))
         except torch.cuda.OutOfMemoryError:
-            budget = _halved(end - start, lengths[start])
+            budget = _halved(end - start, length)
             continue
         # A GPU does not wait for its copies.
         copied = rows.to("cpu", non_blocking=True)
