@@ -90,6 +90,11 @@ def load_model(folder: Path, dtype: str, threads: int) -> Model:
     set_precision(encoder, getattr(torch, dtype))
     if device.type == "cpu":
         use_onednn(encoder)
+    else:
+        # Not at the top: its import takes a second.
+        from seqloom.encoders.compiled import Compiled
+
+        encoder = Compiled(encoder)
     log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
     tokenizer = load_tokenizer(folder / FILES["tokenizer"])
     reading = READINGS[description["architecture"]]

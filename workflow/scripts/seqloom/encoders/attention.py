@@ -4,7 +4,7 @@ A bias is None, the slopes [heads] of ALiBi, or a table [heads, 2 * reach + 1] w
 key's place minus the query's, from -reach to reach; what is farther away takes the last column.
 
 PyTorch's own attention needs the bias of all pairs of tokens in memory, our Triton kernel nothing
-of that size. Which one serves is decided before the first layer, and logged with its reason.
+of that size. Which one serves is decided before a batch, and logged with its reason.
 """
 
 import functools
@@ -42,11 +42,31 @@ class Case:
     trains: bool
 
 
-def attention(
+def kernel_serves(
     bias: Tensor | None,
     shape: tuple[int, int, int, int],
     dtype: torch.dtype,
     device: torch.device,
+    padded: bool,
+) -> bool:
+    """Whether the kernel serves queries [batch, heads, length, size]: right, and fast or needed.
+
+    It looks at the device, so it is asked outside of what torch.compile compiles.
+    """
+    if device.type != "cuda":
+        _log_once(f"attention by PyTorch, as on any {device.type}")
+        return False
+    batch, heads, length, size = shape
+    bias_shape = None if bias is None else tuple(bias.shape)
+    case = Case(bias_shape, heads, size, dtype, device, padded, torch.is_grad_enabled())
+    return _is_right(case) and _is_preferred(case, batch, length)
+
+
+def attention(
+    kernel: bool,
+    bias: Tensor | None,
+    length: int,
+    dtype: torch.dtype,
     mask: Tensor | None = None,
     scale: float | None = None,
 ) -> Attend:
@@ -55,11 +75,7 @@ def attention(
     The mask [batch, length] is False at the padding that follows a sequence. A table may be
     trained, slopes are constants. Without a scale it is 1 / sqrt(size).
     """
-    bias_shape = None if bias is None else tuple(bias.shape)
-    _, heads, length, size = shape
-    trains = torch.is_grad_enabled()
-    case = Case(bias_shape, heads, size, dtype, device, mask is not None, trains)
-    if _kernel_serves(case, shape[0], length):
+    if kernel:
         return by_kernel(bias, mask, scale)
     return by_pytorch(bias, length, dtype, mask, scale)
 
@@ -105,16 +121,6 @@ def t5_table(buckets: Tensor, reach: int) -> Tensor:
     wide = (distance.clamp(min=exact) / exact).log() / math.log(reach / exact) * (half - exact)
     bucket = torch.where(distance < exact, distance, exact + wide.long()).clamp(max=half - 1)
     return buckets[bucket + half * (ahead > 0)].T
-
-
-# Not traced by torch.compile; torch.compiler.disable does the same, but its import takes a second.
-@torch._disable_dynamo
-def _kernel_serves(case: Case, batch: int, length: int) -> bool:
-    """Whether the kernel serves these inputs: where it is right, and faster or the only way."""
-    if case.device.type != "cuda":
-        _log_once(f"attention by PyTorch, as on any {case.device.type}")
-        return False
-    return _is_right(case) and _is_preferred(case, batch, length)
 
 
 @functools.cache

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqloom.encoders.attention import attention
+from seqloom.encoders.attention import attention, kernel_serves
 from seqloom.encoders.attention_operator import Attend
-from seqloom.encoders.layers import Linear, join_heads, split_heads, without_heads
+from seqloom.encoders.layers import Encoder, Linear, join_heads, split_heads, without_heads
 
 PREFIX = "bert."
 HEADS = ("cls.", "pooler.", "embeddings.position_ids")
@@ -61,11 +61,12 @@ class Layer(nn.Module):
         return self.mlp.layernorm(x + self.mlp.wo(F.gelu(gate) * up))
 
 
-class Dnabert(nn.Module):
+class Dnabert(Encoder):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
         width = config["hidden_size"]
         self.heads = config["num_attention_heads"]
+        self.by_kernel = False
         self.embeddings = nn.ModuleDict(
             {
                 "word_embeddings": nn.Embedding(config["vocab_size"], width),
@@ -78,13 +79,22 @@ class Dnabert(nn.Module):
         slopes = torch.tensor(alibi_slopes(self.heads), dtype=torch.float64, device="cpu")
         self.register_buffer("slopes", slopes, persistent=False)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of queries, keys and values."""
+        return self.encoder.layer[0].attention.self.Wqkv.dtype
+
+    def choose_attention(self, ids: Tensor, mask: Tensor | None) -> None:
+        (batch, length), width = ids.shape, self.embeddings.LayerNorm.normalized_shape[0]
+        shape = (batch, self.heads, length, width // self.heads)
+        padded = mask is not None
+        self.by_kernel = kernel_serves(self.slopes, shape, self.dtype, ids.device, padded)
+
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Token ids [batch, length] -> states [batch, length, width]; mask: False at padding."""
         words = self.embeddings.word_embeddings(ids)
         x = self.embeddings.LayerNorm(words + self.embeddings.token_type_embeddings.weight[0])
-        dtype = self.encoder.layer[0].attention.self.Wqkv.dtype
-        shape = (ids.shape[0], self.heads, ids.shape[1], x.shape[-1] // self.heads)
-        attend = attention(self.slopes, shape, dtype, x.device, mask)
+        attend = attention(self.by_kernel, self.slopes, ids.shape[1], self.dtype, mask)
         for layer in self.encoder.layer:
             x = layer(x, attend)
         return x

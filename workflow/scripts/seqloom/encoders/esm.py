@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqloom.encoders.layers import JoinedLinear, Linear, join_heads, without_heads
+from seqloom.encoders.layers import Encoder, JoinedLinear, Linear, join_heads, without_heads
 
 PREFIX = "esm."
 HEADS = ("lm_head.", "contact_head.", "pooler.", "embeddings.position_ids")
@@ -72,7 +72,7 @@ class Layer(nn.Module):
         return x + self.output.dense(F.gelu(self.intermediate.dense(self.LayerNorm(x))))
 
 
-class Esm(nn.Module):
+class Esm(Encoder):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
         positions = config["position_embedding_type"]

@@ -7,6 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+class Encoder(nn.Module):
+    """A network from token ids to states, all of which torch.compile can take as one graph."""
+
+    def choose_attention(self, ids: Tensor, mask: Tensor | None) -> None:
+        """Choose the attention of the next forward pass of such inputs, if there is a choice."""
+
+
 class Linear(nn.Linear):
     """A matmul, if asked with SiLU, in the precision of its weight; the rest may be in float32."""
 
