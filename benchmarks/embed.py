@@ -30,10 +30,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 
 from seqloom.config.registry import read_backend
 from seqloom.demo.model_shapes import CONFIGS
-from seqloom.embedding.batches import merged_lengths
-from seqloom.embedding.engine import Model, embed, load_model, pooled
+from seqloom.embedding.batches import next_batch
+from seqloom.embedding.engine import TOKENS_PER_BATCH, Model, embed, load_model, pooled
 from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.cpu import has_int8, use_onednn
+from seqloom.encoders.cpu import use_onednn
 from seqloom.encoders.layers import Linear, set_precision
 from seqloom.encoders.tokenizers import esm_tokenizer, load_tokenizer, token_ids
 from seqloom.files.tensors import read_tensor, write_tensors
@@ -87,12 +87,10 @@ def peak_of_matmuls(dtype: str, device: torch.device) -> float:
     """The highest GFLOP/s of matrix products alone."""
     rows, width = (8192, 8192) if device.type == "cuda" else (1024, 2048)
     layer = nn.Sequential(Linear(width, width)).to(device)
-    set_precision(layer, torch.float32 if dtype == "int8" else getattr(torch, dtype))
+    set_precision(layer, getattr(torch, dtype))
     if device.type == "cpu":
-        use_onednn(layer, dtype == "int8")
-    x = torch.randn(rows, width, device=device)
-    if dtype not in ("float32", "int8"):
-        x = x.to(getattr(torch, dtype))
+        use_onednn(layer)
+    x = torch.randn(rows, width, device=device).to(getattr(torch, dtype))
     return 2 * rows * width**2 / best_seconds(lambda: layer(x), 20) / 1e9
 
 
@@ -138,7 +136,7 @@ def plain_model(folder: Path, model: Model) -> Model:
 def one_at_a_time(model: Model, sequences: Sequence[str]) -> np.ndarray:
     rows = []
     for sequence in sequences:
-        tokens = np.array(token_ids(model.tokenizer, [sequence]))
+        tokens = np.array(model.reading.token_ids(model.tokenizer, [sequence]))
         rows.append(pooled(model, tokens, None).cpu().numpy()[0])
     return np.stack(rows)
 
@@ -209,7 +207,7 @@ def compare(folder: Path, sequences: list[str], few: int, rounds: int) -> None:
     for _ in range(rounds):
         for way in ways.values():
             way.run(sequences)
-    tokenize = partial(token_ids, plain.tokenizer, sequences)
+    tokenize = partial(plain.reading.token_ids, plain.tokenizer, sequences)
     lengths = np.array([len(row) for row in tokenize()])
     exact = ways["engine, float32"].rows
     beside = best_seconds(tokenize, 3) / len(exact), seconds_to_write(exact) / len(exact)
@@ -239,7 +237,7 @@ def compare(folder: Path, sequences: list[str], few: int, rounds: int) -> None:
 def dtypes() -> list[str]:
     if ON_GPU:
         return ["float32", "float16", "bfloat16"]
-    return ["float32", "bfloat16", *(["int8"] if has_int8() else [])]
+    return ["float32", "bfloat16"]
 
 
 def seconds_to_write(rows: np.ndarray) -> float:
@@ -248,13 +246,16 @@ def seconds_to_write(rows: np.ndarray) -> float:
 
 
 def print_padding(tokenizer_folder: Path, sequences: list[str]) -> None:
-    """What is padded where rare lengths are merged, as on a GPU; a CPU pads nothing."""
+    """What is padded where batches are as full as on a GPU; a CPU pads nothing."""
     tokenizer = load_tokenizer(tokenizer_folder / "tokenizer.json")
     lengths = np.array([len(row) for row in token_ids(tokenizer, sequences)])
     unsorted = sum(len(b) * b.max() for b in np.array_split(lengths, -(-len(lengths) // 64)))
     print_head("Padding", "sequences", "engine, CPU", "engine, GPU", "unsorted, 64 together")
-    merged = merged_lengths(lengths).sum()
-    parts = (1 - lengths.sum() / padded for padded in (merged, unsorted))
+    lengths, start, padded = -np.sort(-lengths), 0, 0
+    while start < len(lengths):
+        end, length = next_batch(lengths, start, TOKENS_PER_BATCH["cuda"], pads=True)
+        start, padded = end, padded + (end - start) * length
+    parts = (1 - lengths.sum() / total for total in (padded, unsorted))
     print_row(len(lengths), "0 %", *map(percent, parts))
 
 

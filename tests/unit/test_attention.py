@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from seqloom.encoders import attention as module
-from seqloom.encoders.attention import Case, attention, by_pytorch, t5_table
+from seqloom.encoders.attention import Case, by_pytorch, kernel_serves, t5_table
 from seqloom.encoders.attention_operator import _attend, by_kernel
 from seqloom.encoders.layers import join_heads, split_heads
 
@@ -176,8 +176,12 @@ def encoder_by_kernel() -> float:
     mask = torch.arange(21) < torch.tensor([[21], [10]])
     with torch.no_grad():
         expected = encoder(ids, mask)
-        module._kernel_serves = lambda *_: True
-        return (encoder(ids, mask) - expected)[mask].abs().max().item()
+        encoder.by_kernel = True
+        compiled = torch.compile(encoder, backend="aot_eager", fullgraph=True)
+        return max(
+            (states - expected)[mask].abs().max().item()
+            for states in (encoder(ids, mask), compiled(ids, mask))
+        )
 
 
 def test_the_encoder_by_kernel_equals_that_by_pytorch(interpreter):
@@ -206,25 +210,27 @@ def test_on_a_cpu_pytorch_serves_and_says_so_once(caplog):
     caplog.set_level("INFO")
     module._log_once.cache_clear()
     for _ in range(2):
-        attend = attention(bias_of("slopes"), (1, HEADS, 5, 8), torch.float32, CPU)
-        assert attend.func is torch.nn.functional.scaled_dot_product_attention
+        assert not kernel_serves(bias_of("slopes"), (1, HEADS, 5, 8), torch.float32, CPU, False)
     assert [record.message for record in caplog.records] == ["attention by PyTorch, as on any cpu"]
 
 
 def test_the_kernel_serves_where_it_is_faster_or_the_bias_too_large(caplog, monkeypatch):
     # There is no GPU here to have little memory or be fast.
     caplog.set_level("INFO")
-    times, free = [(2.0, 1.0), (1.0, 2.0)], 10**9
+    times, free, queries = [(2.0, 1.0), (1.0, 2.0)], 10**9, []
     monkeypatch.setattr(module, "_preferred", {})
     monkeypatch.setattr(module, "_milliseconds", lambda *_: times.pop(0))
-    monkeypatch.setattr(module, "_free_bytes", lambda _: free)
+    monkeypatch.setattr(module, "_free_bytes", lambda _: queries.append(1) or free)
     case = Case((12,), 12, 64, torch.float16, CPU, False, False)
     # Timed once for 64 to 127 tokens, once for 128 to 255.
-    assert [module._is_preferred(case, 8, n) for n in (66, 100, 127)] == [False] * 3
+    assert [module._is_preferred(case, 8, n) for n in (100, 66, 100)] == [False] * 3
     assert [module._is_preferred(case, 8, n) for n in (128, 255)] == [True] * 2
     assert module._is_preferred(case, 8, 4500)
+    # A GPU is asked for its free memory where a bias is larger than those before.
+    assert len(queries) == 3
     free = 10**5
-    assert module._is_preferred(case, 8, 66)
+    assert not module._is_preferred(case, 8, 100)
+    assert module._is_preferred(case, 8, 127)
     reasons = [record.message.split(" (")[1] for record in caplog.records]
     assert reasons == [
         "2.000 ms by the kernel, 1.000 ms by PyTorch)",

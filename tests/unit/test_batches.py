@@ -3,18 +3,22 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqloom.embedding.batches import batch_end, merged_lengths, overlapping_pieces, pieces_of
+from seqloom.embedding.batches import next_batch, overlapping_pieces, pieces_of
+from seqloom.embedding.engine import TOKENS_PER_BATCH
+from seqloom.encoders.readings import READINGS
 
+# A special token before the residues and one after them.
+BOTH_ENDS = READINGS["esm"]
 LENGTHS = st.lists(st.integers(2, 40), max_size=80)
 
 
 @given(st.integers(2, 400), st.integers(8, 60))
 def test_pieces_have_one_length_cover_everything_and_overlap(length, limit):
     tokens = [-1, *range(length - 2), -2]
-    pieces = overlapping_pieces(tokens, limit)
+    pieces = overlapping_pieces(tokens, limit, BOTH_ENDS)
     assert (len(pieces) == 1) == (length <= limit)
     assert {len(piece) for piece in pieces} == {min(length, limit)}
     assert all(piece[0] == -1 and piece[-1] == -2 for piece in pieces)
@@ -28,8 +32,8 @@ def test_pieces_have_one_length_cover_everything_and_overlap(length, limit):
 
 @given(st.lists(st.lists(st.integers(0, 4095), min_size=2, max_size=30), max_size=20))
 def test_pieces_in_one_array_are_those_of_each_sequence(sequences):
-    pieces = pieces_of(sequences, 10)
-    expected = [overlapping_pieces(sequence, 10) for sequence in sequences]
+    pieces = pieces_of(sequences, 10, BOTH_ENDS)
+    expected = [overlapping_pieces(sequence, 10, BOTH_ENDS) for sequence in sequences]
     assert pieces.counts.tolist() == [len(group) for group in expected]
     flat = [piece for group in expected for piece in group]
     assert pieces.lengths.tolist() == [len(piece) for piece in flat]
@@ -39,28 +43,58 @@ def test_pieces_in_one_array_are_those_of_each_sequence(sequences):
 
 
 def test_padding_is_masked():
-    pieces = pieces_of([[7, 8], [1, 2, 3], [4, 5, 6, 9]], 10)
+    pieces = pieces_of([[7, 8], [1, 2, 3], [4, 5, 6, 9]], 10, BOTH_ENDS)
     tokens, mask = pieces.padded(np.array([1, 2, 0]), 4)
     assert tokens.tolist() == [[1, 2, 3, 0], [4, 5, 6, 9], [7, 8, 0, 0]]
     assert mask.sum(axis=1).tolist() == [3, 4, 2]
 
 
-@given(LENGTHS, st.integers(1, 120))
-def test_batches_cover_everything_once_in_equal_lengths(lengths, tokens):
-    lengths = -np.sort(-np.array(lengths, int))
-    start = 0
+def batches_of(lengths: np.ndarray, tokens: int, pads: bool) -> list[tuple[np.ndarray, int]]:
+    """The lengths of each batch, and the one its rows have."""
+    batches, start = [], 0
     while start < len(lengths):
-        end = batch_end(lengths, start, tokens)
+        end, length = next_batch(lengths, start, tokens, pads)
         assert end > start
-        assert (lengths[start:end] == lengths[start]).all()
-        assert end == start + 1 or (end - start) * lengths[start] <= tokens
-        is_full = (end - start + 1) * lengths[start] > tokens
-        assert is_full or end == len(lengths) or lengths[end] != lengths[start]
+        batches.append((lengths[start:end], length))
         start = end
+    assert start == len(lengths)
+    return batches
 
 
-@given(LENGTHS)
-def test_only_rare_lengths_are_raised_to_the_next_multiple_of_8(lengths):
-    for length, merged in zip(lengths, merged_lengths(np.array(lengths, int)), strict=True):
-        expected = length if lengths.count(length) >= 8 else (length + 7) // 8 * 8
-        assert merged == expected
+def sorted_down(lengths) -> np.ndarray:
+    return -np.sort(-np.array(lengths, int))
+
+
+@given(LENGTHS, st.integers(1, 120))
+def test_without_padding_lengths_are_equal_and_batches_as_full_as_that_allows(lengths, tokens):
+    batches = batches_of(sorted_down(lengths), tokens, pads=False)
+    for own, length in batches:
+        assert (own == length).all()
+        assert len(own) == 1 or len(own) * length <= tokens
+    for (own, length), (after, _) in pairwise(batches):
+        assert (len(own) + 1) * length > tokens or after[0] != length
+
+
+@given(LENGTHS, st.integers(1, 400))
+def test_with_padding_every_batch_but_the_last_is_full(lengths, tokens):
+    batches = batches_of(sorted_down(lengths), tokens, pads=True)
+    for own, length in batches:
+        assert length == own[0] == own[-1] or length == (own[0] + 7) // 8 * 8
+        assert len(own) == 1 or len(own) * length <= tokens
+    assert all((len(own) + 1) * length > tokens for own, length in batches[:-1])
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 999), st.floats(0.3, 1.0), st.sampled_from([1024, 2048, 4096]))
+def test_a_protein_set_is_padded_by_at_most_5_percent_in_batches_85_percent_full(
+    seed, spread, longest
+):
+    """Lengths as in a proteome: log-normal, 370 on average."""
+    random = np.random.default_rng(seed)
+    drawn = random.lognormal(np.log(370) - spread**2 / 2, spread, 20_000)
+    lengths = sorted_down(drawn.clip(10, longest - 2) + 2)
+    tokens = TOKENS_PER_BATCH["cuda"]
+    batches = batches_of(lengths, tokens, pads=True)
+    read = sum(len(own) * length for own, length in batches)
+    assert lengths.sum() >= 0.95 * read
+    assert lengths.sum() >= 0.85 * tokens * len(batches)

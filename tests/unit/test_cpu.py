@@ -5,7 +5,7 @@ import torch
 
 from seqloom.demo.model_shapes import CONFIGS
 from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.cpu import has_int8, use_onednn
+from seqloom.encoders.cpu import use_onednn
 from seqloom.encoders.layers import set_precision
 from seqloom.models.random_weights import random_tensors
 
@@ -22,8 +22,8 @@ LENGTH = 37
 def encoder_of(architecture: str, dtype: str) -> torch.nn.Module:
     encoder = build_encoder(architecture, SHAPES[architecture], "config.json")
     encoder.load_state_dict(random_tensors(encoder, 1), strict=False, assign=True)
-    set_precision(encoder, torch.float32 if dtype == "int8" else getattr(torch, dtype))
-    use_onednn(encoder, dtype == "int8")
+    set_precision(encoder, getattr(torch, dtype))
+    use_onednn(encoder)
     return encoder
 
 
@@ -35,11 +35,9 @@ def threads():
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("architecture", SHAPES)
 def test_threads_and_company_change_no_bit(architecture, dtype, threads):
-    if dtype == "int8" and not has_int8():
-        pytest.skip("this CPU has no instructions for int8")
     encoder = encoder_of(architecture, dtype)
     tokens = torch.randint(4, 24, (12, LENGTH), generator=torch.Generator().manual_seed(0))
     threads(1)

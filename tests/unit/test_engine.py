@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from seqloom.config.registry import Backend
 from seqloom.demo.model_shapes import CONFIGS
-from seqloom.embedding.batches import pieces_of
-from seqloom.embedding.engine import FILES, Model, describe, embed, int8_error, load_model, pooled
-from seqloom.encoders.cpu import has_int8
-from seqloom.encoders.tokenizers import token_ids
+from seqloom.embedding.batches import next_batch, pieces_of
+from seqloom.embedding.engine import FILES, Model, describe, embed, load_model, pooled
 from seqloom.errors import InputError
 from seqloom.models.fetch import Source, demo_source, write_model
 
@@ -22,7 +20,6 @@ SHAPES = {
     "dna": {"num_hidden_layers": 1, "intermediate_size": 96},
     "protein": {"num_hidden_layers": 1, "intermediate_size": 64},
 }
-INT8 = pytest.param("int8", marks=pytest.mark.skipif(not has_int8(), reason="not on this CPU"))
 LETTERS = {"dna": "ACGTN", "protein": "ACDEFGHIKLMNPQRSTVWYX"}
 
 
@@ -69,7 +66,7 @@ def rows_of(model: Model, sequences: list[str], **options) -> np.ndarray:
     return embed(model, [f"r{i}" for i in range(len(sequences))], sequences, **options).rows
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", INT8])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("molecule", sorted(SHAPES))
 def test_bitwise_the_same_in_any_order_batch_and_shard(folders, molecule, dtype):
     model, sequences = load_model(folders / molecule, dtype, 1), sequences_of(molecule, 30, 60)
@@ -152,10 +149,14 @@ def test_a_gpu_too_small_for_one_sequence_is_said_so(models):
 @pytest.mark.parametrize("molecule", sorted(SHAPES))
 def test_padded_as_on_a_gpu_a_vector_stays_close(models, molecule):
     model, sequences = models[molecule], sequences_of(molecule, 12, 60)
-    tokens = token_ids(model.tokenizer, sequences)
-    pieces = pieces_of(tokens, 64)
-    with torch.inference_mode():
-        rows = pooled(model, *pieces.padded(np.arange(12), 64)).numpy()
+    tokens = model.reading.token_ids(model.tokenizer, sequences)
+    pieces = pieces_of(tokens, 64, model.reading)
+    order, start, rows = np.argsort(-pieces.lengths), 0, np.empty((12, model.description["width"]))
+    while start < 12:
+        end, length = next_batch(pieces.lengths[order], start, 256, pads=True)
+        with torch.inference_mode():
+            found = pooled(model, *pieces.padded(order[start:end], length))
+        rows[order[start:end]], start = found.numpy(), end
     np.testing.assert_allclose(rows, rows_of(model, sequences), rtol=0, atol=2e-6)
 
 
@@ -198,45 +199,23 @@ def test_too_long_is_split_into_overlapping_pieces_and_averaged(models):
     np.testing.assert_array_equal(made.rows[[0, 2]], rows_of(model, ["MKV", "MKL"]))
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", INT8])
-def test_low_precision_stays_close(folders, models, dtype):
+def test_low_precision_stays_close(folders, models):
     sequences = sequences_of("protein", 5, 40)
-    low = rows_of(load_model(folders / "protein", dtype, 1), sequences)
+    low = rows_of(load_model(folders / "protein", "bfloat16", 1), sequences)
     exact = rows_of(models["protein"], sequences)
     assert low.dtype == np.float32 and not np.array_equal(low, exact)
     np.testing.assert_allclose(low, exact, rtol=0, atol=0.1)
 
 
-@pytest.mark.parametrize("dtype", [INT8])
-def test_the_error_of_int8_is_measured(folders, models, dtype):
-    sequences = sequences_of("dna", 70, 60)
-    model = load_model(folders / "dna", dtype, 1)
-    told = int8_error(model, models["dna"], sequences)
-    sample = sequences[::3]
-    low, exact = rows_of(model, sample), rows_of(models["dna"], sample)
-    assert told["sequences"] == len(sample) == 24
-    assert told["max_abs"] == pytest.approx(np.abs(low - exact).max(), abs=1e-6)
-    cosine = torch.cosine_similarity(torch.tensor(low), torch.tensor(exact)).min()
-    assert told["min_cosine"] == pytest.approx(float(cosine), abs=2e-6)
-    assert 0.99 < told["min_cosine"] < 1
-
-
-def test_int8_is_refused_where_it_would_be_wrong(folders, monkeypatch):
-    monkeypatch.setattr("seqloom.embedding.engine.has_int8", lambda: False)
-    with pytest.raises(InputError, match="cpu: int8 needs a CPU with AVX512-VNNI"):
-        load_model(folders / "dna", "int8", 1)
-
-
-@pytest.mark.parametrize("dtype", ["float32", INT8])
-def test_values_that_are_not_finite_name_the_record(tmp_path, dtype):
+def test_values_that_are_not_finite_name_the_record(tmp_path):
     source = demo_source(backend("protein"))
     words = source.tensors["embeddings.word_embeddings.weight"]
     words[5] = torch.inf  # A
     broken = Source(source.config, source.tensors, source.tokenizer)
     write_model(backend("protein"), broken, tmp_path / "m", tmp_path / "lock.json", False)
-    model = load_model(tmp_path / "m", dtype, 1)
+    model = load_model(tmp_path / "m", "float32", 1)
     assert rows_of(model, ["MKLV"]).shape == (1, 1280)
-    with pytest.raises(InputError, match=rf'record "bad": .* not finite in {dtype}, stored'):
+    with pytest.raises(InputError, match=r'record "bad": .* not finite in float32, stored'):
         embed(model, ["fine", "bad", "fine too"], ["MKLVMKLV", "MAK", "MKLV"])
 
 

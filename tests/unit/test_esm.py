@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -13,10 +14,12 @@ from seqloom.config.settings import REGISTRY
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.layers import set_precision
 from seqloom.encoders.pooling import mean_residues
+from seqloom.encoders.readings import READINGS
 from seqloom.errors import InputError
 from seqloom.models.weights import encoder_tensors, read_tensors, weight_files
 
 transformers = pytest.importorskip("transformers")
+pooled = partial(mean_residues, reading=READINGS["esm"])
 
 CONFIG = published_esm(320, 3, 20)
 WIDE = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 2}
@@ -107,7 +110,7 @@ def test_what_stands_in_the_padding_changes_nothing(pair):
 def test_pooling_leaves_the_ends_out(pair):
     ids, mask = batch()
     states = pair[1](ids, mask)
-    for vector, row, length in zip(mean_residues(states, mask), states, LENGTHS, strict=True):
+    for vector, row, length in zip(pooled(states, mask), states, LENGTHS, strict=True):
         residues = [row[j] for j in range(1, length - 1)]
         assert_close(vector, sum(residues) / len(residues))
 
@@ -162,7 +165,7 @@ def test_learned_positions_end_where_the_registry_says():
 def test_low_precision_is_that_of_the_matmuls_alone(pair):
     theirs, encoder = pair
     ids, mask = batch()
-    exact = mean_residues(encoder(ids, mask), mask)
+    exact = pooled(encoder(ids, mask), mask)
     low = type(theirs)(theirs.config, add_pooling_layer=False).eval()
     low.load_state_dict(theirs.state_dict())
     low = low.bfloat16()(input_ids=ids, attention_mask=mask.long()).last_hidden_state.float()
@@ -172,9 +175,20 @@ def test_low_precision_is_that_of_the_matmuls_alone(pair):
     set_precision(mixed, torch.bfloat16)
     states = mixed(ids, mask)
     assert states.dtype == torch.float32
-    found, everywhere = mean_residues(states, mask), mean_residues(low, mask)
+    found, everywhere = pooled(states, mask), pooled(low, mask)
     assert F.cosine_similarity(found, exact).min() > 0.9999
     assert (found - exact).norm() < (everywhere - exact).norm()
+
+
+def test_query_key_and_value_are_one_product_and_three_tensors_of_a_checkpoint(pair):
+    theirs, encoder = pair
+    layer = encoder.encoder.layer[0].attention.self
+    width = theirs.config.hidden_size
+    assert layer.weight.shape == (3 * width, width)
+    for name in ("query", "key", "value"):
+        for kind in ("weight", "bias"):
+            key = f"encoder.layer.0.attention.self.{name}.{kind}"
+            assert torch.equal(encoder.state_dict()[key], theirs.state_dict()[key])
 
 
 def config_of(theirs) -> dict:

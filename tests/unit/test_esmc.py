@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from seqloom.config.registry import Backend
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.layers import set_precision
 from seqloom.encoders.pooling import mean_residues
+from seqloom.encoders.readings import READINGS
 from seqloom.encoders.tokenizers import load_tokenizer, token_ids
 from seqloom.errors import InputError
 from seqloom.models.fetch import local_source, write_model
@@ -24,6 +26,7 @@ from seqloom.models.weights import (
 )
 
 transformers = pytest.importorskip("transformers")
+pooled = partial(mean_residues, reading=READINGS["esmc"])
 
 LAYERS = 2
 # As published; transformers names the same in another way.
@@ -156,7 +159,7 @@ def assert_refused_when_changed(checkpoint, encoder, extra):
 def test_low_precision_is_that_of_the_matmuls_alone(theirs):
     checkpoint = {name: tensor.clone() for name, tensor in published(theirs).items()}
     ids, mask = batch()
-    exact = mean_residues(ours(checkpoint, config_of(theirs))(ids, mask), mask)
+    exact = pooled(ours(checkpoint, config_of(theirs))(ids, mask), mask)
     low = transformers.EsmcModel(theirs.config).eval()
     low.load_state_dict(theirs.esmc.state_dict())
     low = low.bfloat16()(input_ids=ids, attention_mask=mask.long()).last_hidden_state.float()
@@ -165,7 +168,7 @@ def test_low_precision_is_that_of_the_matmuls_alone(theirs):
     assert mixed.frequencies.dtype == torch.float32
     states = mixed(ids, mask)
     assert states.dtype == torch.float32
-    found, everywhere = mean_residues(states, mask), mean_residues(low, mask)
+    found, everywhere = pooled(states, mask), pooled(low, mask)
     assert F.cosine_similarity(found, exact).min() > 0.9999
     assert (found - exact).norm() < (everywhere - exact).norm()
 
@@ -195,7 +198,7 @@ def test_from_a_published_folder_to_a_vector(tmp_path, theirs):
     ids = token_ids(load_tokenizer(made / "tokenizer.json"), [sequence])
     expected = theirs.esmc(**transformers.EsmcTokenizer()(sequence, return_tensors="pt"))
     expected = expected.last_hidden_state[0, 1 : len(sequence) + 1].mean(dim=0)
-    assert_close(mean_residues(encoder(torch.tensor(ids)))[0], expected)
+    assert_close(pooled(encoder(torch.tensor(ids)), None)[0], expected)
 
 
 def test_config_without_a_key():

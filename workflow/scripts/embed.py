@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.embedding.engine import INT8, describe, embed, int8_error, load_model
+from seqloom.embedding.engine import describe, embed, load_model
 from seqloom.embedding.goldens import check_goldens
 from seqloom.embedding.resume import Work, remove_kept, try_again_when_stopped
 from seqloom.files.atomic import atomic
@@ -23,10 +23,9 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--shard", type=Path, required=True, help="prefix of .parquet, .fna, .faa")
     options.add_argument(
         "--dtype",
-        choices=["auto", "float32", "bfloat16", "float16", "int8"],
+        choices=["auto", "float32", "bfloat16", "float16"],
         default="auto",
-        help="of the matrix products; auto: float32 on a CPU, the backend's own on a GPU; "
-        "int8: approximate, on a CPU",
+        help="of the matrix products; auto: float32 on a CPU, the backend's own on a GPU",
     )
     options.add_argument("--store", choices=["float16", "float32"], default="float32")
     options.add_argument(
@@ -64,12 +63,8 @@ def main(args: argparse.Namespace) -> None:
     }
     work = Work(args.work, made_from) if args.work else None
     made = embed(model, ids, sequences, args.store, args.too_long, work)
-    error = {}
-    if model.dtype == INT8:
-        exact = load_model(args.model, "float32", args.threads)
-        error["int8_error"] = int8_error(model, exact, sequences)
     split = int((made.pieces > 1).sum())
-    metadata = made_from | error | {"rows": len(made.rows), "split_sequences": split}
+    metadata = made_from | {"rows": len(made.rows), "split_sequences": split}
     tensors = {"embedding": made.rows, "pieces": made.pieces.astype("int32")}
     with atomic(args.out) as temporary:
         write_tensors(temporary, tensors, as_strings(metadata))

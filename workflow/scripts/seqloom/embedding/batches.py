@@ -1,4 +1,4 @@
-"""What an encoder reads at a time: pieces of what is too long, and batches of equal length."""
+"""What an encoder reads at a time: pieces of what is too long, and batches of similar length."""
 
 from array import array
 from collections.abc import Iterable
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# So many sequences of one length are worth batches of their own.
-_COMMON = 8
+from seqloom.encoders.readings import Reading
+
+# GPUs multiply matrices fastest whose sides are multiples of this.
 _MULTIPLE = 8
 # Neighboring pieces share this part of the longest input, at least.
 _OVERLAP = 1 / 8
@@ -32,11 +33,11 @@ class Pieces:
         return self.tokens[places * mask] * mask, mask
 
 
-def pieces_of(sequences: Iterable[list[int]], limit: int) -> Pieces:
+def pieces_of(sequences: Iterable[list[int]], limit: int, reading: Reading) -> Pieces:
     """Each sequence of tokens as pieces of at most `limit`."""
     tokens, lengths, counts = array("i"), array("q"), array("q")
     for sequence in sequences:
-        pieces = overlapping_pieces(sequence, limit)
+        pieces = overlapping_pieces(sequence, limit, reading)
         counts.append(len(pieces))
         for piece in pieces:
             tokens.extend(piece)
@@ -45,33 +46,32 @@ def pieces_of(sequences: Iterable[list[int]], limit: int) -> Pieces:
     return Pieces(np.asarray(tokens), sizes.cumsum() - sizes, sizes, np.asarray(counts))
 
 
-def overlapping_pieces(tokens: list[int], limit: int) -> list[list[int]]:
-    """Pieces of one length, at most `limit` tokens, each between the special first and last one.
+def overlapping_pieces(tokens: list[int], limit: int, reading: Reading) -> list[list[int]]:
+    """Pieces of one length, at most `limit` tokens; each has the special tokens of both ends.
 
     What fits is its only piece.
     """
     if len(tokens) <= limit:
         return [tokens]
-    first, *inner, last = tokens
-    size = limit - 2
+    start, end = reading.before, len(tokens) - reading.after
+    first, inner, last = tokens[:start], tokens[start:end], tokens[end:]
+    size = limit - len(first) - len(last)
     excess = len(inner) - size
     steps = -(-excess // (size - int(limit * _OVERLAP)))
     starts = [step * excess // steps for step in range(steps + 1)]
-    return [[first, *inner[start : start + size], last] for start in starts]
+    return [[*first, *inner[start : start + size], *last] for start in starts]
 
 
-def merged_lengths(lengths: np.ndarray) -> np.ndarray:
-    """The lengths to pad to: a common one is itself, a rare one the next multiple of 8."""
-    distinct, place, counts = np.unique(lengths, return_inverse=True, return_counts=True)
-    raised = -(-distinct // _MULTIPLE) * _MULTIPLE
-    return np.where(counts < _COMMON, raised, distinct)[place]
+def next_batch(lengths: np.ndarray, start: int, tokens: int, pads: bool) -> tuple[int, int]:
+    """Where the batch ends that begins at `start`, and the length of its rows.
 
-
-def batch_end(lengths: np.ndarray, start: int, tokens: int) -> int:
-    """Where the batch ends that begins at `start`: sorted lengths, equal in a batch.
-
-    A batch has at most `tokens` tokens, or is a single sequence.
+    `lengths` are sorted, the longest first. A batch has at most `tokens` tokens, or is a single
+    sequence. Without padding its lengths are equal; with it the batch is as full as it can be.
     """
     length = lengths[start]
     most = lengths[start : start + max(1, tokens // length)]
-    return start + int(np.count_nonzero(most == length))
+    equal = int(np.count_nonzero(most == length))
+    if equal == len(most) or not pads:
+        return start + equal, int(length)
+    length = -(-length // _MULTIPLE) * _MULTIPLE
+    return min(start + max(1, tokens // length), len(lengths)), int(length)

@@ -1,8 +1,8 @@
 """Any encoder over any list of sequences: order, batches, device, precision.
 
-Identical sequences are embedded once. Batches hold sequences of equal token length, so nothing is
-padded and, on a CPU, a vector does not depend on its neighbors by a single bit. A GPU, whose
-numbers depend on them anyway, is given rare lengths padded to a common one.
+Identical sequences are embedded once. On a CPU a batch holds sequences of equal token length, so
+nothing is padded and a vector does not depend on its neighbors by a single bit. A GPU, whose
+numbers depend on them anyway, is given full batches of similar lengths, padded to the longest.
 """
 
 import logging
@@ -20,13 +20,14 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from seqloom import ENGINE_VERSION
-from seqloom.embedding.batches import Pieces, batch_end, merged_lengths, pieces_of
+from seqloom.embedding.batches import Pieces, next_batch, pieces_of
 from seqloom.embedding.resume import KeptRows, Work
 from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.cpu import has_int8, use_onednn
+from seqloom.encoders.cpu import use_onednn
 from seqloom.encoders.layers import set_precision
 from seqloom.encoders.pooling import POOLINGS
-from seqloom.encoders.tokenizers import load_tokenizer, token_ids
+from seqloom.encoders.readings import READINGS, Reading
+from seqloom.encoders.tokenizers import load_tokenizer
 from seqloom.errors import InputError
 from seqloom.files.checksums import sha256
 from seqloom.files.json_files import read_json
@@ -37,13 +38,10 @@ log = logging.getLogger(__name__)
 
 # What decides a vector; model.json has their checksums.
 FILES = {"weights": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}
-INT8 = "int8"
 # More are no faster on a CPU, and a signal to stop waits for the end of a batch.
 TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 32768}
 BATCHES_AHEAD = 8
 TOKENIZED_TOGETHER = 4096
-# So many sequences tell how far int8 is from float32.
-COMPARED = 32
 
 # Place of the first vector, vectors on the CPU, what happens when they have arrived there.
 Batch = tuple[int, Tensor, torch.cuda.Event | None]
@@ -55,6 +53,7 @@ class Model:
 
     description: Mapping[str, Any]  # model.json
     encoder: nn.Module
+    reading: Reading
     tokenizer: Tokenizer
     device: torch.device
     dtype: str
@@ -85,20 +84,21 @@ def load_model(folder: Path, dtype: str, threads: int) -> Model:
             )
     if dtype == "auto":
         dtype = description["dtype"] if device.type == "cuda" else "float32"
-    if dtype == INT8 and not (device.type == "cpu" and has_int8()):
-        raise InputError(
-            f"{device_name(device)}: int8 needs a CPU with AVX512-VNNI or the like, and no GPU; "
-            "set `embed: dtype` to auto or bfloat16"
-        )
     config = folder / FILES["config"]
     encoder = build_encoder(description["architecture"], read_json(config), config)
     load_weights(encoder, folder / FILES["weights"])
-    set_precision(encoder, torch.float32 if dtype == INT8 else getattr(torch, dtype))
+    set_precision(encoder, getattr(torch, dtype))
     if device.type == "cpu":
-        use_onednn(encoder, dtype == INT8)
+        use_onednn(encoder)
+    else:
+        # Not at the top: its import takes a second.
+        from seqloom.encoders.compiled import Compiled
+
+        encoder = Compiled(encoder)
     log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
     tokenizer = load_tokenizer(folder / FILES["tokenizer"])
-    return Model(description, encoder.to(device), tokenizer, device, dtype)
+    reading = READINGS[description["architecture"]]
+    return Model(description, encoder.to(device), reading, tokenizer, device, dtype)
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -119,18 +119,6 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def int8_error(model: Model, exact: Model, sequences: Sequence[str]) -> dict[str, float]:
-    """How far int8 puts a sample of the sequences from where the `exact` model does."""
-    sample = sequences[:: -(-len(sequences) // COMPARED) or 1]
-    ours, theirs = (embed(m, sample, sample, too_long="split").rows for m in (model, exact))
-    norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
-    found = {
-        "max_abs": abs(ours - theirs).max(initial=0),
-        "min_cosine": ((ours * theirs).sum(axis=1) / norms).min(initial=1),
-    }
-    return {"sequences": len(sample), **{key: round(float(x), 6) for key, x in found.items()}}
-
-
 @torch.inference_mode()
 def embed(
     model: Model,
@@ -147,12 +135,12 @@ def embed(
     """
     distinct = {sequence: i for i, sequence in enumerate(dict.fromkeys(sequences))}
     which = np.fromiter((distinct[sequence] for sequence in sequences), int, len(sequences))
-    pieces = pieces_of(_tokenized(model, list(distinct)), model.description["max_length"])
+    limit = model.description["max_length"]
+    pieces = pieces_of(_tokenized(model, list(distinct)), limit, model.reading)
     counts = pieces.counts[which]
     if too_long == "refuse" and counts.max(initial=1) > 1:
         raise _too_long(model, ids[counts.argmax()], sequences[counts.argmax()])
-    lengths = pieces.lengths if model.device.type == "cpu" else merged_lengths(pieces.lengths)
-    order = np.argsort(-lengths, kind="stable")  # the longest first
+    order = np.argsort(-pieces.lengths, kind="stable")  # the longest first
     vectors = np.empty((len(order), model.description["width"]), store)
 
     def check(rows: np.ndarray, start: int) -> None:
@@ -167,7 +155,7 @@ def embed(
 
     with KeptRows(vectors, work) as kept:
         budget = tokens_per_batch or TOKENS_PER_BATCH[model.device.type]
-        batches = _batches(model, pieces, order, lengths[order], kept.done, budget)
+        batches = _batches(model, pieces, order, kept.done, budget)
         title = f"embed {model.description['backend']}"
         with Progress(title, len(order) - kept.done, "sequences") as progress:
             _keep(batches, kept, check, progress)
@@ -205,9 +193,8 @@ def _keep(
 
 def _tokenized(model: Model, sequences: list[str]) -> Iterator[list[int]]:
     for start in range(0, len(sequences), TOKENIZED_TOGETHER):
-        # To a tokenizer lower-case letters are unknown ones.
-        upper = [sequence.upper() for sequence in sequences[start : start + TOKENIZED_TOGETHER]]
-        yield from token_ids(model.tokenizer, upper)
+        together = sequences[start : start + TOKENIZED_TOGETHER]
+        yield from model.reading.token_ids(model.tokenizer, together)
 
 
 def _too_long(model: Model, record: str, sequence: str) -> InputError:
@@ -231,15 +218,16 @@ def _averaged(vectors: np.ndarray, order: np.ndarray, counts: np.ndarray) -> np.
 
 
 def _batches(
-    model: Model, pieces: Pieces, order: np.ndarray, lengths: np.ndarray, start: int, budget: int
+    model: Model, pieces: Pieces, order: np.ndarray, start: int, budget: int
 ) -> Iterator[Batch]:
-    """Vectors of the pieces in `order`, from the one at `start` on, padded to sorted `lengths`."""
+    """Vectors of the pieces in `order`, from the one at `start` on."""
+    lengths, pads = pieces.lengths[order], model.device.type != "cpu"
     while start < len(order):
-        end = batch_end(lengths, start, budget)
+        end, length = next_batch(lengths, start, budget, pads)
         try:
-            rows = pooled(model, *pieces.padded(order[start:end], lengths[start]))
+            rows = pooled(model, *pieces.padded(order[start:end], length))
         except torch.cuda.OutOfMemoryError:
-            budget = _halved(end - start, lengths[start])
+            budget = _halved(end - start, length)
             continue
         # A GPU does not wait for its copies.
         copied = rows.to("cpu", non_blocking=True)
@@ -263,7 +251,7 @@ def pooled(model: Model, tokens: np.ndarray, mask: np.ndarray | None) -> Tensor:
     """One float32 vector per row of tokens, on the device."""
     there = None if mask is None else _sent(mask, model.device)
     states = model.encoder(_sent(tokens, model.device), there)
-    return POOLINGS[model.description["pooling"]](states, there)
+    return POOLINGS[model.description["pooling"]](states, there, model.reading)
 
 
 def _sent(values: np.ndarray, device: torch.device) -> Tensor:

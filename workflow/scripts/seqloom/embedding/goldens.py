@@ -24,7 +24,6 @@ _COSINES = {
     "float16": 0.9999998,
     "bfloat16": 0.9999942,
     "all bfloat16": 0.99994,
-    "int8": 0.9996,
 }
 # As parts of a vector's length. A head may be five times as far off as DNABERT-S is: others have
 # three times the layers, and it is a few values of many.

@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from seqloom.encoders.dnabert import Dnabert
 from seqloom.encoders.esm import Esm
 from seqloom.encoders.esmc import Esmc
+from seqloom.encoders.layers import Encoder
 from seqloom.errors import InputError
 
 ARCHITECTURES = {"dnabert": Dnabert, "esm": Esm, "esmc": Esmc}
 
 
-def build_encoder(architecture: str, config: Mapping[str, Any], where: str | Path) -> nn.Module:
+def build_encoder(architecture: str, config: Mapping[str, Any], where: str | Path) -> Encoder:
     """An encoder of the shape that `config` (of the file `where`) gives, without weights yet."""
     try:
         # On the meta device nothing is allocated and no random weights are drawn.

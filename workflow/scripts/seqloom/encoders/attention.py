@@ -4,7 +4,7 @@ A bias is None, the slopes [heads] of ALiBi, or a table [heads, 2 * reach + 1] w
 key's place minus the query's, from -reach to reach; what is farther away takes the last column.
 
 PyTorch's own attention needs the bias of all pairs of tokens in memory, our Triton kernel nothing
-of that size. Which one serves is decided before the first layer, and logged with its reason.
+of that size. Which one serves is decided before a batch, and logged with its reason.
 """
 
 import functools
@@ -42,11 +42,31 @@ class Case:
     trains: bool
 
 
-def attention(
+def kernel_serves(
     bias: Tensor | None,
     shape: tuple[int, int, int, int],
     dtype: torch.dtype,
     device: torch.device,
+    padded: bool,
+) -> bool:
+    """Whether the kernel serves queries [batch, heads, length, size]: right, and fast or needed.
+
+    It looks at the device, so it is asked outside of what torch.compile compiles.
+    """
+    if device.type != "cuda":
+        _log_once(f"attention by PyTorch, as on any {device.type}")
+        return False
+    batch, heads, length, size = shape
+    bias_shape = None if bias is None else tuple(bias.shape)
+    case = Case(bias_shape, heads, size, dtype, device, padded, torch.is_grad_enabled())
+    return _is_right(case) and _is_preferred(case, batch, length)
+
+
+def attention(
+    kernel: bool,
+    bias: Tensor | None,
+    length: int,
+    dtype: torch.dtype,
     mask: Tensor | None = None,
     scale: float | None = None,
 ) -> Attend:
@@ -55,11 +75,7 @@ def attention(
     The mask [batch, length] is False at the padding that follows a sequence. A table may be
     trained, slopes are constants. Without a scale it is 1 / sqrt(size).
     """
-    bias_shape = None if bias is None else tuple(bias.shape)
-    _, heads, length, size = shape
-    trains = torch.is_grad_enabled()
-    case = Case(bias_shape, heads, size, dtype, device, mask is not None, trains)
-    if _kernel_serves(case, shape[0], length):
+    if kernel:
         return by_kernel(bias, mask, scale)
     return by_pytorch(bias, length, dtype, mask, scale)
 
@@ -107,16 +123,6 @@ def t5_table(buckets: Tensor, reach: int) -> Tensor:
     return buckets[bucket + half * (ahead > 0)].T
 
 
-# Not traced by torch.compile; torch.compiler.disable does the same, but its import takes a second.
-@torch._disable_dynamo
-def _kernel_serves(case: Case, batch: int, length: int) -> bool:
-    """Whether the kernel serves these inputs: where it is right, and faster or the only way."""
-    if case.device.type != "cuda":
-        _log_once(f"attention by PyTorch, as on any {case.device.type}")
-        return False
-    return _is_right(case) and _is_preferred(case, batch, length)
-
-
 @functools.cache
 def _log_once(line: str) -> None:
     log.info(line)
@@ -157,32 +163,31 @@ def self_test(case: Case) -> float:
     return torch.stack(errors).max().item()
 
 
-# Of cases and lengths (rounded to powers of two) that were seen: does the kernel serve them?
-_preferred: dict[tuple[Case, int], bool] = {}
+# Of cases and lengths (rounded to powers of two) that were seen: does the kernel serve them, and
+# for a dense bias of how many bytes was that found out?
+_preferred: dict[tuple[Case, int], tuple[bool, int]] = {}
 
 
 def _is_preferred(case: Case, batch: int, length: int) -> bool:
     """Whether the kernel is faster, or the bias too large; found out once and logged."""
-    key = case, length.bit_length()
-    if _preferred.get(key):
-        return True
-    needed = _dense_bytes(case, batch, length)
-    fits = needed < _free_bytes(case.device) / 2
-    if fits and key in _preferred:
-        return False
-    if fits:
+    key, needed = (case, length.bit_length()), _dense_bytes(case, batch, length)
+    serves, known = _preferred.get(key, (None, -1))
+    if serves or needed <= known:
+        return serves
+    if needed >= _free_bytes(case.device) / 2:
+        serves, reason = True, f"a dense bias would take {needed / 1e9:.1f} GB"
+    elif serves is None:
         try:
             ours, theirs = _milliseconds(case, batch, length)
         except torch.cuda.OutOfMemoryError:  # the kernel takes less; another batch is timed
             return True
-        _preferred[key] = ours < theirs
-        reason = f"{ours:.3f} ms by the kernel, {theirs:.3f} ms by PyTorch"
+        serves, reason = ours < theirs, f"{ours:.3f} ms by the kernel, {theirs:.3f} ms by PyTorch"
     else:
-        _preferred[key] = True
-        reason = f"a dense bias would take {needed / 1e9:.1f} GB"
-    name = "the Triton kernel" if _preferred[key] else "PyTorch"
+        reason = f"a dense bias of {needed / 1e9:.1f} GB fits too"
+    _preferred[key] = serves, needed
+    name = "the Triton kernel" if serves else "PyTorch"
     log.info("attention of %d tokens and similar lengths by %s (%s)", length, name, reason)
-    return _preferred[key]
+    return serves
 
 
 def _dense_bytes(case: Case, batch: int, length: int) -> int:

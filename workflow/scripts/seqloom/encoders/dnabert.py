@@ -7,12 +7,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqloom.encoders.attention import attention
+from seqloom.encoders.attention import attention, kernel_serves
 from seqloom.encoders.attention_operator import Attend
-from seqloom.encoders.layers import Linear, join_heads, split_heads, without_heads
+from seqloom.encoders.layers import Encoder, Linear, join_heads, split_heads, without_heads
 
 PREFIX = "bert."
 HEADS = ("cls.", "pooler.", "embeddings.position_ids")
@@ -54,15 +55,18 @@ class Layer(nn.Module):
         output = self.attention.output
         x = output.LayerNorm(x + output.dense(join_heads(attend(query, key, value))))
         gate, up = self.mlp.gated_layers(x).chunk(2, dim=-1)
-        # Of a part of a tensor the last bits would depend on the number of threads.
-        return self.mlp.layernorm(x + self.mlp.wo(F.gelu(gate.contiguous()) * up))
+        if gate.is_cpu:
+            # Of a part of a tensor the last bits would depend on the number of threads.
+            gate = gate.contiguous()
+        return self.mlp.layernorm(x + self.mlp.wo(F.gelu(gate) * up))
 
 
-class Dnabert(nn.Module):
+class Dnabert(Encoder):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
         width = config["hidden_size"]
         self.heads = config["num_attention_heads"]
+        self.by_kernel = False
         self.embeddings = nn.ModuleDict(
             {
                 "word_embeddings": nn.Embedding(config["vocab_size"], width),
@@ -72,16 +76,25 @@ class Dnabert(nn.Module):
         )
         layers = [Layer(config) for _ in range(config["num_hidden_layers"])]
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
+        slopes = torch.tensor(alibi_slopes(self.heads), dtype=torch.float64, device="cpu")
+        self.register_buffer("slopes", slopes, persistent=False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of queries, keys and values."""
+        return self.encoder.layer[0].attention.self.Wqkv.dtype
+
+    def choose_attention(self, ids: Tensor, mask: Tensor | None) -> None:
+        (batch, length), width = ids.shape, self.embeddings.LayerNorm.normalized_shape[0]
+        shape = (batch, self.heads, length, width // self.heads)
+        padded = mask is not None
+        self.by_kernel = kernel_serves(self.slopes, shape, self.dtype, ids.device, padded)
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Token ids [batch, length] -> states [batch, length, width]; mask: False at padding."""
         words = self.embeddings.word_embeddings(ids)
         x = self.embeddings.LayerNorm(words + self.embeddings.token_type_embeddings.weight[0])
-        slopes = x.new_tensor(alibi_slopes(self.heads))
-        # A token tells what the matmuls compute in: autocast or int8 may differ from the weights.
-        dtype = self.encoder.layer[0].attention.self.Wqkv(x[:1, :1]).dtype
-        shape = (ids.shape[0], self.heads, ids.shape[1], x.shape[-1] // self.heads)
-        attend = attention(slopes, shape, dtype, x.device, mask)
+        attend = attention(self.by_kernel, self.slopes, ids.shape[1], self.dtype, mask)
         for layer in self.encoder.layer:
             x = layer(x, attend)
         return x

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqloom.encoders.layers import Linear, join_heads, split_heads, without_heads
+from seqloom.encoders.layers import Encoder, JoinedLinear, Linear, join_heads, without_heads
 
 PREFIX = "esm."
 HEADS = ("lm_head.", "contact_head.", "pooler.", "embeddings.position_ids")
@@ -26,16 +26,19 @@ def inverse_frequencies(size: int) -> Tensor:
 
 
 def rotation_of(length: int, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine [length, size] of each position, in float32: half precision is too coarse."""
+    """Cosine and sine [length, size] of each position, in float32: half precision is too coarse.
+
+    The sine of the first half is negative, as `rotate` needs it.
+    """
     positions = torch.arange(length, device=frequencies.device)
-    angle = torch.outer(positions, frequencies).repeat(1, 2)
-    return angle.cos(), angle.sin()
+    angle = torch.outer(positions, frequencies)
+    sine = angle.sin()
+    return angle.cos().repeat(1, 2), torch.cat((-sine, sine), dim=-1)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn each pair (i, i + half) of channels by the angle of its position."""
-    first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-second, first), dim=-1) * sin
+    return x * cos + x.roll(x.shape[-1] // 2, -1) * sin
 
 
 class Layer(nn.Module):
@@ -47,9 +50,7 @@ class Layer(nn.Module):
         self.attention = nn.ModuleDict(
             {
                 "LayerNorm": nn.LayerNorm(width, eps),
-                "self": nn.ModuleDict(
-                    {name: Linear(width, width) for name in ("query", "key", "value")}
-                ),
+                "self": JoinedLinear(width, width, ("query", "key", "value")),
                 "output": nn.ModuleDict({"dense": Linear(width, width)}),
             }
         )
@@ -60,19 +61,18 @@ class Layer(nn.Module):
     def forward(
         self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, mask: Tensor | None
     ) -> Tensor:
-        normed, attention = self.attention.LayerNorm(x), self.attention.self
-        query, key, value = (
-            split_heads(project(normed), self.heads)
-            for project in (attention.query, attention.key, attention.value)
-        )
+        joined = self.attention.self(self.attention.LayerNorm(x))
+        parts = joined.unflatten(-1, (3, self.heads, -1)).movedim(2, 0).transpose(2, 3)
+        pair, value = parts[:2], parts[2]
         if rotation:
-            query, key = (rotate(part, *rotation).to(value.dtype) for part in (query, key))
+            pair = rotate(pair, *rotation).to(value.dtype)
+        query, key = pair
         mixed = F.scaled_dot_product_attention(query, key, value, mask)
         x = x + self.attention.output.dense(join_heads(mixed))
         return x + self.output.dense(F.gelu(self.intermediate.dense(self.LayerNorm(x))))
 
 
-class Esm(nn.Module):
+class Esm(Encoder):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
         positions = config["position_embedding_type"]

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqloom.encoders.esm import inverse_frequencies, rotate, rotation_of
-from seqloom.encoders.layers import Linear, join_heads, split_heads, without_heads
+from seqloom.encoders.layers import Encoder, Linear, join_heads, split_heads, without_heads
 
 PREFIX = "esmc."
 HEADS = ("lm_head.",)
@@ -81,7 +81,7 @@ class Layer(nn.Module):
         return x.add(mlp.down_proj(inner), alpha=self.share)
 
 
-class Esmc(nn.Module):
+class Esmc(Encoder):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
         width, inner, heads, layers = shape_of(config)

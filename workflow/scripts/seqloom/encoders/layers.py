@@ -1,10 +1,17 @@
 """What both encoders are built from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+class Encoder(nn.Module):
+    """A network from token ids to states, all of which torch.compile can take as one graph."""
+
+    def choose_attention(self, ids: Tensor, mask: Tensor | None) -> None:
+        """Choose the attention of the next forward pass of such inputs, if there is a choice."""
 
 
 class Linear(nn.Linear):
@@ -14,9 +21,34 @@ class Linear(nn.Linear):
         super().__init__(inputs, outputs, bias)
         self.silu = silu
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.weight.dtype
+
     def forward(self, x: Tensor) -> Tensor:
         product = F.linear(x.to(self.weight.dtype), self.weight, self.bias)
         return F.silu(product) if self.silu else product
+
+
+class JoinedLinear(Linear):
+    """Several linear layers of one input in one matmul; checkpoints have them by their `names`."""
+
+    def __init__(self, inputs: int, outputs: int, names: Sequence[str]) -> None:
+        super().__init__(inputs, outputs * len(names))
+        self.names = names
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars) -> None:
+        joined = {}
+        super()._save_to_state_dict(joined, "", keep_vars)
+        parts = {key: tensor.chunk(len(self.names)) for key, tensor in joined.items()}
+        for i, name in enumerate(self.names):
+            destination.update({f"{prefix}{name}.{key}": parts[key][i] for key in parts})
+
+    def _load_from_state_dict(self, state_dict, prefix, *others) -> None:
+        for key in ("weight", "bias"):
+            parts = [state_dict.pop(f"{prefix}{name}.{key}") for name in self.names]
+            state_dict[prefix + key] = torch.cat(parts)
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
 
 def set_precision(encoder: nn.Module, dtype: torch.dtype) -> None:

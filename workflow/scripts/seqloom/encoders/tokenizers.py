@@ -49,6 +49,14 @@ def esm_tokenizer() -> Tokenizer:
     return tokenizer
 
 
+def published_esm_tokenizer(folder: Path) -> Tokenizer:
+    """ESM publishes vocab.txt alone, which must be the known alphabet."""
+    vocabulary = folder / "vocab.txt"
+    if vocabulary.exists() and vocabulary.read_text().split() != ESM_TOKENS:
+        raise InputError(f"{vocabulary}: not the 33 tokens of ESM-2, in their order")
+    return esm_tokenizer()
+
+
 def train_dna_tokenizer(sequences: Iterable[str]) -> Tokenizer:
     """A byte-pair tokenizer of the kind DNABERT-2 has, learned from the first bases it is given."""
     tokenizer = Tokenizer(BPE(unk_token="[UNK]"))

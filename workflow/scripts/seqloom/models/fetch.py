@@ -16,13 +16,7 @@ from seqloom.config.registry import Backend
 from seqloom.demo.model_shapes import CONFIGS
 from seqloom.demo.simulate import simulate
 from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.tokenizers import (
-    ESM_TOKENS,
-    esm_tokenizer,
-    load_tokenizer,
-    token_ids,
-    train_dna_tokenizer,
-)
+from seqloom.encoders.readings import READINGS
 from seqloom.errors import InputError
 from seqloom.files.atomic import atomic_all
 from seqloom.files.checksums import sha256
@@ -57,13 +51,13 @@ def demo_source(backend: Backend) -> Source:
     seed = shape.pop("seed")
     config = CONFIGS[backend.architecture] | shape
     encoder = build_encoder(backend.architecture, config, "models.yaml")
-    tokenizer = esm_tokenizer() if backend.architecture == "esm" else _demo_dna_tokenizer()
+    tokenizer = READINGS[backend.architecture].demo_tokenizer(_demo_sequences())
     return Source(config, random_tensors(encoder, seed), tokenizer)
 
 
-def _demo_dna_tokenizer() -> Tokenizer:
-    genomes = simulate(_TRAINING_SEED).genomes.values()
-    return train_dna_tokenizer(contig.sequence for contigs in genomes for contig in contigs)
+def _demo_sequences() -> Iterator[str]:
+    for contigs in simulate(_TRAINING_SEED).genomes.values():
+        yield from (contig.sequence for contig in contigs)
 
 
 def downloaded_source(
@@ -99,7 +93,7 @@ def local_source(
     found = _checked_sha256(backend.name, files, expected)
     encoder = build_encoder(backend.architecture, config, folder / "config.json")
     tensors = encoder_tensors(read_tensors(files), encoder, folder)
-    tokenizer = _local_tokenizer(backend, folder)
+    tokenizer = READINGS[backend.architecture].read_tokenizer(folder)
     _check_fit(backend, config, tokenizer, folder)
     # Of a folder or a checksum of the user's, only the pinned weights are known to be published.
     published = found == backend.sha256 or (revision is not None and meant is backend)
@@ -212,16 +206,6 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot read the model's config: {error}") from error
 
 
-def _local_tokenizer(backend: Backend, folder: Path) -> Tokenizer:
-    """tokenizer.json for DNA; ESM publishes vocab.txt alone, which must be the known alphabet."""
-    if backend.architecture != "esm":
-        return load_tokenizer(folder / "tokenizer.json")
-    vocabulary = folder / "vocab.txt"
-    if vocabulary.exists() and vocabulary.read_text().split() != ESM_TOKENS:
-        raise InputError(f"{vocabulary}: not the 33 tokens of ESM-2, in their order")
-    return esm_tokenizer()
-
-
 def _check_fit(
     backend: Backend, config: Mapping[str, Any], tokenizer: Tokenizer, folder: Path
 ) -> None:
@@ -236,8 +220,11 @@ def _check_fit(
             f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} tokens, the model only "
             f"{config['vocab_size']}; they do not belong together"
         )
-    if [len(ids) for ids in token_ids(tokenizer, ["", "A"])] != [2, 3]:
+    reading = READINGS[backend.architecture]
+    special = reading.before + reading.after
+    if [len(ids) for ids in reading.token_ids(tokenizer, ["", "A"])] != [special, special + 1]:
         raise InputError(
-            f"{folder}: the tokenizer does not put one special token before and one after a "
-            "sequence; take the tokenizer that was published with the model"
+            f"{folder}: the tokenizer does not put {reading.before} special token(s) before and "
+            f"{reading.after} after a sequence; take the tokenizer that was published with the "
+            "model"
         )

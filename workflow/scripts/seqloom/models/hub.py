@@ -24,6 +24,7 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import build_hf_headers
 
 from seqloom.config.registry import Backend
+from seqloom.encoders.readings import READINGS
 from seqloom.errors import InputError
 from seqloom.files.downloads import Download, fetch
 from seqloom.files.folders import hold_folder
@@ -86,7 +87,7 @@ def _cached(backend: Backend, revision: str | None) -> Path | None:
         return None
     folder = Path(config).parent
     names = [path.name for path in folder.iterdir() if path.exists()]
-    has_tokenizer = backend.architecture == "esm" or "tokenizer.json" in names
+    has_tokenizer = READINGS[backend.architecture].tokenizer_files <= set(names)
     return folder if has_tokenizer and weight_names(names, backend.files) else None
 
 

@@ -8,14 +8,17 @@ DEVIATION = 0.02
 
 
 def random_tensors(encoder: nn.Module, seed: int) -> dict[str, Tensor]:
-    """Weights for every parameter of `encoder`; norms start as identity, frequencies stay."""
+    """Weights by the names of a checkpoint; norms start as identity, frequencies stay."""
     # numpy's generator gives the same numbers on every CPU; torch's does not promise to.
     generator = np.random.default_rng(seed)
-    tensors = dict(encoder.named_buffers())
-    for name, parameter in encoder.named_parameters():
-        if "norm" in name.lower():
-            tensors[name] = torch.full(parameter.shape, float(name.endswith("weight")))
+    buffers = dict(encoder.named_buffers())
+    tensors = {}
+    for name, tensor in encoder.state_dict().items():
+        if name in buffers:
+            tensors[name] = tensor
+        elif "norm" in name.lower():
+            tensors[name] = torch.full(tensor.shape, float(name.endswith("weight")))
         else:
-            values = generator.standard_normal(parameter.shape, dtype=np.float32) * DEVIATION
+            values = generator.standard_normal(tensor.shape, dtype=np.float32) * DEVIATION
             tensors[name] = torch.from_numpy(values).half()
     return tensors
