@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from seqloom import ENGINE_VERSION
-from seqloom.embedding.batches import Pieces, next_batch, pieces_of
+from seqloom.embedding.batches import Pieces, batch_end, pieces_of
 from seqloom.embedding.resume import KeptRows, Work
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.cpu import use_onednn
@@ -269,7 +269,7 @@ def _batches(
     """Vectors of the pieces in `order`, from the one at `start` on."""
     lengths, pads = pieces.lengths[order], model.device.type != "cpu"
     while start < len(order):
-        end, length = next_batch(lengths, start, budget, pads)
+        end, length = batch_end(lengths, start, budget, pads), lengths[start]
         try:
             rows = pooled(model, *pieces.padded(order[start:end], length))
         except torch.cuda.OutOfMemoryError:
