@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 
 from seqloom.config.registry import read_backend
 from seqloom.demo.model_shapes import CONFIGS
-from seqloom.embedding.batches import next_batch
+from seqloom.embedding.batches import batch_end
 from seqloom.embedding.engine import TOKENS_PER_BATCH, Model, embed, load_model, pooled
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.cpu import use_onednn
@@ -253,8 +253,8 @@ def print_padding(tokenizer_folder: Path, sequences: list[str]) -> None:
     print_head("Padding", "sequences", "engine, CPU", "engine, GPU", "unsorted, 64 together")
     lengths, start, padded = -np.sort(-lengths), 0, 0
     while start < len(lengths):
-        end, length = next_batch(lengths, start, TOKENS_PER_BATCH["cuda"], pads=True)
-        start, padded = end, padded + (end - start) * length
+        end = batch_end(lengths, start, TOKENS_PER_BATCH["cuda"], pads=True)
+        start, padded = end, padded + (end - start) * lengths[start]
     parts = (1 - lengths.sum() / total for total in (padded, unsorted))
     print_row(len(lengths), "0 %", *map(percent, parts))
 

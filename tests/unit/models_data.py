@@ -1,7 +1,10 @@
 """Tiny and published models as several tests need them: configs, registry entries, weights."""
 
+from hashlib import sha256
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -61,6 +64,14 @@ def write_tiny_model(folder: Path, molecule: str) -> None:
         demo={"seed": 3, "num_hidden_layers": 1, "intermediate_size": 16},
     )
     write_model(backend, demo_source(backend), folder, folder / "lock", False)
+
+
+def write_shard(prefix: Path, suffix: str, fasta: str) -> None:
+    """FASTA and the table beside it; `suffix` is fna or faa."""
+    prefix.with_suffix(f".{suffix}").write_text(fasta)
+    facts = dict.fromkeys(("sample", "cut", "cut_settings", "shard"), "x")
+    facts[f"{suffix}_sha256"] = sha256(fasta.encode()).hexdigest()
+    pq.write_table(pa.table({}).replace_schema_metadata(facts), prefix.with_suffix(".parquet"))
 
 
 def randomize(model: torch.nn.Module) -> None:

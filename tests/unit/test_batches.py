@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqloom.embedding.batches import next_batch, overlapping_pieces, pieces_of
+from seqloom.embedding.batches import batch_end, overlapping_pieces, pieces_of
 from seqloom.embedding.engine import TOKENS_PER_BATCH
 from seqloom.encoders.readings import READINGS
 
@@ -49,13 +49,13 @@ def test_padding_is_masked():
     assert mask.sum(axis=1).tolist() == [3, 4, 2]
 
 
-def batches_of(lengths: np.ndarray, tokens: int, pads: bool) -> list[tuple[np.ndarray, int]]:
-    """The lengths of each batch, and the one its rows have."""
+def batches_of(lengths: np.ndarray, tokens: int, pads: bool) -> list[np.ndarray]:
+    """The lengths of each batch."""
     batches, start = [], 0
     while start < len(lengths):
-        end, length = next_batch(lengths, start, tokens, pads)
+        end = batch_end(lengths, start, tokens, pads)
         assert end > start
-        batches.append((lengths[start:end], length))
+        batches.append(lengths[start:end])
         start = end
     assert start == len(lengths)
     return batches
@@ -68,20 +68,18 @@ def sorted_down(lengths) -> np.ndarray:
 @given(LENGTHS, st.integers(1, 120))
 def test_without_padding_lengths_are_equal_and_batches_as_full_as_that_allows(lengths, tokens):
     batches = batches_of(sorted_down(lengths), tokens, pads=False)
-    for own, length in batches:
-        assert (own == length).all()
-        assert len(own) == 1 or len(own) * length <= tokens
-    for (own, length), (after, _) in pairwise(batches):
-        assert (len(own) + 1) * length > tokens or after[0] != length
+    for own in batches:
+        assert (own == own[0]).all()
+        assert len(own) == 1 or own.sum() <= tokens
+    for own, after in pairwise(batches):
+        assert (len(own) + 1) * own[0] > tokens or after[0] != own[0]
 
 
 @given(LENGTHS, st.integers(1, 400))
 def test_with_padding_every_batch_but_the_last_is_full(lengths, tokens):
     batches = batches_of(sorted_down(lengths), tokens, pads=True)
-    for own, length in batches:
-        assert length == own[0] == own[-1] or length == (own[0] + 7) // 8 * 8
-        assert len(own) == 1 or len(own) * length <= tokens
-    assert all((len(own) + 1) * length > tokens for own, length in batches[:-1])
+    assert all(len(own) == 1 or len(own) * own[0] <= tokens for own in batches)
+    assert all((len(own) + 1) * own[0] > tokens for own in batches[:-1])
 
 
 @settings(max_examples=20)
@@ -95,6 +93,6 @@ def test_a_protein_set_is_padded_by_at_most_5_percent_in_batches_85_percent_full
     lengths = sorted_down(drawn.clip(10, longest - 2) + 2)
     tokens = TOKENS_PER_BATCH["cuda"]
     batches = batches_of(lengths, tokens, pads=True)
-    read = sum(len(own) * length for own, length in batches)
+    read = sum(len(own) * own[0] for own in batches)
     assert lengths.sum() >= 0.95 * read
     assert lengths.sum() >= 0.85 * tokens * len(batches)

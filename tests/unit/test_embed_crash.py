@@ -115,6 +115,9 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(inputs, undisturbed, tmp
     assert code == 0, log
     found, made = found_and_made(log)
     assert found >= kept and found + made == inputs_of(inputs / "undisturbed")
+    parts = sorted(re.findall(r"(\S+) \d+\.\d s", log.splitlines()[-1]))
+    assert parts == ["embed", "load", "self-test", "tokenize", "write"]
+    assert re.search(r"; \d+ tokens/s$", log)
     assert out.read_bytes() == undisturbed
     assert not work.exists()
 

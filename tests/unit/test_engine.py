@@ -1,5 +1,6 @@
 """Rows in = rows out, whatever the batches; every value finite."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,12 +9,16 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from models_data import write_shard
 
+import embed as embed_script
 from seqloom.config.registry import Backend
 from seqloom.demo.model_shapes import CONFIGS
-from seqloom.embedding.batches import next_batch, pieces_of
+from seqloom.embedding import engine
+from seqloom.embedding.batches import batch_end, pieces_of
 from seqloom.embedding.engine import FILES, Model, describe, embed, load_model, pooled
 from seqloom.errors import InputError
+from seqloom.files import checksums
 from seqloom.models.fetch import Source, demo_source, write_model
 
 SHAPES = {
@@ -153,9 +158,9 @@ def test_padded_as_on_a_gpu_a_vector_stays_close(models, molecule):
     pieces = pieces_of(tokens, 64, model.reading)
     order, start, rows = np.argsort(-pieces.lengths), 0, np.empty((12, model.description["width"]))
     while start < 12:
-        end, length = next_batch(pieces.lengths[order], start, 256, pads=True)
+        end = batch_end(pieces.lengths[order], start, 256, pads=True)
         with torch.inference_mode():
-            found = pooled(model, *pieces.padded(order[start:end], length))
+            found = pooled(model, *pieces.padded(order[start:end], pieces.lengths[order[start]]))
         rows[order[start:end]], start = found.numpy(), end
     np.testing.assert_allclose(rows, rows_of(model, sequences), rtol=0, atol=2e-6)
 
@@ -244,3 +249,27 @@ def test_an_embedding_names_every_file_of_its_model(models):
     told = describe(models["dna"])
     for what in FILES:
         assert told[f"{what}_sha256"] == models["dna"].description[f"{what}_sha256"]
+
+
+def test_tokenizing_goes_on_while_weights_are_hashed_and_they_are_hashed_once(
+    folders, tmp_path, monkeypatch
+):
+    """No progress without the other: the checksum waits for the tokens."""
+    write_shard(tmp_path / "s", "fna", ">a\nACGT\n>b\nGATTACA\n")
+    tokenized, hashed = threading.Event(), []
+
+    def tokenize(*values):
+        tokens = engine.tokenize(*values)
+        tokenized.set()
+        return tokens
+
+    def sha256(path):
+        hashed.append(path.name)
+        assert path.suffix != ".safetensors" or tokenized.wait(60)
+        return checksums.sha256(path)
+
+    monkeypatch.setattr(embed_script, "tokenize", tokenize)
+    monkeypatch.setattr(engine, "sha256", sha256)
+    options = ["--model", folders / "dna", "--shard", tmp_path / "s", "--out", tmp_path / "out"]
+    embed_script.main(embed_script.arguments().parse_args(list(map(str, options))))
+    assert sorted(hashed) == sorted(FILES.values())

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from facts import SHARED
+from models_data import write_shard
 from test_dnabert import CONFIG, random_checkpoint, reference
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
@@ -18,7 +19,7 @@ from tokenizers.processors import TemplateProcessing
 from seqloom.config.registry import Backend
 from seqloom.demo.model_shapes import CONFIGS
 from seqloom.embedding.engine import Model, load_model
-from seqloom.embedding.goldens import GOLDENS, check_goldens
+from seqloom.embedding.goldens import GOLDENS, PASSED, check_goldens, check_goldens_once
 from seqloom.errors import InputError
 from seqloom.models.fetch import Source, demo_source, write_model
 
@@ -161,6 +162,28 @@ def test_a_backend_without_goldens_is_told(tmp_path, caplog):
     assert "no golden vectors of tiny are known" in caplog.text
 
 
+def test_what_agreed_once_is_not_tested_again_until_something_changes(tmp_path, goldens, caplog):
+    caplog.set_level("INFO")
+
+    def is_tested(model: Model) -> bool:
+        caplog.clear()
+        check_goldens_once(model, tmp_path / "model", goldens)
+        return "passed before on this device" not in caplog.text
+
+    model = loaded(tmp_path, checkpoint())
+    assert is_tested(model) and not is_tested(model)
+    half = loaded(tmp_path, checkpoint(), "bfloat16")
+    assert is_tested(half) and not is_tested(half) and not is_tested(model)
+    (tmp_path / "goldens.json").write_text(goldens.read_text() + " ")
+    assert is_tested(model) and not is_tested(model)
+    (tmp_path / "lock.json").unlink()
+    wrong = loaded(tmp_path, {name: tensor * 2 for name, tensor in checkpoint().items()})
+    for _ in range(2):
+        with pytest.raises(InputError, match="wrong vectors"):
+            check_goldens_once(wrong, tmp_path / "model", goldens)
+    assert len(json.loads((tmp_path / "model" / PASSED).read_text())) == 3
+
+
 def test_a_job_stops_before_its_work_where_weights_are_not_what_they_claim(tmp_path):
     shape = {"hidden_size": 320, "num_hidden_layers": 6, "intermediate_size": 1280}
     backend = Backend(
@@ -170,7 +193,8 @@ def test_a_job_stops_before_its_work_where_weights_are_not_what_they_claim(tmp_p
     source = demo_source(backend)
     claimed = Source(CONFIGS["esm"] | shape, source.tensors, source.tokenizer, repository="x/y")
     write_model(backend, claimed, tmp_path / "m", tmp_path / "lock.json", False)
-    options = ("--model", "m", "--shard", "none", "--out", "none.safetensors")
+    write_shard(tmp_path / "s", "faa", ">a\nMKV\n")
+    options = ("--model", "m", "--shard", "s", "--out", "none.safetensors")
     job = subprocess.run(
         [sys.executable, SCRIPTS / "embed.py", *options],
         cwd=tmp_path,
@@ -179,7 +203,7 @@ def test_a_job_stops_before_its_work_where_weights_are_not_what_they_claim(tmp_p
     )
     assert job.returncode == 1
     assert re.search(r"^error: m: wrong vectors: golden sequence . of esm2_8m", job.stderr, re.M)
-    assert {path.name for path in tmp_path.iterdir()} == {"m"}
+    assert {path.name for path in tmp_path.iterdir()} == {"m", "s.faa", "s.parquet"}
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="it needs the goldens of ../shared, not here")

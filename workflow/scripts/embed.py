@@ -2,17 +2,22 @@
 """Embed the sequences of a shard with one model: one row per record, in order."""
 
 import argparse
+import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.embedding.engine import describe, embed, load_model
-from seqloom.embedding.goldens import check_goldens
+from seqloom.embedding.engine import describe, embed, load_encoder, open_model, tokenize
+from seqloom.embedding.goldens import check_goldens_once
 from seqloom.embedding.resume import Work, remove_kept, try_again_when_stopped
 from seqloom.files.atomic import atomic
+from seqloom.files.progress import Times
 from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import read_table_metadata
 from seqloom.files.tensors import write_tensors
 from seqloom.seqs.shards import read_records
+
+log = logging.getLogger(__name__)
 
 SEQUENCES = {"dna": ".fna", "protein": ".faa"}
 
@@ -45,11 +50,16 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     if args.work:
         try_again_when_stopped()
-    model = load_model(args.model, args.dtype, args.threads)
-    check_goldens(model, args.model)
-    fasta = args.shard.with_suffix(SEQUENCES[model.description["molecule"]])
+    times = Times()
+    reader = open_model(args.model, args.threads)
+    fasta = args.shard.with_suffix(SEQUENCES[reader.description["molecule"]])
     shard = read_table_metadata(args.shard.with_suffix(".parquet"))
     ids, sequences = read_records(fasta)
+    with ThreadPoolExecutor(1) as thread:
+        tokenizing = thread.submit(times.timed, "tokenize", tokenize, reader, sequences)
+        model = times.timed("load", load_encoder, reader, args.dtype, args.threads)
+        times.timed("self-test", check_goldens_once, model, args.model)
+        tokens = tokenizing.result()
     made_from = {
         **describe(model),
         **{key: shard[key] for key in ("sample", "cut", "cut_settings", "shard")},
@@ -62,14 +72,16 @@ def main(args: argparse.Namespace) -> None:
         ),
     }
     work = Work(args.work, made_from) if args.work else None
-    made = embed(model, ids, sequences, args.store, args.too_long, work)
+    options = {"store": args.store, "too_long": args.too_long, "work": work, "tokens": tokens}
+    made = times.timed("embed", embed, model, ids, sequences, **options)
     split = int((made.pieces > 1).sum())
     metadata = made_from | {"rows": len(made.rows), "split_sequences": split}
     tensors = {"embedding": made.rows, "pieces": made.pieces.astype("int32")}
     with atomic(args.out) as temporary:
-        write_tensors(temporary, tensors, as_strings(metadata))
+        times.timed("write", write_tensors, temporary, tensors, as_strings(metadata))
     if args.work:
         remove_kept(args.work)
+    log.info("%s; %.0f tokens/s", times, made.tokens / times.seconds["embed"])
 
 
 if __name__ == "__main__":

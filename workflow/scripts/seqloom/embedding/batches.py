@@ -8,8 +8,6 @@ import numpy as np
 
 from seqloom.encoders.readings import Reading
 
-# GPUs multiply matrices fastest whose sides are multiples of this.
-_MULTIPLE = 8
 # Neighboring pieces share this part of the longest input, at least.
 _OVERLAP = 1 / 8
 
@@ -62,16 +60,12 @@ def overlapping_pieces(tokens: list[int], limit: int, reading: Reading) -> list[
     return [[*first, *inner[start : start + size], *last] for start in starts]
 
 
-def next_batch(lengths: np.ndarray, start: int, tokens: int, pads: bool) -> tuple[int, int]:
-    """Where the batch ends that begins at `start`, and the length of its rows.
+def batch_end(lengths: np.ndarray, start: int, tokens: int, pads: bool) -> int:
+    """Where the batch ends that begins at `start` of sorted lengths, the longest first.
 
-    `lengths` are sorted, the longest first. A batch has at most `tokens` tokens, or is a single
-    sequence. Without padding its lengths are equal; with it the batch is as full as it can be.
+    A batch has at most `tokens` tokens, padding included, or is a single sequence. Its lengths are
+    equal unless it is padded.
     """
     length = lengths[start]
     most = lengths[start : start + max(1, tokens // length)]
-    equal = int(np.count_nonzero(most == length))
-    if equal == len(most) or not pads:
-        return start + equal, int(length)
-    length = -(-length // _MULTIPLE) * _MULTIPLE
-    return min(start + max(1, tokens // length), len(lengths)), int(length)
+    return start + (len(most) if pads else int(np.count_nonzero(most == length)))

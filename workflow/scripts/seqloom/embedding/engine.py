@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from seqloom import ENGINE_VERSION
-from seqloom.embedding.batches import Pieces, next_batch, pieces_of
+from seqloom.embedding.batches import Pieces, batch_end, pieces_of
 from seqloom.embedding.resume import KeptRows, Work
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.cpu import use_onednn
@@ -48,46 +49,71 @@ Batch = tuple[int, Tensor, torch.cuda.Event | None]
 
 
 @dataclass(frozen=True)
-class Model:
-    """A backend, loaded and ready to run."""
+class Reader:
+    """What of a model folder is needed to tokenize."""
 
+    folder: Path
     description: Mapping[str, Any]  # model.json
-    encoder: nn.Module
     reading: Reading
     tokenizer: Tokenizer
+
+
+@dataclass(frozen=True)
+class Model(Reader):
+    """A backend, loaded and ready to run."""
+
+    encoder: nn.Module
     device: torch.device
     dtype: str
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Sequences as a model reads them, identical ones once."""
+
+    which: np.ndarray  # the place of each sequence among the distinct ones
+    pieces: Pieces
 
 
 @dataclass(frozen=True)
 class Embedded:
     rows: np.ndarray
     pieces: np.ndarray  # of how many pieces each row is the average
+    tokens: int  # that were read in this run, not before a restart
+
+
+def open_model(folder: Path, threads: int) -> Reader:
+    """The small files of a model folder, checked; the tokenizer is given `threads`."""
+    os.environ["RAYON_NUM_THREADS"] = str(threads)
+    if not (folder / "model.json").is_file():
+        raise InputError(f"{folder}: no model.json here; make this folder with fetch_model.py")
+    with _files_of(folder):
+        description = read_json(folder / "model.json")
+        for what in ("config", "tokenizer"):
+            _check(folder, what, description)
+        tokenizer = load_tokenizer(folder / FILES["tokenizer"])
+    return Reader(folder, description, READINGS[description["architecture"]], tokenizer)
 
 
 def load_model(folder: Path, dtype: str, threads: int) -> Model:
     """Load a model folder onto the GPU if there is one, else the CPU; `dtype` may be `auto`."""
+    return load_encoder(open_model(folder, threads), dtype, threads)
+
+
+def load_encoder(reader: Reader, dtype: str, threads: int) -> Model:
+    """Check and load the weights of a model whose small files are read."""
     torch.set_num_threads(threads)
-    os.environ["RAYON_NUM_THREADS"] = str(threads)  # the tokenizer's
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not (folder / "model.json").is_file():
-        raise InputError(f"{folder}: no model.json here; make this folder with fetch_model.py")
-    try:
-        description = read_json(folder / "model.json")
-        found = {what: sha256(folder / name) for what, name in FILES.items()}
-    except OSError as error:  # a file is lost
-        raise InputError(f"{folder}: {error}; fetch the model again") from error
-    for what, name in FILES.items():
-        if found[what] != description.get(f"{what}_sha256"):
-            raise InputError(
-                f"{folder / name}: not the {what} that model.json names; fetch the model again"
-            )
+    folder, description = reader.folder, reader.description
+    with _files_of(folder):
+        _check(folder, "weights", description)
+        config = folder / FILES["config"]
+        encoder = build_encoder(description["architecture"], read_json(config), config)
+        load_weights(encoder, folder / FILES["weights"])
     if dtype == "auto":
         dtype = description["dtype"] if device.type == "cuda" else "float32"
-    config = folder / FILES["config"]
-    encoder = build_encoder(description["architecture"], read_json(config), config)
-    load_weights(encoder, folder / FILES["weights"])
     set_precision(encoder, getattr(torch, dtype))
+    encoder.to(device)
     if device.type == "cpu":
         use_onednn(encoder)
     else:
@@ -96,9 +122,22 @@ def load_model(folder: Path, dtype: str, threads: int) -> Model:
 
         encoder = Compiled(encoder)
     log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
-    tokenizer = load_tokenizer(folder / FILES["tokenizer"])
-    reading = READINGS[description["architecture"]]
-    return Model(description, encoder.to(device), reading, tokenizer, device, dtype)
+    return Model(**vars(reader), encoder=encoder, device=device, dtype=dtype)
+
+
+@contextmanager
+def _files_of(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # a file is lost
+        raise InputError(f"{folder}: {error}; fetch the model again") from error
+
+
+def _check(folder: Path, what: str, description: Mapping[str, Any]) -> None:
+    if sha256(folder / FILES[what]) != description.get(f"{what}_sha256"):
+        raise InputError(
+            f"{folder / FILES[what]}: not the {what} that model.json names; fetch the model again"
+        )
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -119,6 +158,13 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
+def tokenize(reader: Reader, sequences: Sequence[str]) -> Tokens:
+    distinct = {sequence: i for i, sequence in enumerate(dict.fromkeys(sequences))}
+    which = np.fromiter((distinct[sequence] for sequence in sequences), int, len(sequences))
+    tokens = _tokenized(reader, list(distinct))
+    return Tokens(which, pieces_of(tokens, reader.description["max_length"], reader.reading))
+
+
 @torch.inference_mode()
 def embed(
     model: Model,
@@ -128,15 +174,14 @@ def embed(
     too_long: str = "refuse",
     work: Work | None = None,
     tokens_per_batch: int | None = None,
+    tokens: Tokens | None = None,
 ) -> Embedded:
-    """One row per sequence, in order; `ids` name them in errors.
+    """One row per sequence, in order; `ids` name them in errors; `tokens` are theirs, if known.
 
     What the model cannot read whole is refused, or `split` into pieces whose vectors are averaged.
     """
-    distinct = {sequence: i for i, sequence in enumerate(dict.fromkeys(sequences))}
-    which = np.fromiter((distinct[sequence] for sequence in sequences), int, len(sequences))
-    limit = model.description["max_length"]
-    pieces = pieces_of(_tokenized(model, list(distinct)), limit, model.reading)
+    tokens = tokens or tokenize(model, sequences)
+    which, pieces = tokens.which, tokens.pieces
     counts = pieces.counts[which]
     if too_long == "refuse" and counts.max(initial=1) > 1:
         raise _too_long(model, ids[counts.argmax()], sequences[counts.argmax()])
@@ -154,12 +199,13 @@ def embed(
             )
 
     with KeptRows(vectors, work) as kept:
+        read = int(pieces.lengths[order[kept.done :]].sum())
         budget = tokens_per_batch or TOKENS_PER_BATCH[model.device.type]
         batches = _batches(model, pieces, order, kept.done, budget)
         title = f"embed {model.description['backend']}"
         with Progress(title, len(order) - kept.done, "sequences") as progress:
             _keep(batches, kept, check, progress)
-    return Embedded(vectors[_averaged(vectors, order, pieces.counts)[which]], counts)
+    return Embedded(vectors[_averaged(vectors, order, pieces.counts)[which]], counts, read)
 
 
 def _keep(
@@ -191,10 +237,10 @@ def _keep(
             written.result()
 
 
-def _tokenized(model: Model, sequences: list[str]) -> Iterator[list[int]]:
+def _tokenized(reader: Reader, sequences: list[str]) -> Iterator[list[int]]:
     for start in range(0, len(sequences), TOKENIZED_TOGETHER):
         together = sequences[start : start + TOKENIZED_TOGETHER]
-        yield from model.reading.token_ids(model.tokenizer, together)
+        yield from reader.reading.token_ids(reader.tokenizer, together)
 
 
 def _too_long(model: Model, record: str, sequence: str) -> InputError:
@@ -223,7 +269,7 @@ def _batches(
     """Vectors of the pieces in `order`, from the one at `start` on."""
     lengths, pads = pieces.lengths[order], model.device.type != "cpu"
     while start < len(order):
-        end, length = next_batch(lengths, start, budget, pads)
+        end, length = batch_end(lengths, start, budget, pads), lengths[start]
         try:
             rows = pooled(model, *pieces.padded(order[start:end], length))
         except torch.cuda.OutOfMemoryError:

@@ -3,7 +3,10 @@
 import re
 import sys
 import time
-from typing import Self, TextIO
+from collections.abc import Callable
+from typing import Any, Self, TextIO, TypeVar
+
+T = TypeVar("T")
 
 _WIDTH = 30
 _LINE = re.compile(r": ([\d,/]+ \w+( \(\d+%\))?, [\d,]+/s, \d+s( left)?)$")
@@ -44,6 +47,23 @@ class Progress:
             filled = _WIDTH * self.done // self.total if self.total else 0
             line = f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {line}\x1b[K"
         print(line, end=end, file=self.stream, flush=True)
+
+
+class Times:
+    """Seconds of the parts of a job; as text `load 2.1 s, embed 30.4 s`."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def timed(self, part: str, function: Callable[..., T], *values: Any, **options: Any) -> T:
+        """What the function returns."""
+        start = time.monotonic()
+        returned = function(*values, **options)
+        self.seconds[part] = time.monotonic() - start
+        return returned
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
 
 
 def progress_line(title: str, done: int, total: int | None, unit: str, seconds: float) -> str:
