@@ -68,7 +68,7 @@ def test_a_model_folder_without_weights_is_one_sentence(fresh):
     done = fresh.snakemake("--until", "fetch_model")
     assert done.returncode != 0
     assert "error: weights" in done.stdout
-    assert not list((fresh.folder / "models").rglob("*.json"))
+    assert not list((fresh.folder / "models/esm2_8m").rglob("*.json"))
 
 
 def test_a_file_in_place_of_the_results_is_one_sentence(fresh):

@@ -42,11 +42,8 @@ def test_a_lost_embedding_rebuilds_it_and_what_depends_on_it(copy):
             "classifiers/long/history.tsv": "train_classifier",
             "shards/w150/query/0001-of-0001.fna": "frames",
         },
-        {
-            "coding/viral.parquet": "coding",
-            "genomes/query.json": "index",
-            "genomes/bacteria.fa.gz.gzi": "index",
-        },
+        {"genomes/query.json": "index", "genomes/bacteria.fa.gz.gzi": "index"},
+        {"coding/viral.parquet": "coding"},
         {"contigs/w300/query.json": "plan"},
     ],
 )
