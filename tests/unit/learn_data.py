@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from seqs_data import write_frame
 
 from seqloom.config.cut import Cut
 from seqloom.files.provenance import as_strings
@@ -18,7 +19,6 @@ from seqloom.files.tables import write_table
 from seqloom.files.tensors import write_tensors
 from seqloom.learn.split import PARTS, balanced_take, labeled_contigs
 from seqloom.seqs.bgzip import bgzip
-from seqloom.seqs.contigs import write_contigs
 
 WIDTH = 8
 CUT = asdict(Cut(60))
@@ -74,7 +74,7 @@ def add_sample(world, folder, sample, label, frames_of, rng, signal):
     table = pd.DataFrame({"contig": names, "kept_frames": list(frames_of.values())})
     table["sha256"] = [hashlib.sha256(s.encode()).hexdigest() for s in genome.values()]
     # Not all frames are read; what learns must go by those that are.
-    write_contigs(world.contigs[-1], table.assign(frames=table["kept_frames"] + 5))
+    write_frame(world.contigs[-1], table.assign(frames=table["kept_frames"] + 5))
     world.genomes.append(folder / f"{sample}.fa.gz")
     with bgzip(world.genomes[-1]) as write:
         write("".join(f">{name}\n{sequence}\n" for name, sequence in genome.items()).encode())

@@ -4,7 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
+from seqloom.files.tables import write_tsv
+from seqloom.seqs.contigs import read_contigs
 from seqloom.seqs.reading import Record, Title
 from seqloom.seqs.storing import write_sample
 
@@ -27,3 +31,12 @@ def stored(folder: Path, contigs: Mapping[str, bytes], piece: int = 1 << 20) -> 
     counts = write_sample(records(contigs, piece), "dna", *paths)
     assert counts == (len(contigs), sum(map(len, contigs.values())))
     return paths
+
+
+def contig_frame(path: str | Path) -> pd.DataFrame:
+    """A table of contigs, to be changed and written again."""
+    return read_contigs(path).to_pandas()
+
+
+def write_frame(path: str | Path, contigs: pd.DataFrame) -> None:
+    write_tsv(path, pa.Table.from_pandas(contigs, preserve_index=False))

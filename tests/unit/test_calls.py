@@ -2,14 +2,21 @@ import csv
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqloom.calls.contig_calls import COLUMNS, contig_calls, expected_fdr, window_table
+from seqloom.calls.contig_calls import (
+    COLUMNS,
+    contig_calls,
+    expected_fdr,
+    window_table,
+    write_calls,
+)
 from seqloom.calls.regions import viral_regions
 from seqloom.calls.summary import summary
-from seqloom.seqs.contigs import planned_contigs, write_contigs
+from seqloom.seqs.contigs import planned_contigs
 from seqloom.seqs.frames import STATUSES
 from seqloom.seqs.windows import Layout
 
@@ -126,13 +133,14 @@ def test_what_cannot_be_called_says_why():
     ],
 )
 def test_a_contig_whose_windows_have_no_frame_names_all_reasons(lost, reason):
-    stored = pd.DataFrame({"contig": ["a", "b"], "header": "", "length": 0, "gc": 0.5})
-    stored = stored.assign(n_fraction=0, status="ok", reason="", sha256="")
+    stored = pd.DataFrame({"contig": ["a", "b"], "header": "", "length": 0, "gc": "0.5000"})
+    stored = stored.assign(n_fraction="0.0000", status="ok", reason="", sha256="")
     layout = Layout(["a", "b"], np.zeros(2), np.array([1, 1 + len(lost)]))
     # One byte a window: bit 6 is set where it is read, bit 7 where it has no frame.
     plan = np.array([0b0100_0001, *(0b1100_0000 | STATUSES.index(why) for why in lost)], np.uint8)
     frames = frame_rows(("a", 1, [1.0]), *(("b", i, why) for i, why in enumerate(lost, start=1)))
-    calls = calls_of(planned_contigs(stored, layout, plan), frames)
+    planned = planned_contigs(pa.Table.from_pandas(stored), layout, plan).to_pandas()
+    calls = calls_of(planned, frames)
     assert calls.loc["b", ["call", "reason"]].tolist() == ["uncalled", reason]
     assert calls.loc["a", ["call", "reason"]].tolist() == ["viral", "1 of 1 scored windows viral"]
 
@@ -236,7 +244,7 @@ def test_a_sample_in_which_nothing_can_be_read():
 
 def test_the_table_reads_back(tmp_path):
     calls = calls_of(METAGENOME, FRAMES)
-    write_contigs(tmp_path / "contigs.tsv", calls)
+    write_calls(tmp_path / "contigs.tsv", calls)
     with open(tmp_path / "contigs.tsv", newline="") as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
     assert [row["contig"] for row in rows] == METAGENOME["contig"].tolist()

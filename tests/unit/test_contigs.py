@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyfaidx import Faidx
-from seqs_data import letters, stored
+from seqs_data import contig_frame, letters, stored
 
 from seqloom.errors import InputError
 from seqloom.seqs import genome as genome_module
-from seqloom.seqs.contigs import read_contigs
 from seqloom.seqs.genome import open_genome, read_sequences
 from seqloom.seqs.reading import Title
 from seqloom.seqs.storing import Composition, record_row
@@ -146,7 +145,7 @@ def test_a_wrong_number_in_the_index_is_noticed(tmp_path, place):
 
 
 def test_the_table_has_a_row_per_record_in_order(files):
-    table = read_contigs(files[3])
+    table = contig_frame(files[3])
     assert table["contig"].tolist() == list(RECORDS)
     assert table["header"].tolist() == [f"{name} and more" for name in RECORDS]
     assert table["length"].tolist() == [len(text) for text in RECORDS.values()]
@@ -154,8 +153,8 @@ def test_the_table_has_a_row_per_record_in_order(files):
     assert dict(zip(table["contig"], table["status"], strict=True)) == dict.fromkeys(
         RECORDS, "ok"
     ) | {"NA": "empty", "007": "all_ambiguous"}
-    assert table["contig"][table["gc"].isna()].tolist() == ["NA", "007"]
-    assert table["contig"][table["n_fraction"].isna()].tolist() == ["NA"]
+    assert table["contig"][table["gc"] == ""].tolist() == ["NA", "007"]
+    assert table["contig"][table["n_fraction"] == ""].tolist() == ["NA"]
 
 
 @pytest.mark.parametrize(

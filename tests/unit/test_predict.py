@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from seqs_data import stored
+from seqs_data import contig_frame, stored, write_frame
 
 import predict as script
 import train
@@ -19,7 +19,6 @@ from seqloom.files.provenance import as_strings
 from seqloom.files.tables import read_table_metadata, write_table
 from seqloom.files.tensors import write_tensors
 from seqloom.learn.classifier import new_network, write_weights
-from seqloom.seqs.contigs import read_contigs, write_contigs
 
 CUT = {"window": 30, "scheme": "even", "training": "all"}
 BACKEND = {"backend": "toy", "width": 4, "weights_sha256": "ab", "random": True}
@@ -87,9 +86,9 @@ def lake(tmp_path, monkeypatch):
     for number, windows in enumerate(SHARDS, start=1):
         write_shard(tmp_path, number, windows)
     stored(tmp_path, {name: b"A" * length for name, length in RECORDS.items()})
-    contigs = read_contigs("g.tsv").assign(windows=KEPT["kept_windows"], **KEPT)
+    contigs = contig_frame("g.tsv").assign(windows=KEPT["kept_windows"], **KEPT)
     contigs.loc[3, ["status", "reason"]] = ["no_frame", "no open frame in 1 window"]
-    write_contigs("contigs.tsv", contigs)
+    write_frame("contigs.tsv", contigs)
     return tmp_path
 
 
@@ -156,10 +155,10 @@ def test_a_classifier_that_learned_nothing_calls_nothing(lake, changes, why):
     predict()
     why = f"the classifier learned nothing: {why}"
     out = lake / "out"
-    calls = read_contigs(out / "contigs.tsv")
+    calls = contig_frame(out / "contigs.tsv")
     assert calls["call"].tolist() == ["uncalled"] * 4
     assert calls["reason"].tolist() == [why, "no sequence", why, "no open frame in 1 window"]
-    assert calls["viral_windows"].eq(0).all() and calls[["probability", "fdr"]].eq("").all(None)
+    assert calls["viral_windows"].eq(0).all() and calls[["probability", "fdr"]].isna().all(None)
     windows = pd.read_parquet(out / "windows.parquet")
     assert windows["probability"].isna().all() and windows["logit"].notna().sum() == 4
     assert (out / "regions.bed").read_text() == ""
@@ -252,7 +251,7 @@ def test_what_was_not_trained_is_not_served(lake):
     ],
 )
 def test_contigs_of_another_sample_or_plan_are_refused(lake, changes, message):
-    write_contigs("contigs.tsv", read_contigs("contigs.tsv").assign(**changes))
+    write_frame("contigs.tsv", contig_frame("contigs.tsv").assign(**changes))
     refused(f"contigs.tsv: {message}, but the shards have")
 
 
@@ -260,9 +259,9 @@ def test_what_was_read_of_no_contig_says_so(lake):
     write_shard(lake, 1, SHARDS[0][:3])
     write_shard(lake, 2, [("dark", 1, [])])
     kept = {"kept_windows": [3, 0, 0, 1], "kept_frames": [3, 0, 0, 0]}
-    write_contigs("contigs.tsv", read_contigs("contigs.tsv").assign(**kept))
+    write_frame("contigs.tsv", contig_frame("contigs.tsv").assign(**kept))
     predict()
-    calls = read_contigs("out/contigs.tsv").set_index("contig")
+    calls = contig_frame("out/contigs.tsv").set_index("contig")
     assert calls["reason"].to_dict() == {
         "vir": "2 of 2 scored windows viral",
         "n": "no sequence",
@@ -274,7 +273,7 @@ def test_what_was_read_of_no_contig_says_so(lake):
 def test_a_sample_without_a_single_frame(lake):
     write_shard(lake, 1, [("vir", n, []) for n in (1, 2, 3)] + [("bac", 1, [])])
     write_shard(lake, 2, [("bac", 2, []), ("dark", 1, [])])
-    write_contigs("contigs.tsv", read_contigs("contigs.tsv").assign(kept_frames=0))
+    write_frame("contigs.tsv", contig_frame("contigs.tsv").assign(kept_frames=0))
     predict()
     calls = pd.read_csv(lake / "out" / "contigs.tsv", sep="\t")
     assert calls["call"].tolist() == ["uncalled"] * 4

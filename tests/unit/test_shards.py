@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from Bio.Seq import reverse_complement, translate
+from seqs_data import contig_frame
 
 from seqloom.files.checksums import sha256
-from seqloom.seqs.contigs import read_contigs
 from seqloom.seqs.genome import open_genome, read_sequences
 from seqloom.seqs.plans import SCHEMA as PLAN_SCHEMA
 from seqloom.seqs.reading import read_fasta
@@ -83,7 +83,7 @@ def test_files_have_the_columns_of_the_contract(folder):
 
 def test_every_window_has_a_row_and_every_frame_a_record(folder):
     table = read_table(folder / "shards/0001-of-0001.parquet")
-    plan = read_contigs(folder / "contigs.tsv")
+    plan = contig_frame(folder / "contigs.tsv")
     windows = table.groupby("contig")["window"].nunique().reindex(plan["contig"], fill_value=0)
     assert windows.tolist() == plan["windows"].tolist()
     assert (table["row"].notna() == (table["status"] == "ok")).all()
@@ -159,7 +159,7 @@ def test_the_same_again_is_the_same_bytes(folder):
 
 
 def test_progress_counts_the_windows_of_the_shard(folder):
-    kept = read_contigs(folder / "contigs.tsv")["kept_windows"].sum()
+    kept = contig_frame(folder / "contigs.tsv")["kept_windows"].sum()
     told = frames(folder, "0001-of-0002", "told")
     assert f"frames: {kept // 2}/{kept // 2} windows (100%)" in told
 
@@ -203,3 +203,20 @@ def test_a_shard_without_proteins_is_empty(tmp_path):
     layout = window_layout(genome, None)
     table, fasta = protein_part(genome, layout, np.zeros(0, np.uint8), "0001-of-0001")
     assert (len(table), fasta) == (0, {".faa": b""})
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "plan.py --records g.tsv --contigs again.tsv --out again.parquet",
+        "frames.py --sample s --cut-name w90 --plan plan.parquet --shard 1-of-1 --out again",
+    ],
+)
+def test_a_small_job_does_not_load_pandas(folder, command):
+    script, *words = command.split()
+    command = [sys.executable, "-X", "importtime", SCRIPTS / script, *words, *CUT]
+    command += ["--genome", "g.fa.gz"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    modules = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert "pyarrow.lib" in modules
+    assert "pandas" not in modules

@@ -2,7 +2,7 @@
 
 import gzip
 
-from conftest import CONFIG, SAMPLES
+from conftest import CONFIG
 
 GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
 
@@ -28,11 +28,6 @@ def test_a_key_given_twice_is_refused_before_any_job(fresh):
     assert_refused(
         fresh, f'config.yaml line {second}: key "cuts" was given on line {first} already; remove'
     )
-
-
-def test_a_wrong_sheet_is_one_sentence_before_any_job(fresh):
-    (fresh.folder / "samples.tsv").write_text(SAMPLES + SAMPLES.splitlines()[1] + "\n")
-    assert_refused(fresh, 'samples.tsv line 5: sample "viral" is listed twice, on line 2')
 
 
 def test_bad_fasta_stops_its_sample_and_no_other(fresh):

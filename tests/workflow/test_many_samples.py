@@ -3,9 +3,7 @@
 import os
 
 import pandas as pd
-from seqs_data import letters, stored
-
-from seqloom.seqs.contigs import read_contigs, write_contigs
+from seqs_data import contig_frame, letters, stored, write_frame
 
 SAMPLES = 5000
 CONFIG = """\
@@ -45,5 +43,5 @@ def make_kind(folder, number):
     genome, _, _, records = stored(folder, {"c": letters(number, 900)})
     counts = dict.fromkeys(["windows", "frames", "kept_windows", "kept_frames"], 3)
     table = folder / "contigs.tsv"
-    write_contigs(table, read_contigs(records).assign(**counts))
+    write_frame(table, contig_frame(records).assign(**counts))
     return genome, table

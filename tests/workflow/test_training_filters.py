@@ -156,19 +156,6 @@ def test_the_filter_of_virnucpro_refuses_an_annotation_without_translations(chan
     assert not (changed.folder / "results/plans/legacy/viral.parquet").exists()
 
 
-@pytest.mark.parametrize("training", ["coding", "virnucpro"])
-def test_coding_frames_of_a_sample_without_annotation_are_an_error_before_any_job(fresh, training):
-    configure(fresh, "", coding=ORF | {"training": training}, legacy=LEGACY)
-    done = fresh.snakemake()
-    assert done.returncode != 0
-    assert (
-        "samples.tsv: sample bacteria needs an annotation, for cut coding takes coding frames "
-        "only; fill the column, or set cuts.coding.training: all"
-    ) in done.stdout
-    assert "Traceback" not in done.stdout
-    assert not (fresh.folder / "results").exists()
-
-
 def test_another_training_filter_indexes_nothing_again(changed):
     files = [path for name in ALL for path in identified_files(name)]
     assert changed.planned(*files) == {}

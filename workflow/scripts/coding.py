@@ -6,7 +6,7 @@ import logging
 
 import pyarrow.compute as pc
 
-from seqloom.cli import parser, run
+from seqloom.cli import parser, run, without_pandas
 from seqloom.files.atomic import atomic
 from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import write_arrow
@@ -29,7 +29,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     records = read_contigs(args.records)
-    lengths = dict(zip(records["contig"], records["length"], strict=True))
+    lengths = dict(zip(records["contig"].to_pylist(), records["length"].to_pylist(), strict=True))
     table = read_annotations(args.annotation, lengths, args.genetic_code)
     inputs = {f"annotation {i}": path for i, path in enumerate(args.annotation, start=1)}
     metadata = {
@@ -46,4 +46,5 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    without_pandas()
     run(main, arguments())

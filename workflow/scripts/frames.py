@@ -5,7 +5,7 @@ import argparse
 import logging
 from dataclasses import asdict
 
-from seqloom.cli import add_cut_arguments, code_of, cut_of, parser, run
+from seqloom.cli import add_cut_arguments, code_of, cut_of, parser, run, without_pandas
 from seqloom.files.provenance import provenance
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import check_plan, genome_digest, read_plan
@@ -53,4 +53,5 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    without_pandas()
     run(main, arguments())

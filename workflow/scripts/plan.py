@@ -7,13 +7,13 @@ from dataclasses import asdict
 
 import pyarrow as pa
 
-from seqloom.cli import add_cut_arguments, code_of, cut_of, parser, positive, run
+from seqloom.cli import add_cut_arguments, code_of, cut_of, parser, positive, run, without_pandas
 from seqloom.errors import InputError
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import as_strings, provenance
-from seqloom.files.tables import read_table, write_arrow
-from seqloom.seqs.contigs import check_contigs, planned_contigs, read_contigs, write_contigs
+from seqloom.files.tables import read_table, write_arrow, write_tsv
+from seqloom.seqs.contigs import COUNTS, check_contigs, planned_contigs, read_contigs
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import SCHEMA, frame_plan, protein_plan, sampled, training_filter
 from seqloom.seqs.windows import window_layout
@@ -42,7 +42,7 @@ def main(args: argparse.Namespace) -> None:
     layout = window_layout(genome, None if args.whole else cut.window)
     if args.whole:
         settings = {"whole": True}
-        plan = protein_plan(layout, (records["status"] == "all_ambiguous").to_numpy())
+        plan = protein_plan(layout, records["status"].to_numpy() == "all_ambiguous")
     else:
         if args.coding and cut.training == "all":
             raise InputError("--coding goes with --training coding or virnucpro, not with all")
@@ -58,15 +58,16 @@ def main(args: argparse.Namespace) -> None:
         settings |= {"seed": args.seed, "max_frames": args.max_frames}
         plan = sampled(plan, layout, args.seed, args.max_frames)
     contigs = planned_contigs(records, layout, plan)
-    counts = contigs[["windows", "frames", "kept_windows", "kept_frames"]].sum().to_dict()
+    counts = {name: int(contigs[name].to_numpy().sum()) for name in COUNTS}
     made = {"provenance": provenance("plan", inputs, settings, ("numpy", "biopython"))}
     card = args.contigs.removesuffix(".tsv") + ".json"
     with atomic_all([args.out, args.contigs, card]) as (plan_file, contig_file, card_file):
         write_arrow(plan_file, pa.table([plan], schema=SCHEMA), as_strings(made))
-        write_contigs(contig_file, contigs)
+        write_tsv(contig_file, contigs)
         write_json(card_file, {"contigs": len(contigs), **counts, **made})
     log.info("%s", ", ".join(f"{count} {name}" for name, count in counts.items()))
 
 
 if __name__ == "__main__":
+    without_pandas()
     run(main, arguments())

@@ -14,6 +14,7 @@ from seqloom.calls.contig_calls import (
     check_complete,
     contig_calls,
     window_table,
+    write_calls,
 )
 from seqloom.calls.regions import viral_regions, write_bed, write_gff3, write_viral
 from seqloom.calls.summary import summary
@@ -26,7 +27,7 @@ from seqloom.files.tables import read_table, write_table
 from seqloom.learn.classifier import Classifier, load, log_odds
 from seqloom.learn.features import check_shards, feature_matrix
 from seqloom.learn.verdict import nothing_learned, warning
-from seqloom.seqs.contigs import check_contigs, read_contigs, write_contigs
+from seqloom.seqs.contigs import check_contigs, read_contigs
 from seqloom.seqs.genome import open_genome
 
 log = logging.getLogger(__name__)
@@ -59,9 +60,10 @@ def main(args: argparse.Namespace) -> None:
     check_shards(description, args.frames, args.fused)
     shards = zip(args.frames, args.fused, strict=True)
     frames = pd.concat([scored(classifier, *shard) for shard in shards], ignore_index=True)
-    records, genome = read_contigs(args.contigs), open_genome(args.genome)
+    contigs, genome = read_contigs(args.contigs), open_genome(args.genome)
+    records = contigs.to_pandas()
     check_complete(records, frames, args.contigs)
-    check_contigs(args.contigs, records, genome)
+    check_contigs(args.contigs, contigs, genome)
 
     calibration = description["calibration"]
     settings = {"threshold": args.threshold, "min_windows": args.min_windows}
@@ -90,7 +92,7 @@ def main(args: argparse.Namespace) -> None:
     }
     viral = dict(records.loc[calls["call"] == VIRAL, ["contig", "header"]].to_numpy())
     with atomic_all([args.out / name for name in FILES]) as (tsv, parquet, gff3, bed, fna, json):
-        write_contigs(tsv, calls)
+        write_calls(tsv, calls)
         write_table(parquet, windows, as_strings(facts | made))
         write_gff3(gff3, regions, dict(zip(records["contig"], records["length"], strict=True)))
         write_bed(bed, regions)

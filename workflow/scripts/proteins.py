@@ -4,7 +4,7 @@
 import argparse
 import logging
 
-from seqloom.cli import parser, run
+from seqloom.cli import parser, run, without_pandas
 from seqloom.files.provenance import provenance
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import genome_digest, read_plan
@@ -42,4 +42,5 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    without_pandas()
     run(main, arguments())

@@ -67,6 +67,20 @@ def code_of(args: argparse.Namespace) -> int:
     return 1 if args.frames == "virnucpro" else args.genetic_code
 
 
+class _NoPandas:
+    """What `import` asks first; it finds anything but pandas by the usual ways."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("this script does without pandas")
+
+
+def without_pandas() -> None:
+    """Keep pyarrow from loading pandas: that alone takes as long as a small job."""
+    sys.meta_path.insert(0, _NoPandas)
+
+
 def run(main: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:
     """Parse the command line and run `main`; an InputError becomes one line and exit code 1."""
     logging.basicConfig(

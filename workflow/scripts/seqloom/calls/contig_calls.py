@@ -1,5 +1,6 @@
 """From the log-odds of frames to windows, and from windows to one verdict per input record."""
 
+import csv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -82,6 +83,18 @@ def contig_calls(
     calls["confidence"] = np.where(called, _confidence(calls), None)
     calls["reason"] = [_reason(row, nothing_learned, min_windows) for row in calls.itertuples()]
     return calls[COLUMNS]
+
+
+def write_calls(path: str | Path, calls: pd.DataFrame) -> None:
+    """Write the calls as a TSV; probabilities have four digits."""
+    calls.to_csv(
+        path,
+        sep="\t",
+        index=False,
+        float_format="%.4f",
+        quoting=csv.QUOTE_NONE,
+        lineterminator="\n",
+    )
 
 
 def expected_fdr(probability: np.ndarray) -> np.ndarray:

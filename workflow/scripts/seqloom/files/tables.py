@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqloom.files.damage import damaged, telling_damage
@@ -17,6 +18,7 @@ from seqloom.files.damage import damaged, telling_damage
 if TYPE_CHECKING:
     import pandas as pd
 
+_ROWS = 1 << 16  # of a TSV, which become text at once
 # What pyarrow raises for wrong bytes; text that is not UTF-8 is a ValueError.
 _DAMAGE = (pa.ArrowException, OSError, ValueError)
 
@@ -55,6 +57,16 @@ def read_table_metadata(path: str | Path) -> dict[str, str]:
     with telling_damage(path, *_DAMAGE):
         metadata = pq.read_schema(path).metadata or {}
         return {key.decode(): value.decode() for key, value in metadata.items()}
+
+
+def write_tsv(path: str | Path, table: pa.Table) -> None:
+    """Write a table whose cells need no quotes."""
+    with open(path, "w", encoding="utf-8") as file:
+        print(*table.column_names, sep="\t", file=file)
+        for batch in table.to_batches(max_chunksize=_ROWS):
+            cells = (column.cast(pa.string()) for column in batch.columns)
+            lines = pc.binary_join_element_wise(*cells, "\t").to_pylist()
+            file.writelines(f"{line}\n" for line in lines)
 
 
 @contextlib.contextmanager

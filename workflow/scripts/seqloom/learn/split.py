@@ -56,7 +56,9 @@ def labeled_contigs(
     of the sample; without one each contig is its own.
     """
     parts = [
-        read_contigs(table)[["contig", "kept_frames", "sha256"]]
+        read_contigs(table)
+        .select(["contig", "kept_frames", "sha256"])
+        .to_pandas()
         .rename(columns={"kept_frames": "frames"})
         .assign(**{key: sample[key] for key in ("sample", *STRATUM)})
         for sample, table in zip(samples, tables, strict=True)

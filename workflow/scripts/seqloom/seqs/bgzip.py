@@ -11,6 +11,7 @@ from isal import isal_zlib
 
 # What the bgzip program puts into a block. With 65536 bytes pyfaidx misses where blocks begin.
 BLOCK = 0xFF00
+LINE = 80  # letters, as a genome is stored
 _LEVEL = 1  # of isal: five times as fast as zlib's level 2, and no larger
 # An empty block.
 END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")

@@ -1,10 +1,10 @@
 """The table of a sample's contigs: what they are, and what a cut makes of them."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
 
 from seqloom.files.damage import damaged
 from seqloom.files.tables import open_tsv
@@ -13,67 +13,53 @@ from seqloom.seqs.genome import Genome
 from seqloom.seqs.plans import frame_counts, is_read, statuses
 from seqloom.seqs.windows import Layout
 
-COLUMNS = [
-    *("contig", "header", "length", "gc", "n_fraction"),
-    *("windows", "frames", "kept_windows", "kept_frames", "status", "reason", "sha256"),
-]
+COUNTS = ("windows", "frames", "kept_windows", "kept_frames")
+NUMBERS = ("length", *COUNTS)
+COLUMNS = ("contig", "header", "length", "gc", "n_fraction", *COUNTS, "status", "reason", "sha256")
 
 
-def read_contigs(path: str | Path) -> pd.DataFrame:
-    """A table of contigs; a contig may be called NA, 007 or 1e5."""
-    texts = ("contig", "header", "sha256", "status", "reason")
-    numbers = ("length", "windows", "frames", "kept_windows", "kept_frames")
+def read_contigs(path: str | Path) -> pa.Table:
+    """A table of contigs: their numbers, and the rest as it is written, be it NA, 007 or 1e5."""
+    texts, numbers = dict.fromkeys(COLUMNS, pa.string()), dict.fromkeys(NUMBERS, pa.int64())
     with open_tsv(path, "contig") as file:
-        return pd.read_csv(
-            file,
-            sep="\t",
-            quoting=csv.QUOTE_NONE,
-            dtype=dict.fromkeys(texts, "str") | dict.fromkeys(numbers, "int64"),
-            keep_default_na=False,
-            na_values={"gc": [""], "n_fraction": [""]},
+        return csv.read_csv(
+            file.buffer,
+            parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
+            convert_options=csv.ConvertOptions(column_types=texts | numbers),
         )
 
 
-def check_contigs(path: str | Path, contigs: pd.DataFrame, genome: Genome) -> None:
+def check_contigs(path: str | Path, contigs: pa.Table, genome: Genome) -> None:
     """An error unless a table of contigs has those of the genome, in order."""
-    if contigs["contig"].tolist() != genome.names:
+    if contigs["contig"].to_pylist() != genome.names:
         raise damaged(path, f"its contigs are not those of {genome.path}")
 
 
-def write_contigs(path: str | Path, contigs: pd.DataFrame) -> None:
-    """Write what `read_contigs` reads."""
-    contigs.to_csv(
-        path,
-        sep="\t",
-        index=False,
-        float_format="%.4f",
-        quoting=csv.QUOTE_NONE,
-        lineterminator="\n",
-    )
-
-
-def planned_contigs(records: pd.DataFrame, layout: Layout, plan: np.ndarray) -> pd.DataFrame:
+def planned_contigs(records: pa.Table, layout: Layout, plan: np.ndarray) -> pa.Table:
     """The records with what the plan makes of each; those without a frame say why."""
     contig, _ = layout.locate(np.arange(len(plan)))
 
     def per_contig(values: np.ndarray) -> np.ndarray:
         return np.bincount(contig, values, len(records)).astype(np.int64)
 
-    frames, read, status = frame_counts(plan), is_read(plan), statuses(plan)
-    counts = {
+    frames, read, lost = frame_counts(plan), is_read(plan), statuses(plan)
+    found = per_contig(frames)
+    status, reason = (records[name].to_numpy() for name in ("status", "reason"))
+    without = (status == "ok") & (found == 0)
+    # A cut may allow what is ambiguous all over.
+    status[found > 0], reason[found > 0] = "ok", ""
+    status[without] = "no_frame"
+    why = np.column_stack([per_contig(lost == i) for i in range(1, len(STATUSES))])
+    reason[without] = [_reason(counts) for counts in why[without].tolist()]
+    columns = dict(zip(records.column_names, records.columns, strict=True)) | {
         "windows": layout.counts,
-        "frames": per_contig(frames),
+        "frames": found,
         "kept_windows": per_contig(read),
         "kept_frames": per_contig(frames * read),
+        "status": status,
+        "reason": reason,
     }
-    lost = np.column_stack([per_contig(status == i) for i in range(1, len(STATUSES))])
-    without = ((records["status"] == "ok") & (counts["frames"] == 0)).to_numpy()
-    table = records.assign(**counts)
-    # A cut may allow what is ambiguous all over.
-    table.loc[table["frames"] > 0, ["status", "reason"]] = "ok", ""
-    table.loc[without, "status"] = "no_frame"
-    table.loc[without, "reason"] = [_reason(row) for row in lost[without].tolist()]
-    return table[COLUMNS]
+    return pa.table({name: columns[name] for name in COLUMNS})
 
 
 def _reason(lost: list[int]) -> str:

@@ -88,7 +88,9 @@ def read_frames(
         begin, place = begin + 3 * moved, place + moved
     elif planned is None:
         stops = _places(kinds, *_STOPS)
-        next_stop = np.append(stops, np.iinfo(stops.dtype).max)[np.searchsorted(stops, place)]
+        # Frame by frame, so that the places ascend: twice as fast as window by window.
+        following = np.searchsorted(stops, place.T).T
+        next_stop = np.append(stops, np.iinfo(stops.dtype).max)[following]
         is_open = kept = (codons > 0) & (next_stop >= place + codons)
     else:
         is_open = kept = planned

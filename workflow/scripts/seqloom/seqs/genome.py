@@ -13,9 +13,8 @@ from isal import igzip, isal_zlib
 from pyarrow import csv
 
 from seqloom.files.damage import damaged, telling_damage
-from seqloom.seqs.bgzip import BLOCK, END
+from seqloom.seqs.bgzip import BLOCK, END, LINE
 
-LINE = 80  # letters, as the genome is stored
 _FAI = ("name", "length", "offset", "line", "width")
 # What a damaged block of bgzip raises: each has a CRC-32.
 _DAMAGE = (OSError, EOFError, isal_zlib.error)

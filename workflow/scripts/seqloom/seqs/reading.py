@@ -6,10 +6,9 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from backports.zstd import ZstdError
 from isal.isal_zlib import error as IsalError
@@ -43,8 +42,7 @@ _BLOCK = 1 << 20
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, IsalError, ZstdError)
 
 
-@dataclass(frozen=True)
-class Title:
+class Title(NamedTuple):
     """What stands above a sequence, and where."""
 
     name: str

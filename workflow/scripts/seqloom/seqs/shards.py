@@ -66,8 +66,8 @@ def frame_parts(
             columns = _columns(batch, frames, window, frame)
             table = _table({"id": ids, "contig": contigs, "status": _STATUSES[status], **columns})
             texts = sequences(batch, frames, window[found], frame[found], cut, genetic_code)
-            with_frame = list(compress(ids, found))
-            fasta = (_fasta(with_frame, part) for part in texts)
+            titles = _titles(compress(ids, found))
+            fasta = (_fasta(titles, part) for part in texts)
             yield table, dict(zip((".fna", ".faa"), fasta, strict=True))
             progress.advance(len(batch.window))
 
@@ -100,9 +100,12 @@ def _columns(
     }
 
 
-def _fasta(ids: Iterable[str], texts: Iterable[bytes]) -> bytes:
+def _titles(ids: Iterable[str]) -> list[bytes]:
+    return [f">{name}\n".encode() for name in ids]
+
+
+def _fasta(titles: Iterable[bytes], texts: Iterable[bytes]) -> bytes:
     """Two lines a record."""
-    titles = (f">{name}\n".encode() for name in ids)
     return b"".join(chain.from_iterable(zip(titles, texts, repeat(b"\n"), strict=False)))
 
 
@@ -139,7 +142,8 @@ def protein_part(genome: Genome, layout: Layout, plan: np.ndarray, shard: str) -
         "ambiguous": np.where(found, [text.count(b"X") for text in texts], 0),
         "status": _STATUSES[statuses(plan[windows])],
     }
-    return _table(columns), {".faa": _fasta(compress(names, found), compress(texts, found))}
+    titles = _titles(compress(names, found))
+    return _table(columns), {".faa": _fasta(titles, compress(texts, found))}
 
 
 def _table(columns: Mapping[str, Any]) -> pa.Table:

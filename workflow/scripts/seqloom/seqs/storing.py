@@ -9,11 +9,12 @@ import numpy as np
 
 from seqloom.errors import InputError
 from seqloom.files.progress import Progress
-from seqloom.seqs.bgzip import bgzip
-from seqloom.seqs.genome import LINE
+from seqloom.seqs.bgzip import LINE, bgzip
 from seqloom.seqs.reading import Record, Title
 
 _NO_PROTEIN = 100  # letters; so many in a row that are all nucleotides' are
+# Shorter sequences are handled without numpy, whose calls would take longer than their work.
+_SHORT = 2000
 RECORD_COLUMNS = ("contig", "header", "length", "gc", "n_fraction", "status", "reason", "sha256")
 
 
@@ -29,13 +30,20 @@ class Composition:
     def add(self, piece: bytes, molecule: str) -> None:
         self.length += len(piece)
         self.sha256.update(piece)
-        letters = np.frombuffer(piece, np.uint8)
         if molecule == "dna":
-            a, c, g, t = (np.count_nonzero(letters == letter) for letter in b"ACGT")
-            self.g_and_c += g + c
-            self.clear += a + c + g + t
+            g_and_c = _count(piece, b"GC")
+            self.g_and_c += g_and_c
+            self.clear += g_and_c + _count(piece, b"AT")
         else:
-            self.clear += np.count_nonzero(letters != ord("X"))
+            self.clear += len(piece) - _count(piece, b"X")
+
+
+def _count(sequence: bytes, letters: bytes) -> int:
+    """How many of a sequence are one of these letters."""
+    if len(sequence) < _SHORT:
+        return len(sequence) - len(sequence.translate(None, letters))
+    array = np.frombuffer(sequence, np.uint8)
+    return sum(np.count_nonzero(array == letter) for letter in letters)
 
 
 def write_sample(
@@ -49,7 +57,7 @@ def write_sample(
         bgzip(genome, gzi) as write,
         Progress("index", None, "letters") as progress,
     ):
-        print(*RECORD_COLUMNS, sep="\t", file=rows)
+        rows.write(_line(RECORD_COLUMNS))
         for title, pieces in records:
             text = f">{title.name}\n".encode()
             write(text)
@@ -64,19 +72,22 @@ def write_sample(
                 found.add(piece, molecule)
                 progress.advance(len(piece))
                 rest += piece
-                whole = len(rest) // LINE * LINE
-                write(wrapped(rest[:whole]))
-                rest = rest[whole:]
+                if len(rest) >= _SHORT:
+                    whole = len(rest) // LINE * LINE
+                    write(wrapped(rest[:whole]))
+                    rest = rest[whole:]
             write(wrapped(rest))
             width = min(found.length, LINE)
-            print(
-                title.name, found.length, offset, width, width + bool(width), sep="\t", file=index
-            )
-            print(*record_row(title, found, molecule), sep="\t", file=rows)
+            index.write(_line((title.name, found.length, offset, width, width + bool(width))))
+            rows.write(_line(record_row(title, found, molecule)))
             offset += found.length + -(-found.length // LINE)
             contigs += 1
             bases += found.length
     return contigs, bases
+
+
+def _line(cells: Iterable[str | int]) -> str:
+    return "\t".join(map(str, cells)) + "\n"
 
 
 def _is_nucleotides(piece: bytes) -> bool:
@@ -85,6 +96,8 @@ def _is_nucleotides(piece: bytes) -> bool:
 
 def wrapped(letters: bytes) -> bytes:
     """Letters in lines, each with its end."""
+    if len(letters) < _SHORT:
+        return b"".join([letters[i : i + LINE] + b"\n" for i in range(0, len(letters), LINE)])
     whole = len(letters) // LINE
     lines = np.full((whole, LINE + 1), ord("\n"), np.uint8)
     lines[:, :LINE] = np.frombuffer(letters, np.uint8, whole * LINE).reshape(-1, LINE)
