@@ -22,7 +22,7 @@ include: "rules/report.smk"
 
 
 onstart:
-    hold_this_folder()
+    lock_this_folder()
 
 
 rule all:

@@ -8,7 +8,7 @@ from typing import Any
 
 from seqloom.config.settings import Settings
 from seqloom.config.sheet_files import DEMO_FOLDER
-from seqloom.files.checksums import checksum_of
+from seqloom.files.checksums import cached_sha256
 
 # Of files of the user: what was read once is read again only after it was touched.
 _STORE = Path("work/checksums.tsv")
@@ -23,7 +23,7 @@ def content_of(settings: Settings, paths: Iterable[str]) -> str:
     """A checksum of what is in these files, in their order."""
     paths = list(paths)
     made = set(made_here(settings, paths))
-    return _digest([path if path in made else checksum_of(path, _STORE) for path in paths])
+    return _digest([path if path in made else cached_sha256(path, _STORE) for path in paths])
 
 
 def content_of_labels(settings: Settings) -> str:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from isal import igzip, isal_zlib
 from pyarrow import csv
 
-from seqloom.files.damage import damaged, telling_damage
+from seqloom.files.damage import damaged, reraise_as_damaged
 from seqloom.seqs.bgzip import BLOCK, END
 
 LINE = 80  # letters, as the genome is stored
@@ -59,7 +59,7 @@ class Genome:
             file.seek(self.packed[block])
             # The last block ends with the file.
             size = self.packed[beyond] - self.packed[block] if beyond < len(self.packed) else -1
-            with telling_damage(self.path, *_DAMAGE):
+            with reraise_as_damaged(self.path, *_DAMAGE):
                 text = igzip.decompress(file.read(size))
         return text[first - self.unpacked[block] : last - self.unpacked[block]]
 
@@ -85,7 +85,7 @@ def _last_length(path: str | Path) -> int:
 
 def _read_gzi(path: str) -> np.ndarray:
     """Where the blocks begin in the packed file."""
-    with telling_damage(path, ValueError):
+    with reraise_as_damaged(path, ValueError):
         numbers = np.frombuffer(Path(path).read_bytes(), "<u8").astype(np.int64)
         packed, unpacked = np.append(0, numbers).reshape(-1, 2).T
     expected = np.arange(len(packed)) * BLOCK
@@ -97,7 +97,7 @@ def _read_gzi(path: str) -> np.ndarray:
 
 def _read_fai(path: str, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Names, lengths and offsets of the contigs of a genome of `size` bytes, unpacked."""
-    with telling_damage(path, pa.ArrowInvalid):
+    with reraise_as_damaged(path, pa.ArrowInvalid):
         index = csv.read_csv(
             path,
             csv.ReadOptions(column_names=_FAI),
@@ -119,7 +119,7 @@ def read_sequences(path: str | Path) -> Iterator[tuple[str, str]]:
     """Names and sequences of a stored genome, one after the other."""
     _last_length(path)
     with (
-        telling_damage(path, *_DAMAGE),
+        reraise_as_damaged(path, *_DAMAGE),
         igzip.open(path) as file,
         dnaio.open(file, fileformat="fasta") as records,
     ):

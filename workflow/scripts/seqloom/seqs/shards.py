@@ -183,7 +183,7 @@ def check_letters(path: Path) -> None:
     if sha256(path) != read_table_metadata(table)[f"{path.suffix[1:]}_sha256"]:
         raise InputError(
             f"{path}: damaged, or does not belong to the parquet beside it; "
-            "remove both and run again, which makes them anew"
+            "remove both and run again to make them anew"
         )
 
 
