@@ -29,7 +29,7 @@ rule all:
     default_target: True
     input:
         *paths.REPORT.values(),
-        *PATHS.everything(),
+        *PATHS.all_results(),
 
 
 rule embed:

@@ -1,4 +1,4 @@
-"""The manual and the schemas say the same."""
+"""The manual and the schemas agree."""
 
 from collections.abc import Iterator
 from pathlib import Path

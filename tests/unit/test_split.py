@@ -270,10 +270,13 @@ def test_groups_come_from_files_else_contigs_are_their_own(tmp_path):
     [
         (
             "contig,group\nvir0,a\n",
-            "line 1: the columns are divided by commas; divide them by tabs",
+            "line 1: the columns are separated by commas; use tabs",
         ),
         ("vir0\ta\n", "line 1: the column contig is missing; the first line must name contig, gro"),
-        ("contig\tgroup\nvir0\ta\tb\n", "line 2: 3 cells, but the header has 2; remove what"),
+        (
+            "contig\tgroup\nvir0\ta\tb\n",
+            "line 2: 3 cells, but the header has 2; remove the surplus",
+        ),
         ("\ncontig\tgroup\n\nvir0\ta\nvir0\tb\n", 'line 5: contig "vir0" is listed twice'),
         ("contig\tgroup\nvir0\ta\n", 'no group for contig "vir1" of sample vir .8 contigs'),
         ("contig\tgroup\nvir0\ta\nvir1\n", 'no group for contig "vir1" of sample vir .8 contigs'),
