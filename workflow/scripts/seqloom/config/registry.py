@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqloom.config.schemas import validated, read_yaml, read_schema
+from seqloom.config.schemas import read_schema, read_yaml, validated
 from seqloom.errors import InputError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqloom.config.registry import Backend, read_backend
-from seqloom.config.schemas import validated, hint_of, read_schema
+from seqloom.config.schemas import hint_of, read_schema, validated
 from seqloom.config.sharding import shard_names
 from seqloom.config.sheet import Sample, read_sheet
 from seqloom.config.sheet_files import REFSEQ_FOLDER

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seqloom.config.schemas import validated, read_schema
+from seqloom.config.schemas import read_schema, validated
 from seqloom.config.sheet_files import ANNOTATION, FASTA, PACKED, files_of_cell, size_of_file
 from seqloom.config.tsv import file_problem, read_rows
 from seqloom.errors import InputError
