@@ -85,7 +85,7 @@ def test_used_cuts_are_those_of_experiments_unless_frames_are_exported():
         ({"cuts": {300: {}}}, "cuts: the name 300 is read as a number; put letters into it, such "),
         (
             {"cuts": {"w 300": {}}},
-            'cuts: "w 300" is not allowed here; make the name of letters, digits and _, such as w30',
+            'cuts: "w 300" is not allowed here; make the name of letters, digits and _, such as w3',
         ),
         ({"cuts": {"whole": {}}}, 'cuts: the name "whole" is reserved; choose another'),
         (
