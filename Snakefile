@@ -22,14 +22,14 @@ include: "rules/report.smk"
 
 
 onstart:
-    hold_this_folder()
+    lock_this_folder()
 
 
 rule all:
     default_target: True
     input:
         *paths.REPORT.values(),
-        *PATHS.everything(),
+        *PATHS.all_results(),
 
 
 rule embed:

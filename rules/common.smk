@@ -11,13 +11,13 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
 from seqloom.config import paths
-from seqloom.config.contents import content_of, content_of_labels
+from seqloom.config.contents import content_checksum, labels_checksum
 from seqloom.config.options import Options, options
 from seqloom.config.resources import Needs
 from seqloom.config.schemas import read_yaml
 from seqloom.config.settings import REFSEQ_FOLDER, WHOLE, load_settings
 from seqloom.errors import InputError
-from seqloom.files.folders import check_writable, hold_folder
+from seqloom.files.folders import check_writable, lock_folder
 from seqloom.report.terminal import show_short
 from snakemake.exceptions import WorkflowError
 
@@ -47,11 +47,11 @@ OPTIONS = Options(SETTINGS, PATHS)
 NEEDS = Needs(SETTINGS)
 
 
-def hold_this_folder():
-    """Let no second run in; unlike Snakemake's lock (off in our profiles) this one ends with kill -9."""
+def lock_this_folder():
+    """Refuse a second run; unlike Snakemake's lock (off in our profiles) this one ends with kill -9."""
     global RUN_LOCK
     try:
-        RUN_LOCK = hold_folder(".snakemake/run.lock")
+        RUN_LOCK = lock_folder(".snakemake/run.lock")
     except InputError as error:
         raise WorkflowError(str(error)) from None
 

@@ -2,7 +2,7 @@ rule embed_shard:
     """Embed the records of one shard with one backend, on one leased GPU or on the CPU."""
     input:
         table=paths.SHARD["table"],
-        letters=of(PATHS.letters),
+        letters=of(PATHS.sequences),
         # The same weights fetched again change nothing; others lie in another folder.
         model=ancient(of(PATHS.model)),
     output:

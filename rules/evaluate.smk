@@ -1,7 +1,7 @@
 rule evaluate_classifier:
     """Read the test part once: metrics for frames, windows and contigs."""
     input:
-        unpack(of(PATHS.to_train)),
+        unpack(of(PATHS.train_inputs)),
         weights=paths.CLASSIFIER["weights"],
         card=paths.CLASSIFIER["card"],
     output:
@@ -29,7 +29,7 @@ rule evaluate_classifier:
 rule baseline:
     """A 4-mer classifier on the same frames and the same split: what the language models must beat."""
     input:
-        unpack(of(PATHS.to_fit_baseline)),
+        unpack(of(PATHS.baseline_inputs)),
     output:
         paths.BASELINE,
     log:

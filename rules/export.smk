@@ -1,7 +1,7 @@
 rule export_npy:
     """One matrix per sample and backend for numpy, with its ids."""
     input:
-        unpack(of(PATHS.of_matrix)),
+        unpack(of(PATHS.matrix_inputs)),
     output:
         **paths.NPY,
     log:
@@ -34,7 +34,7 @@ use rule export_npy as export_hdf5 with:
 rule export_identified:
     """The frames as VirNucPro writes them: all of a sample in two FASTA files."""
     input:
-        unpack(of(PATHS.of_frames)),
+        unpack(of(PATHS.identified_inputs)),
     output:
         **paths.IDENTIFIED,
     log:
@@ -58,7 +58,7 @@ rule export_identified:
 rule export_virnucpro:
     """The files VirNucPro would have written, for programs that read those."""
     input:
-        unpack(of(PATHS.of_legacy_matrices)),
+        unpack(of(PATHS.legacy_inputs)),
     output:
         **paths.VIRNUCPRO,
     log:

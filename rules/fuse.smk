@@ -2,7 +2,7 @@ rule fuse:
     """Put the embeddings of one shard side by side."""
     input:
         table=paths.SHARD["table"],
-        embeddings=of(PATHS.parts_of_fusion),
+        embeddings=of(PATHS.fusion_inputs),
     output:
         paths.FUSED,
     log:

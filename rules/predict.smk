@@ -1,7 +1,7 @@
 rule predict_sample:
     """Call the contigs of a query sample with one experiment's classifier."""
     input:
-        unpack(of(PATHS.to_predict)),
+        unpack(of(PATHS.predict_inputs)),
         **paths.GENOME,
         weights=paths.CLASSIFIER["weights"],
         card=paths.CLASSIFIER["card"],

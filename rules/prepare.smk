@@ -29,7 +29,7 @@ if SETTINGS["simulate"]:
 rule index:
     """Check a sample record by record; store it as indexed bgzip with one row per record."""
     input:
-        of(PATHS.made_fasta),
+        of(PATHS.fasta_from_rules),
     output:
         **paths.INDEX,
     log:
@@ -44,7 +44,7 @@ rule index:
     params:
         molecule=of(lambda sample: row_of(sample).molecule),
         # In place of the files themselves: their paths and times do not count.
-        content=of(lambda sample: content_of(SETTINGS, row_of(sample).fasta)),
+        content=of(lambda sample: content_checksum(SETTINGS, row_of(sample).fasta)),
         fasta=untracked(PATHS.fasta),
         version=CUT_VERSION,
     shell:
@@ -55,7 +55,7 @@ rule index:
 rule coding:
     """Read the coding sequences of an annotated sample into one table."""
     input:
-        made=of(PATHS.made_annotation),
+        made=of(PATHS.annotation_from_rules),
         records=paths.INDEX["records"],
     output:
         paths.CODING,
@@ -71,7 +71,7 @@ rule coding:
         mem_mb=growing(NEEDS.memory_to_read_annotation),
         runtime=growing(NEEDS.minutes_to_read_annotation),
     params:
-        content=of(lambda sample: content_of(SETTINGS, row_of(sample).annotation)),
+        content=of(lambda sample: content_checksum(SETTINGS, row_of(sample).annotation)),
         annotation=untracked(PATHS.annotation),
         genetic_code=of(lambda sample: row_of(sample).genetic_code),
         version=CUT_VERSION,

@@ -3,7 +3,7 @@ rule report:
     input:
         PATHS.evaluations(),
         PATHS.predictions(),
-        **PATHS.to_report(),
+        **PATHS.report_inputs(),
     output:
         **paths.REPORT,
     log:

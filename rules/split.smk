@@ -1,7 +1,7 @@
 rule split:
     """Divide the labeled contigs by groups into train, validation and test, and audit for leaks."""
     input:
-        unpack(of(PATHS.to_split)),
+        unpack(of(PATHS.split_inputs)),
     output:
         **paths.SPLIT,
     log:
@@ -15,7 +15,7 @@ rule split:
         runtime=growing(60),
     params:
         samples=untracked(OPTIONS.samples_to_split),
-        content=of(lambda: content_of_labels(SETTINGS)),
+        content=of(lambda: labels_checksum(SETTINGS)),
         recipe=of(OPTIONS.split),
         version=LEARN_VERSION,
     shell:

@@ -1,7 +1,7 @@
 rule train_classifier:
     """Train one experiment's classifier; validation chooses the epoch and the calibration."""
     input:
-        unpack(of(PATHS.to_train)),
+        unpack(of(PATHS.train_inputs)),
     output:
         **paths.CLASSIFIER,
     log:

@@ -1,4 +1,4 @@
-"""Coding sequences are read alike from GFF3 and GenBank, and read in frame, part by part."""
+"""Coding sequences from GFF3 and GenBank: the same from both, and in frame."""
 
 import bz2
 import gzip
@@ -120,13 +120,13 @@ def whole_codons(rows):
 
 
 @every_annotation
-def test_real_genomes_have_so_many_cds_and_parts(genome, kind, counts):
+def test_real_genomes_have_the_known_numbers_of_cds_and_segments(genome, kind, counts):
     _, rows = read_genome(genome, kind)
     assert (len({row["cds"] for row in rows}), len(rows)) == counts
 
 
 @every_annotation
-def test_no_part_of_a_real_cds_has_a_stop_inside_but_for_known_ones(genome, kind, counts):
+def test_segments_of_real_cds_have_no_stop_inside_except_known_ones(genome, kind, counts):
     contigs, rows = read_genome(genome, kind)
     found = {
         (row["contig"], row["start"])
@@ -137,7 +137,7 @@ def test_no_part_of_a_real_cds_has_a_stop_inside_but_for_known_ones(genome, kind
 
 
 @every_annotation
-def test_real_phases_are_those_that_the_lengths_of_the_parts_give(genome, kind, counts, tmp_path):
+def test_real_phases_follow_from_segment_lengths(genome, kind, counts, tmp_path):
     contigs, rows = read_genome(genome, kind)
     records = {name: record_of(name, sequence, []) for name, sequence in contigs.items()}
     for number in range(counts[0]):
@@ -155,14 +155,14 @@ def test_real_phases_are_those_that_the_lengths_of_the_parts_give(genome, kind, 
 
 
 @pytest.mark.parametrize("genome", ["hepatitis_b", "mycoplasma_mycoides", "phage_vt2_sakai"])
-def test_a_real_genome_reads_alike_from_gff3_and_genbank(genome):
+def test_gff3_and_genbank_of_a_real_genome_give_the_same_cds(genome):
     plain, rich = (read_genome(genome, kind)[1] for kind in ("gff", "gbff"))
     places = [sorted(tuple(row.values())[:5] for row in rows) for rows in (plain, rich)]
     assert places[0] == places[1]
 
 
 @pytest.mark.parametrize("genome", [genome for genome, kind in ANNOTATIONS if kind == "gbff"])
-def test_the_parts_of_a_real_cds_read_together_are_the_protein_that_its_record_gives(genome):
+def test_joined_segments_of_a_real_cds_give_the_protein_of_its_record(genome):
     contigs, rows = read_genome(genome, "gbff")
     for number in {row["cds"] for row in rows}:
         parts = [row for row in rows if row["cds"] == number]
@@ -259,9 +259,7 @@ def test_gff3_gives_the_codons_of_every_cds(tmp_path_factory, made, data):
 
 
 @given(genes().filter(lambda made: not made[1]), st.data())
-def test_missing_phases_of_gff3_are_told_from_the_lengths_of_the_parts(
-    tmp_path_factory, made, data
-):
+def test_missing_gff3_phases_follow_from_segment_lengths(tmp_path_factory, made, data):
     length, _, found = made
     lines = [
         cds_line(start + 1, end, strand, ".", f"Parent=t{number};ID=")
@@ -289,7 +287,7 @@ def test_genbank_gives_the_codons_of_every_cds(tmp_path_factory, made):
     check(rows, length, found)
 
 
-def test_the_demo_genomes_read_alike_from_gff3_and_genbank(tmp_path):
+def test_gff3_and_genbank_of_the_demo_genomes_give_the_same_cds(tmp_path):
     for contigs in simulate(seed=3).genomes.values():
         code = contigs[0].category.genetic_code
         lengths = {contig.name: len(contig.sequence) for contig in contigs}
@@ -305,7 +303,7 @@ def test_the_demo_genomes_read_alike_from_gff3_and_genbank(tmp_path):
 # --- the finer points ---------------------------------------------------------------------------
 
 
-def test_each_part_of_a_slipping_cds_keeps_its_own_frame(tmp_path):
+def test_each_segment_of_a_frameshifted_cds_keeps_its_frame(tmp_path):
     back = [(0, 100, "+", 0), (99, 200, "+", 2)]
     lines = cds_line(1, 100) + cds_line(100, 200, phase=2)
     assert places(read(tmp_path, lines)) == back
@@ -315,7 +313,7 @@ def test_each_part_of_a_slipping_cds_keeps_its_own_frame(tmp_path):
     assert places(read(tmp_path, gbff(("complement(join(801..900,900..1000))",)))) == turned
 
 
-def test_missing_phases_follow_from_the_phase_of_the_first_part(tmp_path):
+def test_missing_phases_follow_from_the_phase_of_the_first_segment(tmp_path):
     lines = cds_line(1, 10, "-", ".") + cds_line(21, 30, "-", 2) + cds_line(41, 50, "-", 1)
     want = [(40, 50, "-", 1), (20, 30, "-", 2), (0, 10, "-", 2)]
     assert places(read(tmp_path, lines)) == want
@@ -328,18 +326,18 @@ def test_a_trans_spliced_cds_is_read_on_both_strands(tmp_path):
     assert places(read(tmp_path, gbff((location.replace("join", "order"),)))) == want
 
 
-def test_genbank_skips_parts_in_other_records_but_counts_their_bases(tmp_path):
+def test_genbank_segments_in_other_records_are_skipped_but_counted_for_the_phase(tmp_path):
     location = "join(AB1.1:5..10,11..20,AB1.1:1..4,<31..>40)"
     rows = read(tmp_path, gbff(("AB1.1:1..9",), (location, "codon_start=2", 'translation="MK"')))
     assert rows == [("c", 10, 20, "+", 1, 0, "MK"), ("c", 30, 40, "+", 2, 0, None)]
 
 
-def test_genbank_on_a_circle_may_be_written_the_wrong_way_round(tmp_path):
+def test_a_genbank_location_across_the_origin_may_start_after_its_end(tmp_path):
     want = [(990, 1000, "+", 0), (0, 20, "+", 2)]
     assert places(read(tmp_path, gbff(("991..20",), topology="circular"))) == want
 
 
-def test_gff3_around_a_small_circle_goes_around_more_than_once(tmp_path):
+def test_a_gff3_cds_may_go_around_a_small_circle_more_than_once(tmp_path):
     circle = cds_line(1, 10, ".", ".", "Is_circular=true", kind="region")
     rows = read(tmp_path, circle + cds_line(9, 25, "-", 1), {"c": 10})
     assert places(rows) == [(0, 5, "-", 1), (0, 10, "-", 2), (8, 10, "-", 1)]
@@ -352,7 +350,7 @@ def test_pseudogenes_are_skipped(tmp_path):
     assert places(read(tmp_path, gbff(*features))) == [(10, 19, "+", 0)]
 
 
-def test_gff3_is_read_up_to_its_sequences_whatever_else_it_holds(tmp_path):
+def test_gff3_is_read_up_to_its_fasta_section(tmp_path):
     text = (
         "# a comment\n\n"
         + cds_line(1, 90, kind="gene", phase=".")
@@ -367,12 +365,12 @@ def test_gff3_is_read_up_to_its_sequences_whatever_else_it_holds(tmp_path):
         assert read(tmp_path, (text + rest).replace("\n", "\r\n"), {"c": 9, "odd|name": 29}) == want
 
 
-def test_cds_of_one_name_on_two_contigs_are_two(tmp_path):
+def test_one_cds_id_on_two_contigs_gives_two_cds(tmp_path):
     lines = cds_line(1, 4, phase=".") + cds_line(1, 4, phase=".", seqid="d")
     assert [row[4:6] for row in read(tmp_path, lines, {"c": 9, "d": 9})] == [(0, 0), (0, 1)]
 
 
-def test_files_of_one_sample_follow_one_another(tmp_path):
+def test_annotation_files_are_read_in_order(tmp_path):
     (tmp_path / "a").write_text(cds_line(1, 3))
     (tmp_path / "b").write_text(gbff(("4..6", 'translation="M"'), ("7..9",)))
     table = read_annotations([str(tmp_path / "a"), str(tmp_path / "b")], {"c": 9}, 11)
@@ -391,7 +389,7 @@ def test_files_of_one_sample_follow_one_another(tmp_path):
         ("NC_1.1", ["NC_1.2"], None),
     ],
 )
-def test_names_match_with_and_without_version_if_only_one_does(tmp_path, annotated, contigs, found):
+def test_contig_names_match_without_version_if_that_is_unique(tmp_path, annotated, contigs, found):
     lengths = dict.fromkeys(contigs, 1000)
     for text in (cds_line(1, 9, seqid=annotated), gbff(("1..9",), version=annotated)):
         if found:
@@ -400,7 +398,7 @@ def test_names_match_with_and_without_version_if_only_one_does(tmp_path, annotat
             assert "it annotates no contig of the sample" in error(tmp_path, text, lengths)
 
 
-def test_a_genbank_record_without_version_goes_by_the_name_of_its_locus(tmp_path):
+def test_a_genbank_record_without_version_is_named_by_its_locus(tmp_path):
     for version in ("", "other"):
         assert read(tmp_path, gbff(("1..9",), version=version, name="k7"), {"k7": 9})[0][0] == "k7"
 
@@ -418,7 +416,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("pack", PACKERS)
 @pytest.mark.parametrize("kind", TEXTS)
-def test_the_content_and_not_the_suffix_says_what_a_file_is(tmp_path, kind, pack):
+def test_the_format_is_found_from_the_content_not_the_suffix(tmp_path, kind, pack):
     for name in ("x.gff", "x.gbff.gz"):
         for text in (TEXTS[kind], "\ufeff\n" + TEXTS[kind]):
             assert len(read(tmp_path, pack(text.encode()), name=name)) == 900
@@ -426,7 +424,7 @@ def test_the_content_and_not_the_suffix_says_what_a_file_is(tmp_path, kind, pack
 
 @pytest.mark.parametrize("pack", PACKERS[1:])
 @pytest.mark.parametrize("kind", TEXTS)
-def test_a_packed_file_that_is_cut_short_or_damaged_is_an_error(tmp_path, kind, pack):
+def test_a_truncated_or_damaged_compressed_file_is_an_error(tmp_path, kind, pack):
     packed = pack(TEXTS[kind].encode())
     for content in (packed[: len(packed) // 2], packed[:-1], packed[:7]):
         assert error(tmp_path, content).endswith("; is it cut short? copy it again")
@@ -457,7 +455,7 @@ GENBANK = gbff(("1..9", "codon_start=1"))
         ),
         (
             "##gff-version 3\nc\tx\tCDS\t1\t9\t.\t+\t0\n",
-            "x line 2: GFF3 has 9 columns with tabs between them, this line has 8; correct it",
+            "x line 2: GFF3 has 9 columns separated by tabs, but this line has 8; correct it",
         ),
         (
             cds_line(9, 1),
@@ -479,17 +477,17 @@ GENBANK = gbff(("1..9", "codon_start=1"))
         (
             cds_line(1, 9) + cds_line(990, 1001),
             'x line 2: a CDS at 990-1001, but contig "c" has 1000 bases; '
-            "give the annotation of this very sequence",
+            "give the annotation of this sequence",
         ),
         (
             cds_line(1, 9, attributes="Is_circular=true") + cds_line(1001, 1009),
             'x line 2: a CDS at 1001-1009, but contig "c" has 1000 bases; '
-            "give the annotation of this very sequence",
+            "give the annotation of this sequence",
         ),
         (
             gbff(("join(1..9,991..1001)",), topology="circular"),
             'x, record "c": a CDS at 991-1001, but contig "c" has 1000 bases; '
-            "give the annotation of this very sequence",
+            "give the annotation of this sequence",
         ),
         (
             cds_line(1, 9, seqid="chr1"),
@@ -523,7 +521,7 @@ GENBANK = gbff(("1..9", "codon_start=1"))
         ),
     ],
 )
-def test_bad_input_is_one_sentence(tmp_path, text, sentence):
+def test_bad_input_gives_one_sentence(tmp_path, text, sentence):
     assert error(tmp_path, text) == sentence
 
 
@@ -531,7 +529,7 @@ def gff3_of(*lines):
     return "##gff-version 3\n" + "".join(f"c\tx\t{line}\n" for line in lines)
 
 
-def test_what_lies_in_a_pseudogene_is_left_out(tmp_path):
+def test_features_of_a_pseudogene_are_left_out(tmp_path):
     text = gff3_of(
         "gene\t1\t90\t.\t+\t.\tID=dead;pseudo=true",
         "mRNA\t1\t90\t.\t+\t.\tID=rna;Parent=dead",
@@ -542,27 +540,27 @@ def test_what_lies_in_a_pseudogene_is_left_out(tmp_path):
     assert places(read(tmp_path, text)) == [(200, 290, "+", 0)]
 
 
-def test_the_order_of_parts_without_phases_is_not_guessed_on_a_circle(tmp_path, caplog):
+def test_phases_are_not_guessed_on_a_circular_contig(tmp_path, caplog):
     parts = ["CDS\t991\t1000\t.\t+\t.\tID=a", "CDS\t1\t80\t.\t+\t.\tID=a"]
     whole = "CDS\t101\t190\t.\t+\t0\tID=b"
     text = gff3_of("region\t1\t1000\t.\t+\t.\tID=c;Is_circular=true", *parts, whole)
     assert places(read(tmp_path, text)) == [(100, 190, "+", 0)]
-    assert "2 parts of CDS are left out" in caplog.text
+    assert "2 CDS segments of unclear strand, phase or location are left out" in caplog.text
 
 
-def test_gtf_is_told_from_gff3(tmp_path):
+def test_gtf_is_refused_with_advice(tmp_path):
     text = 'c\tx\tCDS\t1\t90\t.\t+\t0\tgene_id "a"; transcript_id "b";\n'
     assert error(tmp_path, text) == (
         "x line 1: this is GTF, not GFF3; convert it, or give the GFF3"
     )
 
 
-def test_genbank_with_a_key_out_of_its_column_is_one_sentence(tmp_path):
+def test_genbank_with_a_misplaced_key_gives_one_sentence(tmp_path):
     text = gbff(("1..90", "gene=a")).replace("CDS             1..90", "CDS       10..99")
     assert "it cannot be read as GenBank" in error(tmp_path, text)
 
 
-def test_a_missing_file_is_one_sentence(tmp_path):
+def test_a_missing_file_gives_one_sentence(tmp_path):
     for path in (tmp_path / "no.gff", tmp_path):
         with pytest.raises(InputError, match=r"there is no such file; correct the sample sheet$"):
             read_annotations([str(path)], {"c": 9}, 11)
@@ -577,24 +575,22 @@ def test_a_missing_file_is_one_sentence(tmp_path):
         (gbff(("991..9",), ("11..19",)), 1, 'x, record "c"'),
     ],
 )
-def test_parts_whose_reading_cannot_be_told_are_left_out_and_counted(
-    tmp_path, caplog, text, count, first
-):
+def test_unclear_segments_are_left_out_and_counted(tmp_path, caplog, text, count, first):
     assert places(read(tmp_path, text)) == [(10, 19, "+", 0)]
     [message] = caplog.messages
     assert message.replace(f"{tmp_path}/", "") == (
-        f"{count} parts of CDS are left out: strand, phase or location cannot be told; "
+        f"{count} CDS segments of unclear strand, phase or location are left out; "
         f"the first: {first}"
     )
 
 
-def test_contigs_that_the_sample_lacks_are_counted_once(tmp_path, caplog):
+def test_contigs_missing_from_the_sample_are_counted_in_one_warning(tmp_path, caplog):
     lines = "".join(cds_line(1, 9, seqid=seqid) for seqid in ("d", "c", "d", "e"))
     assert [row[0] for row in read(tmp_path, lines)] == ["c"]
     assert caplog.messages == ['the sample lacks 2 contigs of its annotation, such as "d"']
 
 
-def test_another_genetic_code_is_told_once(tmp_path, caplog):
+def test_another_genetic_code_gives_one_warning(tmp_path, caplog):
     gff = [cds_line(1, 9, attributes=f"ID={c};transl_table={c}") for c in (11, 4, 25, 1)]
     features = [("1..9", f"transl_table={code}") for code in (11, 4, 25, 1)]
     for text in ("".join(gff), gbff(*features)):

@@ -41,7 +41,7 @@ def planted(tmp_path):
     return split, genome(tmp_path / "s.fa.gz", sequences)
 
 
-def test_the_audit_finds_a_planted_leak_and_names_it(planted, caplog):
+def test_the_audit_names_a_planted_leak(planted, caplog):
     split, fasta = planted
     audit = audit_table(split, ["s"], [fasta], EQUALITY).set_index(["part", "category"], drop=False)
     leak = audit[audit["part"] == "train|test"].iloc[0]
@@ -50,14 +50,14 @@ def test_the_audit_finds_a_planted_leak_and_names_it(planted, caplog):
     assert not caplog.messages
 
 
-def test_a_test_group_that_lies_in_a_train_group_is_told(planted, caplog):
+def test_a_test_group_contained_in_a_train_group_gives_a_warning(planted, caplog):
     split, fasta = planted
     with gzip.open(fasta, "rt") as handle:
         a = handle.read().split("\n")[1]
     genome(fasta, {"a": a, "leak": a[:12_000], "val": a[::-1]})
     audit = audit_table(split, ["s"], [fasta], EQUALITY).set_index("part")
     note = (
-        "more than 90 % of the 21-mers of 1 group of test are in a group of train too (the "
+        "more than 90 % of the 21-mers of 1 group of test are also in a group of train (the "
         "closest: L and A), so the scores on test are too good; give related contigs one group in "
         "the groups files of the sample sheet"
     )
@@ -84,7 +84,7 @@ def test_the_audit_counts_contigs_groups_and_frames(planted):
     assert viral["share"] == pytest.approx(0.5)
 
 
-def test_many_nearly_identical_groups_are_compared_right():
+def test_many_nearly_identical_groups_are_compared_correctly():
     rng = np.random.default_rng(1)
     pool = rng.integers(0, 2**64, 300, np.uint64)
     sets = {f"g{i}|x": np.unique(rng.choice(pool, 100 + i % 150)) for i in range(400)}

@@ -23,7 +23,7 @@ def test_both_strands_have_the_same_frequencies(sequence):
 
 
 @given(dna)
-def test_frequencies_count_the_words_without_n(sequence):
+def test_frequencies_count_kmers_without_n(sequence):
     words = [sequence[i : i + 4] for i in range(len(sequence) - 3)]
     words = [min(w, other_strand(w)) for w in words if "N" not in w]
     expected = sorted(words.count(w) / len(words) for w in set(words))
@@ -39,14 +39,14 @@ def world(tmp_path):
     return world
 
 
-def test_the_baseline_tells_planted_classes_apart(world):
+def test_the_baseline_separates_planted_classes(world):
     train, test = (chosen_frames(world.split, world.frames, part) for part in ("train", "test"))
     model = fit_baseline(kmer_matrix(train, world.frames), train["label"] == "viral")
     scores = model.decision_function(kmer_matrix(test, world.frames))
     assert np.mean((scores > 0) == (test["label"] == "viral")) > 0.9
 
 
-def test_rows_are_those_of_their_records(world):
+def test_each_row_has_the_frequencies_of_its_record(world):
     frames = chosen_frames(world.split, world.frames, "train")
     matrix = kmer_matrix(frames, world.frames)
     last = frames.iloc[-1]
@@ -55,7 +55,7 @@ def test_rows_are_those_of_their_records(world):
     np.testing.assert_array_equal(matrix[-1], kmer_frequencies(sequence).astype(np.float32))
 
 
-def test_a_fasta_that_lacks_a_record_is_refused(world):
+def test_a_fasta_with_a_missing_record_is_refused(world):
     fasta = world.frames[0].with_suffix(".fna")
     lines = fasta.read_text().splitlines(keepends=True)
     fasta.write_text("".join(lines[2:]))

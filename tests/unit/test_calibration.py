@@ -16,13 +16,13 @@ def drawn(count, slope, intercept, seed=0):
     return viral, logit, np.full(count, count)
 
 
-def test_a_known_calibration_is_found():
+def test_a_known_calibration_is_recovered():
     fitted = platt(*drawn(100_000, 0.4, 0.0))
     assert fitted["slope"] == pytest.approx(0.4, abs=0.01)
     assert fitted["intercept"] == pytest.approx(0.0, abs=0.02)
 
 
-def test_the_share_of_viral_records_does_not_move_the_middle():
+def test_the_share_of_viral_records_does_not_shift_the_probabilities():
     viral, logit, groups = drawn(100_000, 1.0, 0.0)
     keep = viral | (np.arange(len(viral)) % 10 == 0)
     fitted = platt(viral[keep], logit[keep], groups[keep])
@@ -30,14 +30,14 @@ def test_the_share_of_viral_records_does_not_move_the_middle():
     assert fitted["intercept"] == pytest.approx(0.0, abs=0.05)
 
 
-def test_perfectly_divided_scores_give_finite_and_modest_probabilities():
+def test_perfectly_separated_scores_give_finite_and_modest_probabilities():
     viral = np.array([True] * 3 + [False] * 3)
     logit = np.array([5.0, 6.0, 7.0, -5.0, -6.0, -7.0])
     fitted = platt(viral, logit, np.full(6, 3))
     assert calibrated([6.0, -6.0], fitted) == pytest.approx([0.8, 0.2], abs=0.02)
 
 
-def test_many_contigs_of_few_groups_are_no_more_certain_than_their_groups():
+def test_certainty_depends_on_the_number_of_groups_not_of_contigs():
     logit = np.linspace(5, 7, 100)
     rows = [
         (f"{label}{i}", label, f"{label}{i % 2}", sign * value)
@@ -52,7 +52,7 @@ def test_many_contigs_of_few_groups_are_no_more_certain_than_their_groups():
 
 @settings(max_examples=50)
 @given(st.lists(st.floats(-50, 50), min_size=4, max_size=30))
-def test_calibration_never_turns_the_order_round(logit):
+def test_calibration_never_reverses_the_order(logit):
     logit = np.array(logit)
     fitted = platt(np.arange(len(logit)) % 2 == 0, logit, np.full(len(logit), 3))
     assert fitted["slope"] >= 0

@@ -103,7 +103,7 @@ def test_calls_and_counts():
     assert calls.loc["phage", "probability"] == pytest.approx(1 / (1 + np.exp(-2)))
 
 
-def test_what_cannot_be_called_says_why():
+def test_uncalled_contigs_have_a_reason():
     calls = calls_of(METAGENOME, FRAMES)
     assert calls["reason"].to_dict() == {
         "host": "1 of 3 scored windows viral",
@@ -132,7 +132,7 @@ def test_what_cannot_be_called_says_why():
         ),
     ],
 )
-def test_a_contig_whose_windows_have_no_frame_names_all_reasons(lost, reason):
+def test_the_reason_lists_why_windows_have_no_frame(lost, reason):
     stored = pd.DataFrame({"contig": ["a", "b"], "header": "", "length": 0, "gc": "0.5000"})
     stored = stored.assign(n_fraction="0.0000", status="ok", reason="", sha256="")
     layout = Layout(["a", "b"], np.zeros(2), np.array([1, 1 + len(lost)]))
@@ -155,7 +155,7 @@ def test_too_few_scored_windows_stay_uncalled():
     assert calls.loc["host", "call"] == "host"
 
 
-def test_a_classifier_that_learned_nothing_calls_nothing_and_says_why():
+def test_a_classifier_that_learned_nothing_calls_nothing_and_gives_the_reason():
     why = "the classifier learned nothing"
     calls = calls_of(METAGENOME, FRAMES, threshold=0, nothing=why)
     assert calls["call"].unique().tolist() == ["uncalled"]
@@ -172,13 +172,13 @@ def test_a_probability_at_the_threshold_is_viral():
     assert calls_of(contigs, frames, threshold=0.51).loc["a", "call"] == "host"
 
 
-def test_the_contig_calibration_makes_the_probability():
+def test_probabilities_of_contigs_use_their_own_calibration():
     calls = calls_of(METAGENOME, FRAMES, calibration={"slope": 2.0, "intercept": -5.0})
     assert calls.loc["phage", "probability"] == pytest.approx(1 / (1 + np.exp(1)))
     assert calls.loc["phage", ["viral_windows", "call"]].tolist() == [2, "host"]
 
 
-def test_fdr_is_the_running_mean_of_doubt_among_the_viral():
+def test_fdr_is_the_running_mean_of_error_probabilities_of_viral_calls():
     logits = {"a": 0.5, "b": 3.0, "c": -2.0, "d": 1.0}
     contigs = records(*((name, 300, 1, "ok", "") for name in logits))
     calls = calls_of(contigs, frame_rows(*((n, 1, [x]) for n, x in logits.items())))
@@ -195,7 +195,7 @@ def test_fdr_is_the_running_mean_of_doubt_among_the_viral():
 
 
 @given(st.lists(st.sampled_from([0.5, 0.6, 0.75, 0.9, 1.0]), max_size=12))
-def test_fdr_is_the_mean_doubt_of_all_at_least_as_probable(probabilities):
+def test_fdr_is_the_mean_error_probability_of_calls_at_least_as_probable(probabilities):
     p = np.array(probabilities)
     expected = [np.mean(1 - p[p >= x]) for x in p]
     np.testing.assert_allclose(expected_fdr(p), expected, atol=1e-12)
@@ -214,13 +214,13 @@ def test_fdr_is_the_mean_doubt_of_all_at_least_as_probable(probabilities):
         (-1.5, 4, "low"),
     ],
 )
-def test_confidence_falls_with_doubt_and_with_few_windows(logit, windows, confidence):
+def test_confidence_is_lower_for_uncertain_calls_and_few_windows(logit, windows, confidence):
     contigs = records(("a", 3000, windows, "ok", ""))
     frames = frame_rows(*(("a", i, [logit]) for i in range(1, windows + 1)))
     assert calls_of(contigs, frames).loc["a", "confidence"] == confidence
 
 
-def test_windows_are_all_there_in_order_with_status():
+def test_the_window_table_has_all_windows_in_order():
     windows = window_table(FRAMES, {"slope": 1.0, "intercept": 1.0})
     assert len(windows) == 15
     phage = windows[windows["contig"] == "phage"]
@@ -235,7 +235,7 @@ def test_windows_are_all_there_in_order_with_status():
     assert closed[["logit", "probability"]].isna().all(axis=None)
 
 
-def test_a_sample_in_which_nothing_can_be_read():
+def test_a_sample_without_readable_contigs():
     contigs = records(("a", 0, 0, "empty", "no sequence"))
     calls = calls_of(contigs, frame_rows())
     assert calls["call"].tolist() == ["uncalled"]
@@ -252,7 +252,7 @@ def test_the_table_reads_back(tmp_path):
     assert rows[0]["fdr"] == "" and rows[1]["probability"] == "" and rows[1]["confidence"] == ""
 
 
-def test_the_summary_adds_up():
+def test_the_summary_counts_all_contigs():
     calls = calls_of(METAGENOME, FRAMES)
     numbers = summary(calls, viral_regions(window_table(FRAMES, IDENTITY)))
     assert numbers["contigs"] == {"viral": 2, "host": 1, "uncalled": 6}

@@ -32,7 +32,7 @@ def classifier():
     return Classifier(network.eval(), DESCRIPTION)
 
 
-def test_a_saved_classifier_scores_the_same_bits(classifier, tmp_path):
+def test_a_loaded_classifier_gives_bitwise_equal_scores(classifier, tmp_path):
     write_weights(tmp_path / "classifier.safetensors", classifier.network, {"provenance": "{}"})
     write_json(tmp_path / "classifier.json", DESCRIPTION)
     matrix = np.random.default_rng(0).normal(size=(20, 16)).astype(np.float32)
@@ -41,7 +41,7 @@ def test_a_saved_classifier_scores_the_same_bits(classifier, tmp_path):
     np.testing.assert_array_equal(log_odds(again, matrix), log_odds(classifier, matrix))
 
 
-def test_a_score_does_not_depend_on_its_neighbors(classifier):
+def test_a_score_does_not_depend_on_other_rows(classifier):
     matrix = np.random.default_rng(0).normal(size=(BATCH + 30, 16)).astype(np.float16)
     scores = log_odds(classifier, matrix)
     alone = [log_odds(classifier, matrix[i : i + 1])[0] for i in (0, 7, BATCH, BATCH + 29)]
@@ -56,7 +56,7 @@ def test_log_odds_are_those_of_viral(classifier):
     np.testing.assert_allclose(1 / (1 + np.exp(-log_odds(classifier, matrix))), probability, 1e-5)
 
 
-def test_the_same_inputs_match_under_other_names():
+def test_names_of_cut_and_fusion_may_differ():
     check_matches(DESCRIPTION, fused_metadata(cut="other", fusion="other"))
 
 

@@ -1,4 +1,4 @@
-"""Frames are coding where an annotation says so: base by base, or residue by residue."""
+"""Coding frames, by the coordinates and by the translations of an annotation."""
 
 import json
 import subprocess
@@ -71,7 +71,7 @@ def contain(regions, frames, contigs=CONTIGS):
 
 
 @given(st.lists(parts(), max_size=12))
-def test_a_frame_is_coding_if_every_codon_of_it_is(rows):
+def test_a_frame_is_coding_if_all_its_codons_are(rows):
     regions = CodingRegions(table_of([(*row, 0, None) for row in rows]), CONTIGS)
     coding = coding_codons(rows)
     want = [
@@ -81,7 +81,7 @@ def test_a_frame_is_coding_if_every_codon_of_it_is(rows):
     assert contain(regions, every_frame()).tolist() == want
 
 
-def test_touching_parts_are_one_region_only_in_the_same_frame():
+def test_adjacent_segments_are_merged_only_in_the_same_frame():
     frame = [("a", 0, 18, "+")]
     for second, coding in (((9, 18, "+", 0), True), ((9, 18, "+", 1), False)):
         rows = [("a", 0, 9, "+", 0, 0, None), ("a", *second, 1, None)]
@@ -90,7 +90,7 @@ def test_touching_parts_are_one_region_only_in_the_same_frame():
     assert contain(CodingRegions(table_of(apart), CONTIGS), frame).tolist() == [False]
 
 
-def test_regions_of_the_longest_chromosomes_do_not_reach_into_the_next_contig():
+def test_regions_of_the_longest_chromosomes_do_not_overlap_the_next_contig():
     end = 9_000_000_000
     table = table_of([("a", 0, end, "+", 0, 0, None), ("b", 3, 9, "-", 0, 1, None)])
     frames = [("a", end - 3, end, "+"), ("a", end, end + 3, "+"), ("b", 0, 3, "+")]
@@ -138,7 +138,7 @@ def test_a_protein_is_coding_if_it_is_part_of_one_translation_of_its_contig(know
     ]
 
 
-def test_a_genome_of_translations_is_searched_for_thousands_of_frames():
+def test_thousands_of_frames_are_searched_in_the_translations_of_a_genome():
     rng = np.random.default_rng(2)
     proteins = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), 310)) for _ in range(4300)]
     rows = [("a", 0, 3, "+", 0, number, text) for number, text in enumerate(proteins)]
@@ -212,7 +212,7 @@ def test_the_script_writes_a_table_with_its_provenance(tmp_path):
     )
 
 
-def test_the_script_tells_what_is_wrong_and_writes_nothing(tmp_path):
+def test_a_failing_script_prints_one_sentence_and_writes_nothing(tmp_path):
     (tmp_path / "x.gff").write_text("##gff-version 3\n")
     (tmp_path / "records.tsv").write_text("contig\tlength\na\t9\n")
     options = ["--annotation", tmp_path / "x.gff", "--records", tmp_path / "records.tsv"]

@@ -74,8 +74,8 @@ def refusal(step: Step, out: Path, capsys: pytest.CaptureFixture) -> str:
 
 
 @pytest.fixture
-def told(steps, tmp_path, capsys):
-    """Check that a step names a file that is damaged; mend it."""
+def check_error(steps, tmp_path, capsys):
+    """A function that damages a file, checks that the step names it, and restores it."""
 
     def check(name: str, file: str, damage: Callable[[Path], bytes]) -> None:
         path = Path(file)
@@ -91,13 +91,13 @@ def told(steps, tmp_path, capsys):
 
 @pytest.mark.parametrize("damage", [emptied, cut, overwritten])
 @pytest.mark.parametrize(("name", "file"), CASES)
-def test_a_damaged_file_is_named(told, name, file, damage):
-    told(name, file, damage)
+def test_a_damaged_file_is_named(check_error, name, file, damage):
+    check_error(name, file, damage)
 
 
 @pytest.mark.parametrize(("name", "file"), WHOLE)
-def test_a_flipped_bit_is_noticed(told, name, file):
-    told(name, file, flipped)
+def test_a_flipped_bit_is_detected(check_error, name, file):
+    check_error(name, file, flipped)
 
 
 @pytest.mark.parametrize(
@@ -121,15 +121,15 @@ def test_a_process_ends_with_one_sentence(steps, tmp_path, name, file):
     assert done.returncode == 1
     [sentence] = done.stderr.splitlines()
     assert sentence.startswith(f"error: {file}: damaged or cut short (")
-    assert sentence.endswith("; remove it and run again, which makes it anew")
+    assert sentence.endswith("; remove it and run again to make it anew")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("lost", [1, 3])
-def test_rows_lost_from_a_table_of_contigs_are_noticed(told, lost):
+def test_rows_lost_from_a_contig_table_are_detected(check_error, lost):
     def without_rows(path: Path) -> bytes:
         return b"".join(path.read_bytes().splitlines(keepends=True)[:-lost])
 
     for name, file in (("plan vir", "vir.tsv"), ("predict", "contigs/lake.tsv")):
-        told(name, file, without_rows)
-    told("plan vir", "vir.fa.gz.fai", without_rows)
+        check_error(name, file, without_rows)
+    check_error("plan vir", "vir.fa.gz.fai", without_rows)

@@ -1,4 +1,4 @@
-"""Downloads from a real server that cuts, lies, stalls and changes its mind."""
+"""Downloads from a real server that breaks off, lies, stalls and changes its files."""
 
 import hashlib
 import os
@@ -23,8 +23,8 @@ from seqloom.config.sheet import read_sheet
 from seqloom.errors import InputError
 from seqloom.files.downloads import (
     Download,
-    _is_ours,
-    _part_path,
+    _partial_path,
+    _try_lock,
     checked_download,
     fetch,
     mirrored,
@@ -127,7 +127,7 @@ def ranges_of(server: ThreadingHTTPServer) -> list[str | None]:
     return [asked for _, asked in server.requests]
 
 
-def test_connections_that_break_are_taken_up_where_they_ended(tmp_path):
+def test_broken_connections_are_resumed(tmp_path):
     with serving(cut_after(1000), cut_after(50_000), cut_after(1)) as server:
         assert get(row(server, sha256=CHECKSUM), tmp_path / "deep/x.fa.gz") == CONTENT
     assert ranges_of(server) == [None, "bytes=1000-", "bytes=51000-", "bytes=51001-"]
@@ -139,13 +139,13 @@ def test_a_server_without_ranges_starts_over(tmp_path):
     assert ranges_of(server) == [None, "bytes=1000-"]
 
 
-def test_without_a_length_from_the_server_that_of_the_list_tells_a_broken_connection(tmp_path):
+def test_the_listed_size_detects_a_broken_connection_if_the_server_gives_no_length(tmp_path):
     with serving(without_length) as server:
         assert get(row(server, len(CONTENT)), tmp_path / "x") == CONTENT
     assert ranges_of(server) == [None, "bytes=150000-"]
 
 
-def test_a_piece_that_was_not_asked_for_is_not_taken(tmp_path):
+def test_an_unrequested_range_is_not_kept(tmp_path):
     with serving(cut_after(1000), lambda handler: handler.send_part(shift=-7)) as server:
         assert get(row(server, sha256=CHECKSUM), tmp_path / "x") == CONTENT
     assert ranges_of(server) == [None, "bytes=1000-", None]
@@ -163,7 +163,7 @@ def test_a_piece_that_was_not_asked_for_is_not_taken(tmp_path):
     proof=st.sampled_from(["bytes", "md5", "sha256"]),
 )
 @settings(max_examples=40)
-def test_whatever_passes_the_file_is_right_in_the_end(size, faults, proof):
+def test_the_file_is_correct_after_any_sequence_of_failures(size, faults, proof):
     content = CONTENT[:size]
     proofs = {
         "bytes": size,
@@ -176,27 +176,27 @@ def test_whatever_passes_the_file_is_right_in_the_end(size, faults, proof):
         assert get(wanted, Path(folder) / "x") == content
 
 
-def test_a_download_that_goes_forward_may_break_as_often_as_it_likes(tmp_path):
+def test_a_download_that_makes_progress_may_break_any_number_of_times(tmp_path):
     with serving(*[cut_after(10_000)] * 29) as server:
         assert get(row(server, sha256=CHECKSUM), tmp_path / "x") == CONTENT
     assert len(server.requests) == 30
 
 
-def test_one_that_does_not_is_given_up_and_what_came_is_kept(tmp_path):
+def test_a_download_without_progress_stops_and_keeps_its_data(tmp_path):
     begin = time.monotonic()
     with serving(cut_after(5000), *[says(503)] * 99) as server:
-        with pytest.raises(InputError, match=r"503.*9 times in a row.*goes on from byte 5000"):
+        with pytest.raises(InputError, match=r"503.*9 times in a row.*resumes at byte 5000"):
             get(row(server, sha256=CHECKSUM), tmp_path / "x")
         assert len(server.requests) == 9
         assert time.monotonic() - begin > 0.0005 * (2**8 - 1), "the pauses do not grow"
-        part = _part_path(tmp_path / "x", row(server, sha256=CHECKSUM))
+        part = _partial_path(tmp_path / "x", row(server, sha256=CHECKSUM))
         assert list(tmp_path.iterdir()) == [part]
         server.faults.clear()
         assert get(row(server, sha256=CHECKSUM), tmp_path / "x") == CONTENT
     assert ranges_of(server)[-1] == "bytes=5000-"
 
 
-def test_no_server_at_all_is_one_sentence(tmp_path):
+def test_a_missing_server_gives_one_sentence(tmp_path):
     with serving() as server:
         wanted = row(server, 1)
     with pytest.raises(InputError, match=r"Connection refused, 9 times in a row"):
@@ -204,7 +204,7 @@ def test_no_server_at_all_is_one_sentence(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_silent_server_is_asked_again(tmp_path):
+def test_a_silent_server_is_tried_again(tmp_path):
     silence, begin = threading.Event(), time.monotonic()
 
     def stalls(handler: Handler) -> None:
@@ -221,7 +221,7 @@ def test_a_silent_server_is_asked_again(tmp_path):
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
-def test_a_refusal_is_final(tmp_path, code):
+def test_a_client_error_is_not_tried_again(tmp_path, code):
     with serving(says(code)) as server:
         with pytest.raises(InputError, match=rf"x\.fa\.gz: the server answers {code} .*; correct"):
             get(row(server, 1), tmp_path / "x")
@@ -230,7 +230,7 @@ def test_a_refusal_is_final(tmp_path, code):
 
 
 @pytest.mark.parametrize("proof", ["md5", "sha256"])
-def test_a_wrong_byte_is_found(tmp_path, proof):
+def test_a_wrong_byte_is_detected(tmp_path, proof):
     wrong = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
     found, expected = (hashlib.new(proof, data).hexdigest() for data in (wrong, CONTENT))
     with serving(content=wrong) as server:
@@ -241,7 +241,7 @@ def test_a_wrong_byte_is_found(tmp_path, proof):
     assert not list(tmp_path.iterdir())
 
 
-def test_another_size_is_found(tmp_path):
+def test_a_wrong_size_is_detected(tmp_path):
     sentence = "has 299999 bytes, but 300000 are expected"
     with serving(content=CONTENT[:-1]) as server, pytest.raises(InputError, match=sentence):
         get(row(server, len(CONTENT)), tmp_path / "x")
@@ -249,7 +249,7 @@ def test_another_size_is_found(tmp_path):
 
 
 @pytest.mark.parametrize("old", [b"old" * 3000, b"old" * 200_000], ids=["shorter", "longer"])
-def test_content_that_changed_in_between_is_fetched_from_its_start(tmp_path, old):
+def test_a_file_that_changed_on_the_server_is_downloaded_from_the_start(tmp_path, old):
     def cuts_the_old(handler: Handler) -> None:
         handler.server.content = old
         handler.send_part(len(old) - 1)
@@ -260,25 +260,25 @@ def test_content_that_changed_in_between_is_fetched_from_its_start(tmp_path, old
     assert ranges_of(server) == [None, f"bytes={len(old) - 1}-", None]
 
 
-def test_a_file_that_was_whole_but_not_renamed_is_not_fetched_again(tmp_path):
+def test_a_complete_file_that_was_not_renamed_is_not_downloaded_again(tmp_path):
     for wanted, requests in ((CHECKSUM, 1), (None, 0)):
         with serving() as server:
             download = row(server, None if wanted else len(CONTENT), sha256=wanted)
-            _part_path(tmp_path / "x", download).write_bytes(CONTENT)
+            _partial_path(tmp_path / "x", download).write_bytes(CONTENT)
             assert get(download, tmp_path / "x") == CONTENT
         assert len(server.requests) == requests
         (tmp_path / "x").unlink()
 
 
-def test_what_came_from_another_address_is_not_gone_on_with(tmp_path):
+def test_data_from_another_address_are_not_resumed(tmp_path):
     with serving() as server:
         other = Download(f"{server.root}/other{PATH}", len(CONTENT), None, None)
-        _part_path(tmp_path / "x", other).write_bytes(b"old" * 10)
+        _partial_path(tmp_path / "x", other).write_bytes(b"old" * 10)
         assert get(row(server, len(CONTENT)), tmp_path / "x") == CONTENT
     assert ranges_of(server) == [None]
 
 
-def test_the_mirror_stands_for_the_server(tmp_path):
+def test_the_mirror_replaces_the_server(tmp_path):
     wanted = Download(f"https://nowhere.invalid{PATH}?a=b", None, None, CHECKSUM)
     with serving() as server:
         assert get(wanted, tmp_path / "x", f"{server.root}/ncbi/") == CONTENT
@@ -315,7 +315,7 @@ def begun(server: ThreadingHTTPServer, out: Path) -> subprocess.Popen:
     process = subprocess.Popen(command(server, out), stderr=subprocess.PIPE, text=True)
     assert server.sent.wait(60)
     wanted = Download(server.root + PATH, None, None, CHECKSUM)
-    part = _part_path(out, wanted)
+    part = _partial_path(out, wanted)
     deadline = time.monotonic() + 60
     while part.stat().st_size < len(CONTENT) // 2:
         assert time.monotonic() < deadline
@@ -323,7 +323,7 @@ def begun(server: ThreadingHTTPServer, out: Path) -> subprocess.Popen:
     return process
 
 
-def test_after_kill_9_the_same_command_goes_on(tmp_path, stalled):
+def test_the_same_command_resumes_after_kill_9(tmp_path, stalled):
     out = tmp_path / "x.fa.gz"
     process = begun(stalled, out)
     os.kill(process.pid, signal.SIGKILL)
@@ -335,27 +335,30 @@ def test_after_kill_9_the_same_command_goes_on(tmp_path, stalled):
     assert [path.name for path in tmp_path.iterdir()] == ["x.fa.gz"]
 
 
-def test_a_second_process_keeps_its_hands_off(tmp_path, stalled):
+def test_a_second_process_is_refused(tmp_path, stalled):
     out = tmp_path / "x.fa.gz"
     first = begun(stalled, out)
     second = subprocess.run(command(stalled, out), stderr=subprocess.PIPE, text=True)
     assert second.returncode == 1
-    assert second.stderr == f"error: {out}: another process fetches it; wait for that, or stop it\n"
+    assert (
+        second.stderr
+        == f"error: {out}: another process is downloading it; wait for it, or stop it\n"
+    )
     stalled.end.set()
-    _, told = first.communicate()
-    assert first.returncode == 0, told
+    _, errors = first.communicate()
+    assert first.returncode == 0, errors
     assert out.read_bytes() == CONTENT
 
 
-def test_a_part_that_was_renamed_before_it_was_locked_is_not_written_to(tmp_path):
+def test_a_partial_file_renamed_before_it_was_locked_is_not_written_to(tmp_path):
     with open(tmp_path / ".x.part", "ab") as part:
         os.rename(part.name, tmp_path / "x")
-        assert not _is_ours(part)
+        assert not _try_lock(part)
         (tmp_path / ".x.part").touch()
-        assert not _is_ours(part)
+        assert not _try_lock(part)
 
 
-def test_a_wrong_command_is_one_sentence(tmp_path):
+def test_a_wrong_command_gives_one_sentence(tmp_path):
     wrong = [sys.executable, SCRIPT, "--url", "x.fa.gz", "--md5", "0" * 32, "--out", tmp_path / "x"]
     done = subprocess.run(wrong, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
@@ -399,15 +402,13 @@ def test_a_row_of_the_list():
         ([], "l.tsv: no file is listed; add"),
     ],
 )
-def test_a_wrong_list_is_one_sentence(rows, sentence):
+def test_a_wrong_list_gives_one_sentence(rows, sentence):
     with pytest.raises(InputError) as error:
         read_downloads("l.tsv", enumerate(rows, start=2))
     assert sentence in str(error.value)
 
 
-def test_a_sheet_counts_the_bytes_of_the_list_whether_the_file_is_there_or_not(
-    tmp_path, monkeypatch
-):
+def test_a_sheet_takes_the_size_from_the_list_whether_the_file_exists_or_not(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = "resources/refseq/x.fa.gz"
     sheet = Path("sheet.tsv")

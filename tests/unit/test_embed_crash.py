@@ -161,7 +161,7 @@ def test_a_second_process_is_refused_and_the_first_is_not_disturbed(inputs, undi
     first.send_signal(signal.SIGSTOP)
     code, log = ended(start(inputs, out, "--work", str(work)))
     first.send_signal(signal.SIGCONT)
-    assert code == 1 and ": another run is at work in this folder" in log
+    assert code == 1 and ": another run is using this folder" in log
     assert ended(first)[0] == 0
     assert out.read_bytes() == undisturbed
     assert list(tmp_path.iterdir()) == [out]

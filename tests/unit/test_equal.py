@@ -11,7 +11,7 @@ from learn_data import make_world
 
 import split as script
 from seqloom.errors import InputError
-from seqloom.learn.equal import equal_contigs, joined_groups
+from seqloom.learn.equal import equal_contigs, merged_groups
 from seqloom.report.data import read_rows
 
 
@@ -48,7 +48,7 @@ def test_the_same_fasta_under_two_names_stays_in_one_part(tmp_path):
     # Five groups of the first sample's file, and each contig of the second is its own.
     assert (equal["contigs"], equal["groups"]) == ("18", "14")
     assert equal["note"] == (
-        "18 contigs have a sequence that another one has too, such as "
+        "18 contigs share their sequence with another contig, such as "
         'contig "vir0" of the viral sample vir and contig "vir0" of the viral sample twin; '
         "their 14 groups are now 5"
     )
@@ -69,7 +69,7 @@ def test_the_same_fasta_as_viral_and_as_host_is_refused(tmp_path):
     assert not list(tmp_path.glob("*split*")) and not (tmp_path / "audit.tsv").exists()
 
 
-def test_without_equal_sequences_the_audit_says_so(tmp_path):
+def test_the_audit_reports_that_no_sequences_are_equal(tmp_path):
     done = run_split(make_world(tmp_path), tmp_path)
     assert "sequence that another" not in done.stderr
     [row] = [r for r in read_rows(tmp_path / "audit.tsv", "part") if r["part"] == "equal sequences"]
@@ -82,7 +82,7 @@ def contigs(*rows):
     return table.assign(sample="s", contig=[f"c{i}" for i in range(len(table))])
 
 
-def test_groups_are_joined_along_a_chain_of_equal_sequences():
+def test_groups_are_merged_along_a_chain_of_equal_sequences():
     table = contigs(
         ("d", "1", "viral", 5),
         ("c", "1", "viral", 5),
@@ -94,18 +94,18 @@ def test_groups_are_joined_along_a_chain_of_equal_sequences():
         ("e", "5", "viral", 5),
         ("e", "5", "viral", 5),
     )
-    joined = joined_groups(table["group"], equal_contigs(table))
+    joined = merged_groups(table["group"], equal_contigs(table))
     assert joined.tolist() == ["a"] * 7 + ["e"] * 2
 
 
-def test_contigs_without_frames_join_and_contradict_nothing():
+def test_contigs_without_frames_are_not_compared():
     table = contigs(("a", "empty", "viral", 0), ("b", "empty", "host", 0), ("c", "1", "host", 3))
     equal = equal_contigs(table)
     assert equal.empty
-    assert joined_groups(table["group"], equal).tolist() == ["a", "b", "c"]
+    assert merged_groups(table["group"], equal).tolist() == ["a", "b", "c"]
 
 
-def test_a_contradiction_names_one_contig_of_each_label():
+def test_the_error_names_one_contig_of_each_label():
     rows = [("a", "1", label, 5) for label in ("viral", "viral", "host")]
     with pytest.raises(InputError, match=r'"c0" of the viral .* "c2" of the host .*\(1 such'):
         equal_contigs(contigs(*rows))

@@ -20,7 +20,7 @@ def world(tmp_path):
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_as_many_frames_as_the_split_takes(world, part):
+def test_a_part_has_the_number_of_frames_of_the_split(world, part):
     frames = chosen_frames(world.split, world.frames, part)
     wanted = world.table[(world.table["part"] == part) & (world.table["take"] > 0)]
     counts = frames.groupby(["sample", "contig"]).size()
@@ -29,7 +29,7 @@ def test_as_many_frames_as_the_split_takes(world, part):
     assert labels["viral"] == labels["host"]
 
 
-def test_the_frames_of_a_contig_depend_on_its_ids_and_the_seed_alone(world, tmp_path):
+def test_the_chosen_frames_depend_only_on_their_ids_and_the_seed(world, tmp_path):
     frames = set(chosen_frames(world.split, world.frames, "train")["id"])
     reordered = chosen_frames(world.split, world.frames[::-1], "train")
     assert set(reordered["id"]) == frames
@@ -37,7 +37,7 @@ def test_the_frames_of_a_contig_depend_on_its_ids_and_the_seed_alone(world, tmp_
     assert set(chosen_frames(other, world.frames, "train")["id"]) != frames
 
 
-def test_each_row_is_the_row_of_its_frame(world):
+def test_each_matrix_row_belongs_to_its_frame(world):
     frames = chosen_frames(world.split, world.frames, "test")
     matrix = feature_matrix(frames, world.fused)
     assert matrix.dtype == np.float16
@@ -58,7 +58,7 @@ def test_a_shard_given_twice_is_an_error(world):
         chosen_frames(world.split, [world.frames[0], *world.frames], "train")
 
 
-def test_a_table_with_a_row_too_few_is_an_error(world):
+def test_a_table_with_a_missing_row_is_an_error(world):
     table, metadata = pd.read_parquet(world.frames[0]), read_table_metadata(world.frames[0])
     write_table(world.frames[0], table.drop(index=1), metadata)
     with pytest.raises(InputError, match="its rows are not 0 to"):

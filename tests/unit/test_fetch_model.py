@@ -137,7 +137,7 @@ def test_the_lock_holds_every_file(tmp_path, what):
 
 def test_the_registry_is_found_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r'there is no backend "none"; there are .*demo_esm2'):
+    with pytest.raises(InputError, match=r'there is no backend "none"; choose one of .*demo_esm2'):
         fetch(tmp_path, "--backend", "none")
 
 
@@ -167,8 +167,8 @@ def test_another_width_is_another_model(tmp_path, registry, folder):
 
 def test_unknown_and_unbuilt(tmp_path, registry):
     for name, message in (
-        ("none", 'there is no backend "none"; there are later, tiny'),
-        ("later", '"later" is not built yet; ready are tiny'),
+        ("none", 'there is no backend "none"; choose one of later, tiny'),
+        ("later", '"later" is not built yet; choose one of tiny'),
     ):
         with pytest.raises(InputError, match=message):
             fetch(tmp_path, "--backend", name, "--registry", str(registry))

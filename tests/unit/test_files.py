@@ -12,13 +12,13 @@ import pytest
 
 from seqloom.errors import InputError
 from seqloom.files.atomic import atomic
-from seqloom.files.folders import check_writable, hold_folder
+from seqloom.files.folders import check_writable, lock_folder
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 HOLD = """
 import sys, time
-from seqloom.files.folders import hold_folder
-handle = hold_folder(sys.argv[1])
+from seqloom.files.folders import lock_folder
+handle = lock_folder(sys.argv[1])
 print("held", flush=True)
 time.sleep(600)
 """
@@ -47,7 +47,7 @@ def test_only_old_leftovers_of_dead_processes_are_removed(tmp_path):
     assert (tmp_path / "x[1].tsv").read_text() == "whole"
 
 
-def test_young_leftovers_may_be_another_machines(tmp_path):
+def test_recent_leftovers_are_kept_for_other_machines(tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     young = leftover(tmp_path, ended.pid, "x.tsv", hours=0.9)
@@ -56,22 +56,24 @@ def test_young_leftovers_may_be_another_machines(tmp_path):
     assert young.exists()
 
 
-def test_a_folder_is_held_by_one_until_it_is_killed(tmp_path):
+def test_a_folder_is_locked_until_its_process_is_killed(tmp_path):
     lock = tmp_path / "lock"
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(lock)], cwd=SCRIPTS, stdout=subprocess.PIPE, text=True
     )
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(InputError, match="another run is at work"):
-        hold_folder(lock)
+    with pytest.raises(InputError, match="another run is using this folder"):
+        lock_folder(lock)
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    hold_folder(lock).close()
+    lock_folder(lock).close()
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "results").touch()
-    with pytest.raises(InputError, match="results: a file lies where the workflow writes"):
+    with pytest.raises(
+        InputError, match="results: this is a file, but the workflow needs a folder there"
+    ):
         check_writable([str(tmp_path / "results")])
 
 
@@ -88,10 +90,10 @@ except InputError as error:
 """
 
 
-def test_a_folder_without_the_right_to_write_is_refused():
+def test_a_folder_that_is_not_writable_is_refused():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o555)
         done = subprocess.run(
             [sys.executable, "-c", CHECK, folder], cwd=SCRIPTS, capture_output=True, text=True
         )
-    assert done.stdout.startswith(f"{folder}: nothing can be written to this folder")
+    assert done.stdout.startswith(f"{folder}: this folder is not writable")

@@ -1,4 +1,4 @@
-"""Six frames against Biopython and against the published program."""
+"""Six-frame reading, compared with Biopython and with the published program."""
 
 from dataclasses import replace
 
@@ -69,7 +69,7 @@ def expected(window, max_ambiguous, genetic_code=11):
     return found
 
 
-def test_virnucpro_frames_are_those_of_the_published_program():
+def test_virnucpro_frames_equal_those_of_the_published_program():
     for case in virnucpro()["frames"]:
         golden = {
             frame["frame"]: (frame["nucleotide"], frame["protein"])
@@ -81,7 +81,7 @@ def test_virnucpro_frames_are_those_of_the_published_program():
 
 @pytest.mark.filterwarnings("ignore:This table contains")
 @pytest.mark.parametrize("genetic_code", sorted(unambiguous_dna_by_id))
-def test_every_codon_of_every_code_is_translated_as_by_biopython(genetic_code):
+def test_codons_of_all_codes_are_translated_as_by_biopython(genetic_code):
     codons = [a + b + c for a in "ACGTN" for b in "ACGTN" for c in "ACGTN"]
     table = codon_table(genetic_code)
     for codon, letter in zip(codons, table.tobytes().decode(), strict=True):
@@ -90,7 +90,7 @@ def test_every_codon_of_every_code_is_translated_as_by_biopython(genetic_code):
 
 
 @given(windows, st.sampled_from([0.0, 0.1, 0.5, 1.0]), st.sampled_from([1, 4, 11]))
-def test_open_frames_are_those_of_a_plain_loop(window, max_ambiguous, genetic_code):
+def test_open_frames_equal_those_of_a_plain_loop(window, max_ambiguous, genetic_code):
     cut = Cut(max_ambiguous=max_ambiguous)
     assert kept(window, cut, genetic_code) == expected(window, max_ambiguous, genetic_code)
 
@@ -137,7 +137,7 @@ def test_the_longest_orf_is_the_longest_of_all_stretches(window, least, max_ambi
 
 
 @given(windows, st.integers(1, 6))
-def test_a_cap_keeps_the_longest_frames(window, most):
+def test_max_per_window_keeps_the_longest_frames(window, most):
     everything, found = kept(window, OPEN), kept(window, Cut(max_per_window=most))
     assert found.items() <= everything.items()
     assert len(found) == min(most, len(everything))
@@ -146,7 +146,7 @@ def test_a_cap_keeps_the_longest_frames(window, most):
 
 
 @pytest.mark.parametrize("cut", [Cut(max_per_window=1), Cut(frames="longest_orf")])
-def test_equal_frames_are_drawn_from_both_strands_alike(cut):
+def test_ties_are_broken_equally_often_for_both_strands(cut):
     # 302 bases: all six frames have 100 codons.
     batch = batch_of("GCC" * 100 + "GC", [0] * 3000, [302] * 3000)
     kept = read_frames(batch, cut, 11).kept
@@ -155,14 +155,14 @@ def test_equal_frames_are_drawn_from_both_strands_alike(cut):
 
 
 @given(windows)
-def test_the_other_strand_gives_the_same_frames_under_the_other_name(window):
+def test_the_reverse_complement_gives_the_same_frames_under_the_other_names(window):
     swap = str.maketrans("FR", "RF")
     turned = {name.translate(swap): texts for name, texts in kept(window, OPEN).items()}
     assert kept(reverse_complement(window), OPEN) == turned
 
 
 @given(windows, st.sampled_from([OPEN, LEGACY, LONGEST, CAPPED]), st.data())
-def test_a_window_is_read_alike_whatever_is_around_it(window, cut, data):
+def test_the_frames_of_a_window_do_not_depend_on_its_batch(window, cut, data):
     bases = data.draw(clear_windows) + window + data.draw(clear_windows)
     first = bases.index(window)
     others = data.draw(st.lists(st.integers(0, len(bases) - 1), max_size=3))
@@ -187,7 +187,7 @@ def test_clean_windows_give_the_known_lengths():
     assert [len(n) for n, _ in kept(window, OPEN).values()] == [300, 297, 297] * 2
 
 
-def test_the_highest_share_of_x_is_still_kept():
+def test_a_frame_with_exactly_the_highest_share_of_x_is_kept():
     window = "NNN" * 29 + "GCC" * 71
     assert "F1" in kept(window, Cut(max_ambiguous=0.29))
     assert "F1" not in kept(window, Cut(max_ambiguous=0.28))
@@ -210,10 +210,10 @@ def test_the_reverse_strand_complements_ambiguous_letters_in_open_frames_only():
         ("A", OPEN, "no_open_frame"),
     ],
 )
-def test_a_window_without_a_frame_says_why(window, cut, expected_status):
+def test_a_window_without_a_frame_has_a_reason(window, cut, expected_status):
     assert status(window, cut) == expected_status
 
 
-def test_an_unknown_genetic_code_is_one_sentence():
+def test_an_unknown_genetic_code_gives_one_sentence():
     with pytest.raises(InputError, match=r"^genetic code 7 does not exist; choose one of 1, 2, 3"):
         codon_table(7)

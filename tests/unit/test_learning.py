@@ -1,4 +1,4 @@
-"""The scripts from split to compare, one after the other, on a small world."""
+"""The scripts from split to compare, run in order on a small data set."""
 
 import json
 
@@ -75,7 +75,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_planted_signal_is_found(learned):
+def test_the_planted_signal_is_learned(learned):
     _, folder = learned
     metrics = json.loads((folder / "evaluation" / "metrics.json").read_text())
     assert metrics["levels"]["frame"]["auroc"] > 0.95
@@ -85,14 +85,14 @@ def test_the_planted_signal_is_found(learned):
     assert json.loads((folder / "evaluation" / "baseline.json").read_text())["random"] is False
 
 
-def test_counts_of_the_audit_are_integers(learned):
+def test_audit_counts_are_integers(learned):
     _, folder = learned
     lines = (folder / "audit.tsv").read_text().splitlines()
     assert lines[1].split("\t")[:3] == ["train", "bac", "2"]
     assert [line.split("\t")[0] for line in lines[-2:]] == ["train|test", "train|validation"]
 
 
-def test_the_split_names_all_it_was_made_from(learned):
+def test_the_provenance_of_a_split_names_all_its_inputs(learned):
     _, folder = learned
     made = json.loads(read_table_metadata(folder / "split.parquet")["provenance"])
     kinds = ("contigs", "groups")
@@ -100,7 +100,7 @@ def test_the_split_names_all_it_was_made_from(learned):
     assert made["settings"]["samples"]["bac"] == ["host", "bac"]
 
 
-def test_predictions_are_the_test_part_and_nothing_else(learned):
+def test_evaluation_predicts_exactly_the_test_part(learned):
     _, folder = learned
     predictions = pd.read_parquet(folder / "evaluation" / "predictions.parquet")
     table = pd.read_parquet(folder / "split.parquet")
@@ -113,7 +113,7 @@ def test_predictions_are_the_test_part_and_nothing_else(learned):
     )
 
 
-def test_everything_repeats_byte_by_byte(learned, tmp_path):
+def test_a_second_run_gives_the_same_bytes(learned, tmp_path):
     world, folder = learned
     table = run_split(world, tmp_path)
     assert table.read_bytes() == (folder / "split.parquet").read_bytes()
@@ -151,7 +151,7 @@ def test_training_never_reads_the_test_part(learned, tmp_path):
     assert not (tmp_path / "evaluation" / "metrics.json").exists()
 
 
-def test_evaluation_reads_the_test_part_alone(learned, tmp_path):
+def test_evaluation_reads_only_the_test_part(learned, tmp_path):
     _, folder = learned
     world = make_world(tmp_path)
     for part in ("train", "validation"):

@@ -64,7 +64,7 @@ def test_every_metric_is_a_number_in_range_or_null(rows):
             assert (-1 if name == "mcc" else 0) <= value <= 1
 
 
-def test_levels_roll_up_and_use_their_own_calibration():
+def test_each_level_uses_its_own_calibration():
     rows = [
         ("s", "c", 1, "viral", "viral", 1.0),
         ("s", "c", 1, "viral", "viral", -3.0),

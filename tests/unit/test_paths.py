@@ -1,4 +1,4 @@
-"""What each rule reads and what the targets ask for, from a sheet and a config alone."""
+"""The inputs of the rules and the files of the targets, from a sheet and a config alone."""
 
 from pathlib import Path
 
@@ -48,47 +48,47 @@ def run(tmp_path, monkeypatch) -> Paths:
     return Paths(load_settings(CONFIG))
 
 
-def test_lists_of_a_training_are_in_one_order_sorted_by_sample(run):
-    inputs = run.to_train("new")
+def test_training_inputs_are_sorted_by_sample(run):
+    inputs = run.train_inputs("new")
     assert inputs["split"] == "results/splits/new.parquet"
     shards = ["host/0001-of-0001", *(f"virus/000{i}-of-0003" for i in (1, 2, 3))]
     assert inputs["frames"] == [f"results/shards/w300/{shard}.parquet" for shard in shards]
     assert inputs["fused"] == [f"results/fused/both/w300/{s}.safetensors" for s in shards]
-    dna = run.to_fit_baseline("legacy")["dna"]
+    dna = run.baseline_inputs("legacy")["dna"]
     assert dna == [f"results/shards/old/{shard}.fna" for shard in shards]
 
 
-def test_a_split_reads_tables_and_genomes_in_the_order_of_its_samples(run):
-    inputs = run.to_split("legacy")
+def test_split_inputs_are_in_the_order_of_the_samples(run):
+    inputs = run.split_inputs("legacy")
     assert inputs["contigs"] == [f"results/contigs/old/{name}.tsv" for name in ("host", "virus")]
     assert inputs["genomes"] == [f"results/genomes/{name}.fa.gz" for name in ("host", "virus")]
-    assert inputs["groups"] == [], "a file of the user is read by its content"
+    assert inputs["groups"] == [], "files of the user are not inputs of rules"
     rows = Options(run.settings, run).samples_to_split()
     assert rows[1] == (
         '{"sample": "virus", "label": "viral", "category": "viral", "groups": "g.tsv"}'
     )
 
 
-def test_a_sample_is_predicted_with_the_cut_and_the_fusion_of_the_experiment(run):
-    inputs = run.to_predict("new", "lake")
+def test_prediction_uses_the_cut_and_fusion_of_the_experiment(run):
+    inputs = run.predict_inputs("new", "lake")
     assert inputs["contigs"] == "results/contigs/w300/lake.tsv"
     names = ["0001-of-0002", "0002-of-0002"]
     assert inputs["fused"] == [f"results/fused/both/w300/lake/{n}.safetensors" for n in names]
 
 
-def test_coding_sequences_are_read_where_labeled_samples_train_on_them(run):
+def test_coding_sequences_are_inputs_where_labeled_samples_train_on_them(run):
     assert run.coding("old", "virus") == ["results/coding/virus.parquet"]
     assert run.coding("old", "lake") == run.coding("w300", "virus") == []
 
 
-def test_a_backend_reads_the_letters_of_its_molecule(run):
-    assert run.letters("demo_esm2").endswith("{shard}.faa")
-    assert run.letters("demo_dnabert_s").endswith("{shard}.fna")
-    assert [path.split("/")[2] for path in run.parts_of_fusion("both")] == CONFIG["fusions"]["both"]
+def test_a_backend_reads_sequences_of_its_molecule(run):
+    assert run.sequences("demo_esm2").endswith("{shard}.faa")
+    assert run.sequences("demo_dnabert_s").endswith("{shard}.fna")
+    assert [path.split("/")[2] for path in run.fusion_inputs("both")] == CONFIG["fusions"]["both"]
 
 
-def test_the_whole_run_asks_for_every_file_once_and_for_all_that_its_parts_ask_for(run):
-    whole = run.everything()
+def test_all_results_include_the_files_of_every_target_once(run):
+    whole = run.all_results()
     parts = (run.all_embeddings, run.all_fused, run.classifiers, run.evaluations)
     asked = [path for part in (*parts, run.predictions, run.exports) for path in part()]
     assert set(asked) < set(whole)
@@ -101,7 +101,7 @@ def test_the_whole_run_asks_for_every_file_once_and_for_all_that_its_parts_ask_f
     assert not any("/whole/lake" in path or "/w300/set" in path for path in whole)
 
 
-def test_no_pattern_is_that_of_another(run):
+def test_all_patterns_differ(run):
     named = [getattr(paths, name) for name in dir(paths) if name.isupper() and name != "WHOLE"]
     values = [p for item in named for p in (item.values() if isinstance(item, dict) else [item])]
     aliases = [*paths.GENOME.values(), *paths.PROTEINS.values()]

@@ -30,7 +30,7 @@ from seqloom.seqs.plans import (
     statuses,
     training_filter,
 )
-from seqloom.seqs.shards import frame_parts
+from seqloom.seqs.shards import frame_batches
 from seqloom.seqs.windows import window_layout
 
 CUTS = {
@@ -64,7 +64,7 @@ def read_shards(sample, layout, plan, cut, count):
     tables, dna, proteins = [pd.DataFrame()], b"", b""
     for i in range(1, count + 1):
         shard = f"{i:04}-of-{count:04}"
-        for table, fasta in frame_parts(sample[1], layout, plan, shard, cut, 11):
+        for table, fasta in frame_batches(sample[1], layout, plan, shard, cut, 11):
             tables.append(table.to_pandas())
             dna += fasta[".fna"]
             proteins += fasta[".faa"]

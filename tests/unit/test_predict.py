@@ -192,7 +192,7 @@ def learn_from(lake, signal):
     return json.loads((made / "classifier.json").read_text()), (made / "model_card.md").read_text()
 
 
-def test_noise_teaches_nothing_and_the_warning_comes_first(lake, caplog):
+def test_a_classifier_of_noise_calls_nothing_and_its_warning_comes_first(lake, caplog):
     description, card = learn_from(lake, signal=0)
     validation = description["validation"]
     assert validation["chance"] == pytest.approx(np.log(2))
@@ -206,7 +206,7 @@ def test_noise_teaches_nothing_and_the_warning_comes_first(lake, caplog):
     assert told == [summary["warning"]] * 2  # by train.py and by predict.py
 
 
-def test_a_weak_signal_is_a_classifier_that_calls(lake):
+def test_a_classifier_of_a_weak_signal_makes_calls(lake):
     description, card = learn_from(lake, signal=0.5)
     assert 0.6 < description["validation"]["loss"] < description["validation"]["chance"]
     predict()
@@ -215,7 +215,7 @@ def test_a_weak_signal_is_a_classifier_that_calls(lake):
     assert summary["warning"] is None and "learned nothing" not in card
 
 
-def test_the_same_call_gives_the_same_bytes(lake):
+def test_a_second_prediction_gives_the_same_bytes(lake):
     predict(out="one")
     # Another process: nothing may hang on the order of a hash table.
     command = [sys.executable, script.__file__, *arguments(out="two")]
@@ -235,7 +235,7 @@ def test_a_shard_given_twice_is_refused(lake):
     refused('contig "bac" has 3 frames', shards=[1, 2, 2])
 
 
-def test_what_was_not_trained_is_not_served(lake):
+def test_matrices_other_than_trained_on_are_refused(lake):
     card = json.loads((lake / "toy" / "classifier.json").read_text())
     card["backends"][0]["weights_sha256"] = "cd"
     write_json(lake / "toy" / "classifier.json", card)
@@ -255,7 +255,7 @@ def test_contigs_of_another_sample_or_plan_are_refused(lake, changes, message):
     refused(f"contigs.tsv: {message}, but the shards have")
 
 
-def test_what_was_read_of_no_contig_says_so(lake):
+def test_a_contig_without_read_windows_has_a_reason(lake):
     write_shard(lake, 1, SHARDS[0][:3])
     write_shard(lake, 2, [("dark", 1, [])])
     kept = {"kept_windows": [3, 0, 0, 1], "kept_frames": [3, 0, 0, 0]}
@@ -270,7 +270,7 @@ def test_what_was_read_of_no_contig_says_so(lake):
     }
 
 
-def test_a_sample_without_a_single_frame(lake):
+def test_a_sample_without_frames(lake):
     write_shard(lake, 1, [("vir", n, []) for n in (1, 2, 3)] + [("bac", 1, [])])
     write_shard(lake, 2, [("bac", 2, []), ("dark", 1, [])])
     write_frame("contigs.tsv", contig_frame("contigs.tsv").assign(kept_frames=0))

@@ -28,7 +28,7 @@ def test_a_log_gets_the_last_line_once():
     assert log.getvalue().count("3/3 frames (100%)") == 1
 
 
-def test_nothing_to_do_is_said_too():
+def test_a_total_of_zero_gives_a_line():
     log = io.StringIO()
     with Progress("embed", 0, "frames", log):
         pass

@@ -197,7 +197,7 @@ def test_headers_are_kept_in_any_script_but_for_tabs(tmp_path):
         ),
     ],
 )
-def test_bad_input_is_one_sentence(tmp_path, content, sentence):
+def test_bad_input_gives_one_sentence(tmp_path, content, sentence):
     assert error(tmp_path / "x.fa", content) == sentence
 
 
@@ -236,7 +236,7 @@ def test_a_name_may_be_used_once_in_all_files_of_a_sample(tmp_path):
     assert f'y.fa line 1, record "a": {tmp_path}/x.fa line 1 has the same name' in str(caught.value)
 
 
-def test_a_missing_file_is_one_sentence(tmp_path):
+def test_a_missing_file_gives_one_sentence(tmp_path):
     for path in (tmp_path / "no.fa", tmp_path):
         with pytest.raises(InputError, match=r"there is no such file; correct the sample sheet$"):
             list(read_fasta([str(path)], "dna"))

@@ -30,16 +30,16 @@ def spans(windows):
     return viral_regions(windows)[["contig", "start", "end", "windows"]].to_numpy().tolist()
 
 
-def test_neighboring_viral_windows_are_one_region():
+def test_adjacent_viral_windows_are_one_region():
     assert spans(window_rows([0.9, 0.8, 0.1, 0.2, 0.7])) == [["c", 0, 500, 2], ["c", 800, 1100, 1]]
     assert viral_regions(window_rows([0.9, 0.8]))["probability"].tolist() == [pytest.approx(0.85)]
 
 
-def test_one_half_is_not_viral():
+def test_a_probability_of_one_half_is_not_viral():
     assert spans(window_rows([0.5, 0.5])) == []
 
 
-def test_a_window_without_a_frame_joins_but_does_not_extend():
+def test_a_window_without_a_frame_does_not_end_or_extend_a_region():
     assert spans(window_rows([None, 0.9, None, 0.9, None])) == [["c", 200, 900, 2]]
     assert spans(window_rows([0.9, None, 0.1, None, 0.9])) == [
         ["c", 0, 300, 1],
@@ -47,12 +47,12 @@ def test_a_window_without_a_frame_joins_but_does_not_extend():
     ]
 
 
-def test_a_stretch_that_was_not_read_ends_a_region():
+def test_windows_that_were_not_read_end_a_region():
     windows = window_rows([0.9, 0.9, 0.9], numbers=[1, 2, 9])
     assert spans(windows) == [["c", 0, 500, 2], ["c", 1600, 1900, 1]]
 
 
-def test_a_region_does_not_run_into_the_next_contig():
+def test_a_region_ends_with_its_contig():
     windows = pd.concat([window_rows([0.1, 0.9], "a"), window_rows([0.9, 0.9], "b")])
     assert spans(windows) == [["a", 200, 500, 1], ["b", 0, 500, 2]]
     # The numbers go on as if it were one contig: 1, 2 | 3.
@@ -61,7 +61,7 @@ def test_a_region_does_not_run_into_the_next_contig():
 
 
 @given(st.lists(st.sampled_from([0.1, 0.9, None]), max_size=12))
-def test_every_viral_window_is_in_exactly_one_region_and_no_host_window_is(probabilities):
+def test_regions_contain_each_viral_window_once_and_no_host_window(probabilities):
     regions = viral_regions(window_rows(probabilities, step=300))
     covered = [
         sum(r.start <= 300 * i < r.end for r in regions.itertuples())
@@ -104,7 +104,7 @@ def test_bed_is_zero_based_and_half_open(tmp_path):
     ]
 
 
-def test_no_region_gives_valid_files(tmp_path):
+def test_files_without_regions_are_valid(tmp_path):
     nothing = viral_regions(window_rows([]))
     write_gff3(tmp_path / "r.gff3", nothing, {})
     write_bed(tmp_path / "r.bed", nothing)
@@ -127,7 +127,7 @@ def viral_fasta(folder, headers, name="viral.fna.gz"):
     return (folder / name).read_bytes()
 
 
-def test_viral_contigs_keep_header_and_bases_and_the_bytes_are_the_same(tmp_path):
+def test_viral_contigs_keep_header_and_bases_with_reproducible_bytes(tmp_path):
     stored(tmp_path, CONTIGS)
     headers = {"a": "a first", "k99_1|x:3-9/b": "k99_1|x:3-9/b Küste, µ", "c": "c"}
     packed = viral_fasta(tmp_path, headers)

@@ -34,7 +34,7 @@ def test_contigs_are_means_of_their_windows_not_of_their_frames():
     }
 
 
-def test_contigs_of_the_same_name_in_two_samples_stay_apart():
+def test_contigs_of_the_same_name_in_two_samples_are_separate():
     keys = ["sample", "contig"]
     contigs = contig_scores(window_scores(FRAMES, keys), keys)
     assert contigs["logit"].tolist() == [3.5, -1.0, -7.0]
@@ -48,7 +48,7 @@ def test_no_frames_give_no_rows():
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2), st.floats(0.01, 100), st.floats(-100, 100))
-def test_calibration_never_changes_the_order_and_never_overflows(logits, slope, intercept):
+def test_calibration_keeps_the_order_and_does_not_overflow(logits, slope, intercept):
     ordered = np.sort(logits)
     with np.errstate(over="raise", invalid="raise"):
         probability = calibrated(ordered, {"slope": slope, "intercept": intercept})

@@ -1,4 +1,4 @@
-"""The configuration: what it accepts, and one sentence for what is wrong."""
+"""The configuration: what it accepts, and one sentence for each mistake."""
 
 from pathlib import Path
 
@@ -42,28 +42,28 @@ def experiment(**changes: object) -> dict:
 
 
 @pytest.mark.parametrize("number", ["5e-4", "5E-4", "5.e-4", "'0.0005'", "0.0005"])
-def test_a_number_may_be_written_as_people_do(number):
+def test_numbers_may_be_written_in_any_usual_form(number):
     text = f"experiments: {{main: {{cut: w300, fusion: both, train: {{lr: {number}}}}}}}"
     train = load_settings(CONFIG | yaml.safe_load(text))["experiments"]["main"]["train"]
     assert train["lr"] == 0.0005
 
 
-def test_demo_backends_read_genomes_of_the_user():
+def test_demo_backends_read_the_genomes_of_a_user():
     assert load()["simulate"] is None
 
 
 @pytest.mark.parametrize("labels", [["", ""], ["viral", ""]])
-def test_frames_are_exported_without_labels_and_experiments(labels):
+def test_frames_are_exported_without_labels_or_experiments(labels):
     write_sheet(*labels)
     cuts = {"w300": {}, "legacy": LEGACY, "one": LEGACY | {"max_per_window": 1}}
     settings = load(cuts=cuts, fusions={}, experiments={}, export=["virnucpro"])
-    assert settings.legacy_cuts() == settings.cuts_in_use() == ["legacy"]
+    assert settings.legacy_cuts() == settings.used_cuts() == ["legacy"]
 
 
-def test_cuts_in_use_are_those_of_experiments_unless_frames_are_exported():
+def test_used_cuts_are_those_of_experiments_unless_frames_are_exported():
     cuts = {"other": {}, "legacy": LEGACY, "w300": {}}
-    assert load(cuts=cuts).cuts_in_use() == ["w300"]
-    assert load(cuts=cuts, export=["virnucpro"]).cuts_in_use() == ["w300", "legacy"]
+    assert load(cuts=cuts).used_cuts() == ["w300"]
+    assert load(cuts=cuts, export=["virnucpro"]).used_cuts() == ["w300", "legacy"]
 
 
 @pytest.mark.parametrize(
@@ -76,16 +76,16 @@ def test_cuts_in_use_are_those_of_experiments_unless_frames_are_exported():
             {"experiments": ["main"]},
             "experiments: ['main'] is not a group of keys; write its keys ",
         ),
-        ({"cuts": {}}, "cuts: nothing is given; add an entry"),
+        ({"cuts": {}}, "cuts: it is empty; add an entry"),
         (
             {"cuts": "w300"},
             "cuts: 'w300' is not a group of keys; write its keys below it, further ",
         ),
-        ({"cuts": {"w300": None}}, "cuts.w300: nothing stands below it; write {} for the defaults"),
+        ({"cuts": {"w300": None}}, "cuts.w300: it is empty; write {} for the defaults"),
         ({"cuts": {300: {}}}, "cuts: the name 300 is read as a number; put letters into it, such "),
         (
             {"cuts": {"w 300": {}}},
-            'cuts: "w 300" cannot stand here; make the name of letters, digits and _, such as w300',
+            'cuts: "w 300" is not allowed here; make the name of letters, digits and _, such as w3',
         ),
         ({"cuts": {"whole": {}}}, 'cuts: the name "whole" is reserved; choose another'),
         (
@@ -108,10 +108,10 @@ def test_cuts_in_use_are_those_of_experiments_unless_frames_are_exported():
             {"fusions": {"both": "demo_esm2"}},
             "fusions.both: 'demo_esm2' is not a list; put it in br",
         ),
-        ({"fusions": {"both": []}}, "fusions.both: nothing is given; add an entry"),
+        ({"fusions": {"both": []}}, "fusions.both: it is empty; add an entry"),
         (
             {"fusions": {"both": ["demo_esm2", "demo_esm2"]}},
-            "fusions.both: ['demo_esm2', 'demo_esm2'] names something twice; remove one",
+            "fusions.both: ['demo_esm2', 'demo_esm2'] has an entry twice; remove one",
         ),
         (
             {"experiments": {"main": {"cut": "w300"}}},
@@ -127,7 +127,7 @@ def test_cuts_in_use_are_those_of_experiments_unless_frames_are_exported():
         ),
         (
             {"experiments": experiment(split={"fractions": [0.8, 0.2, 0.1]})},
-            "experiments.main.split.fractions do not add up to 1; correct them",
+            "experiments.main.split.fractions do not sum to 1; correct them",
         ),
         (
             {"experiments": experiment(train={"lr": "low"})},
@@ -157,34 +157,34 @@ def test_cuts_in_use_are_those_of_experiments_unless_frames_are_exported():
         ),
         (
             {"models": {"dnabert_s": {"local": "~/weights"}}},
-            "models.dnabert_s.local: ~/weights is not a folder; name in full (~ has no meaning ",
+            "models.dnabert_s.local: ~/weights is not a folder; give the full path (without ~) of ",
         ),
         (
             {"models": {"dnabert_s": {"local": "a.fa"}}},
-            "models.dnabert_s.local: a.fa is not a folder; name in full",
+            "models.dnabert_s.local: a.fa is not a folder; give the full path",
         ),
         (
             {"models": {"dnabert_s": {"sha256": "F3CF"}}},
-            'models.dnabert_s.sha256: "F3CF" cannot stand here; give 64 of the digits 0-9 and ',
+            'models.dnabert_s.sha256: "F3CF" is not allowed here; give 64 of the digits 0-9 and ',
         ),
         (
             {"models": {"demo_esm2": {}}},
-            "models.demo_esm2: a demo model is made, not read; remove it",
+            "models.demo_esm2: a demo model cannot be read from elsewhere; remove it",
         ),
         (
             {"embed": {"dtype": None}},
-            "embed.dtype: nothing is given; give a value, or remove the key",
+            "embed.dtype: it is empty; give a value, or remove the key",
         ),
-        ({"cuts": {"w300": {"window": None}}}, "cuts.w300.window: nothing is given; give a value"),
+        ({"cuts": {"w300": {"window": None}}}, "cuts.w300.window: it is empty; give a value"),
         ({"samples": 5}, "samples: 5 is not text; put it in quotes"),
         (
             {"refseq": {"list": "s.tsv", "mirror": "mirror.example"}},
-            'refseq.mirror: "mirror.example" cannot stand here; give an address, such as https://mir',
+            'refseq.mirror: "mirror.example" is not allowed here; give an address, such as https://mir',
         ),
         ({"refseq": {}}, "refseq: 'list' is missing; add it"),
     ],
 )
-def test_a_wrong_config_is_one_sentence(changes, sentence):
+def test_a_wrong_config_gives_one_sentence(changes, sentence):
     with pytest.raises(InputError) as error:
         load(**changes)
     assert str(error.value).startswith(f"config: {sentence}")
@@ -208,7 +208,7 @@ def test_a_wrong_config_is_one_sentence(changes, sentence):
         ({"refseq": {"list": "list"}}, 'list line 1: column "md55" is unknown; did you mean md5?'),
         (
             {"fusions": {"both": ["dnabert_t"], "dna": []}},
-            "config: fusions.dna: nothing is given",
+            "config: fusions.dna: it is empty",
         ),
         ({"fusions": {"both": ["dnabert_t"]}}, f'{REGISTRY}: there is no backend "dnabert_t"; '),
         (
@@ -217,19 +217,19 @@ def test_a_wrong_config_is_one_sentence(changes, sentence):
         ),
         (
             {"cuts": {"w300": {"training": "coding"}}},
-            "s.tsv: sample s0 needs an annotation, for cut w300 takes coding frames only; fill the "
-            "column, or set cuts.w300.training: all",
+            "s.tsv: sample s0 needs an annotation, because cut w300 takes coding frames only; "
+            "fill the column, or set cuts.w300.training: all",
         ),
         (
             {
                 "cuts": {"w300": {}, "legacy": LEGACY | {"training": "virnucpro"}},
                 "export": ["virnucpro"],
             },
-            "s.tsv: sample s0 needs an annotation, for cut legacy takes coding frames only",
+            "s.tsv: sample s0 needs an annotation, because cut legacy takes coding frames only",
         ),
     ],
 )
-def test_a_config_that_does_not_fit_its_files_is_one_sentence(changes, sentence):
+def test_a_config_that_does_not_match_its_files_gives_one_sentence(changes, sentence):
     Path("list").write_text(f"url\tmd55\nhttps://x.example/x.fa\t{'0' * 32}\n")
     with pytest.raises(InputError) as error:
         load(**changes)
@@ -285,14 +285,14 @@ def test_windows_that_a_backend_may_read_are_not_refused():
         ("a: 1\n\tb: 2\n", "x.yaml line 2: this is not YAML ("),
     ],
 )
-def test_wrong_yaml_is_one_sentence(text, sentence):
+def test_wrong_yaml_gives_one_sentence(text, sentence):
     Path("x.yaml").write_text(text)
     with pytest.raises(InputError) as error:
         read_yaml("x.yaml")
     assert str(error.value).startswith(sentence)
 
 
-def test_a_key_taken_from_an_anchor_may_be_given_again():
+def test_a_key_from_an_anchor_may_be_overridden():
     Path("x.yaml").write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: *a\n")
     assert read_yaml("x.yaml")["b"] == {"x": 1, "y": 3}
 
@@ -304,7 +304,7 @@ def test_a_key_taken_from_an_anchor_may_be_given_again():
         ("{architecture: esm, molecule: protein}", "'width' is missing; add it"),
     ],
 )
-def test_a_wrong_entry_of_the_registry_is_one_sentence(entry, sentence):
+def test_a_wrong_registry_entry_gives_one_sentence(entry, sentence):
     Path("models.yaml").write_text(f"mine: {entry}\n")
     with pytest.raises(InputError) as error:
         read_backend("models.yaml", "mine")

@@ -1,4 +1,4 @@
-"""Shards as files: made by the programs, read back, held against the genome."""
+"""Shards that the programs write, read back and compared with the genome."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from seqloom.files.checksums import sha256
 from seqloom.seqs.genome import open_genome, read_sequences
 from seqloom.seqs.plans import SCHEMA as PLAN_SCHEMA
 from seqloom.seqs.reading import read_fasta
-from seqloom.seqs.shards import SCHEMA, protein_part, read_records, write_shard
+from seqloom.seqs.shards import SCHEMA, protein_batch, read_records, write_shard
 from seqloom.seqs.storing import write_sample
 from seqloom.seqs.windows import window_layout
 
@@ -74,7 +74,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_files_have_the_columns_of_the_contract(folder):
+def test_files_have_the_documented_columns(folder):
     for file in ("plan.parquet", "whole.parquet"):
         assert pq.read_schema(folder / file).remove_metadata() == PLAN_SCHEMA
     for file in ("shards/0001-of-0001.parquet", "proteins/0001-of-0002.parquet"):
@@ -96,7 +96,7 @@ def test_every_window_has_a_row_and_every_frame_a_record(folder):
         assert ids == found["id"].tolist()
 
 
-def test_a_row_says_where_its_frame_lies(folder):
+def test_the_coordinates_of_a_row_are_those_of_its_frame(folder):
     genome = dict(read_sequences(folder / "g.fa.gz"))
     table = read_table(folder / "shards/0001-of-0001.parquet")
     _, dna = read_records(folder / "shards/0001-of-0001.fna")
@@ -118,7 +118,7 @@ def test_a_row_says_where_its_frame_lies(folder):
     assert (without[["length", "ambiguous"]] == 0).all(axis=None)
 
 
-def test_two_shards_are_one_cut_in_two(folder):
+def test_two_shards_together_equal_one(folder):
     whole, *halves = (
         pq.read_table(folder / f"shards/{name}.parquet").drop_columns("row").to_pylist()
         for name in ("0001-of-0001", "0001-of-0002", "0002-of-0002")
@@ -133,7 +133,7 @@ def test_two_shards_are_one_cut_in_two(folder):
         assert whole == halves[0] + halves[1]
 
 
-def test_metadata_says_what_the_shard_is(folder):
+def test_the_metadata_describe_the_shard(folder):
     file = folder / "shards/0002-of-0002.parquet"
     metadata = {k.decode(): v.decode() for k, v in pq.read_schema(file).metadata.items()}
     assert list(metadata) == [
@@ -152,7 +152,7 @@ def test_metadata_says_what_the_shard_is(folder):
     assert provenance["settings"]["genetic_code"] == 11
 
 
-def test_the_same_again_is_the_same_bytes(folder):
+def test_a_second_run_gives_the_same_bytes(folder):
     frames(folder, "0001-of-0002", "again")
     for file in (folder / "again").iterdir():
         assert file.read_bytes() == (folder / "shards" / file.name).read_bytes()
@@ -201,7 +201,7 @@ def test_a_shard_without_proteins_is_empty(tmp_path):
     write_sample(read_fasta([str(tmp_path / "x.faa")], "protein"), "protein", *paths)
     genome = open_genome(paths[0])
     layout = window_layout(genome, None)
-    table, fasta = protein_part(genome, layout, np.zeros(0, np.uint8), "0001-of-0001")
+    table, fasta = protein_batch(genome, layout, np.zeros(0, np.uint8), "0001-of-0001")
     assert (len(table), fasta) == (0, {".faa": b""})
 
 

@@ -1,4 +1,4 @@
-"""The sample sheet: what its cells stand for, and one sentence for what is wrong."""
+"""The sample sheet: the files its cells name, and one sentence for each mistake."""
 
 import os
 from pathlib import Path
@@ -43,31 +43,31 @@ IN_FOLDER = ("g/Z.FNA", "g/a10.fa", "g/a9.fa.zst", "g/b.fna.gz")
 
 
 @pytest.mark.parametrize("cell", ["g", "g/"])
-def test_a_folder_stands_for_its_fasta_files_by_name(cell):
+def test_a_folder_names_its_fasta_files_sorted_by_name(cell):
     assert fasta(cell) == IN_FOLDER
 
 
-def test_a_pattern_stands_for_what_it_matches_by_name():
+def test_a_pattern_names_the_files_it_matches_sorted_by_name():
     assert fasta("g/*.f*") == ("g/a10.fa", "g/a9.fa.zst", "g/b.fna.gz")
     assert fasta("*/a?.fa*") == ("g/a9.fa.zst",)
 
 
-def test_a_list_stands_for_its_paths_in_their_order():
+def test_a_list_names_its_paths_in_order():
     write("names.txt", "\ufeff# genomes\r\n\r\ng/b.fna.gz\r\n  a.fa\r\n")
     assert fasta("@names.txt") == ("g/b.fna.gz", "a.fa")
 
 
-def test_all_kinds_may_stand_in_one_cell():
+def test_a_cell_may_mix_all_kinds():
     write("names.txt", "a.fa\n")
     assert fasta("g/b*; @names.txt;g/a10.fa") == ("g/b.fna.gz", "a.fa", "g/a10.fa")
 
 
-def test_a_file_may_have_a_name_like_a_pattern():
+def test_a_file_name_may_look_like_a_pattern():
     write("a[1].fa")
     assert fasta("a[1].fa") == ("a[1].fa",)
 
 
-def test_annotations_are_named_like_genomes():
+def test_annotation_cells_work_like_fasta_cells():
     for name in ("n/b.gff.gz", "n/a.GFF3", "n/a.fna"):
         write(name)
     sheet = read("sample\tfasta\tannotation\nx\ta.fa\tn\n")
@@ -78,7 +78,7 @@ def test_bases_are_estimated_from_all_files():
     assert read("sample\tfasta\nx\tg\n")["x"].bases == 10 + 10 + 35 + 35
 
 
-def test_every_file_of_a_folder_is_looked_at_once(monkeypatch):
+def test_each_file_of_a_folder_needs_one_stat(monkeypatch):
     Path("many").mkdir()
     for number in range(1000):
         Path(f"many/{number}.fna").touch()
@@ -98,7 +98,7 @@ LISTED = {
     "cell", ["resources/refseq", "resources/refseq/", "resources/refseq/*.fn*"]
 )
 @pytest.mark.parametrize("are_there", [False, True])
-def test_listed_downloads_are_found_whether_they_are_there_or_not(cell, are_there):
+def test_listed_downloads_are_found_whether_they_exist_or_not(cell, are_there):
     if are_there:
         Path("resources/refseq").mkdir(parents=True)
         for name in ("a.fna.gz", "of_an_older_list.fna.gz"):
@@ -110,25 +110,25 @@ def test_listed_downloads_are_found_whether_they_are_there_or_not(cell, are_ther
     ("cell", "sentence"),
     [
         ("no.fa", "no.fa does not exist; correct the path"),
-        ("~/no.fa", "~/no.fa does not exist, for ~ and $ have no meaning here; write the path in"),
+        ("~/no.fa", "~/no.fa does not exist (~ and $ are not expanded); give the full path"),
         ("resources/refseq/", "resources/refseq/ does not exist; correct the path"),
         ("no/*.fa", "no file matches no/*.fa; correct the pattern"),
         (
             "e",
-            "e/ has no file that ends in .fa, .fna, .fasta, .fas, .ffn, .faa, plain or packed; c",
+            "e/ has no file that ends in .fa, .fna, .fasta, .fas, .ffn, .faa, plain or compressed",
         ),
-        ("p", "p/ has files of genomes and of proteins; give a pattern for those that are meant, "),
+        ("p", "p/ has files of genomes and of proteins; give a pattern for one kind, such as "),
         ("d*", "d.fa is a folder; name a file in it"),
         ("a.fa;g/*;a.fa", "a.fa is named twice; remove one"),
-        ("a.fa; {b}.fa", "{b}.fa has braces, which Snakemake reads as its own; rename it"),
+        ("a.fa; {b}.fa", "{b}.fa has braces, which Snakemake takes for wildcards; rename it"),
         ("@no.txt", "no.txt does not exist; correct the path"),
         ("@g", "g is a folder; name a file in it"),
-        ("@empty.txt", "empty.txt names no file; write one path per line"),
+        ("@empty.txt", "empty.txt lists no file; write one path per line"),
         (";", "fasta names no file; give one"),
         ('"a.fa"', 'fasta: "a.fa" is in quotes; save the sheet without them'),
     ],
 )
-def test_a_wrong_cell_is_one_sentence(cell, sentence):
+def test_a_wrong_cell_gives_one_sentence(cell, sentence):
     for name in ("p/x.fna", "p/x.faa.gz", "e/readme", "d.fa/x"):
         write(name)
     write("empty.txt", "# none\n")
@@ -146,21 +146,21 @@ def test_a_wrong_line_of_a_list_is_named():
     [
         (
             "sample,fasta\nx,a.fa\n",
-            " line 1: the columns are divided by commas; divide them by tabs",
+            " line 1: the columns are separated by commas; use tabs",
         ),
         (
             "sample;fasta\nx;a.fa\n",
-            " line 1: the columns are divided by semicolons; divide them by",
+            " line 1: the columns are separated by semicolons; use tabs",
         ),
         (
             "sample  fasta\nx  a.fa\n",
-            " line 1: the columns are divided by spaces; divide them by ta",
+            " line 1: the columns are separated by spaces; use tabs",
         ),
         (
             "sample\tfasta label\nx\ta.fa\n",
-            " line 1: the columns are divided by spaces; divide them",
+            " line 1: the columns are separated by spaces; use tabs",
         ),
-        ("sample\tfasta\nx a.fa\n", " line 2: this line has no tab; divide its cells by tabs"),
+        ("sample\tfasta\nx a.fa\n", " line 2: this line has no tab; separate its cells by tabs"),
         ('"sample"\t"fasta"\n', " line 1: the cells are in quotes; save the table without them"),
         ("\nsample\tfasta\t\tlabel\n", " line 2: column 3 has no name; name it or remove it"),
         ("sample\tfasta\tfasta\n", ' line 1: column "fasta" is named twice; remove one'),
@@ -174,21 +174,21 @@ def test_a_wrong_line_of_a_list_is_named():
         ("sample\tfasta\n\nx\n", " line 3: 'fasta' is missing; add it"),
         (
             "sample\tfasta\nx\ta.fa\tz\n",
-            " line 2: 3 cells, but the header has 2; remove what is too",
+            " line 2: 3 cells, but the header has 2; remove the surplus",
         ),
         (
             "sample\tfasta\nx\u2028y\ta.fa\nmy z\ta.fa\n",
-            ' line 2: sample: "x\u2028y" cannot stand here',
+            ' line 2: sample: "x\u2028y" is not allowed here',
         ),
         (
             "sample\tfasta\nmy lake\ta.fa\n",
-            ' line 2: sample: "my lake" cannot stand here; make the name of letters, digits and _ '
-            ". -, beginning with none of . and -, such as lake_1",
+            ' line 2: sample: "my lake" is not allowed here; make the name of letters, digits and '
+            "_ . -, beginning with none of . and -, such as lake_1",
         ),
         (
             "sample\tfasta\nLake\ta.fa\nlake\ta.fa\n",
-            ' line 3: sample "lake" is listed twice, on line 2 as "Lake"; rename one, not in upper '
-            "and lower case alone",
+            ' line 3: sample "lake" is already listed on line 2 as "Lake"; rename one, not only '
+            "in upper and lower case",
         ),
         (
             "sample\tfasta\tlabel\nx\ta.fa\tViral\n",
@@ -200,7 +200,7 @@ def test_a_wrong_line_of_a_list_is_named():
         ),
         (
             "sample\tfasta\tgroups\nx\ta.fa\ta.fa\n",
-            " line 2: groups are of samples with a label; empty the cell",
+            " line 2: groups need a label; fill the cell label, or empty this one",
         ),
         (
             "sample\tfasta\tgroups\nx\ta.fa\tg\n",
@@ -222,7 +222,7 @@ def test_a_wrong_line_of_a_list_is_named():
         ("sample\tfasta\n", ": the sample sheet has no rows; add one line per sample"),
     ],
 )
-def test_a_wrong_sheet_is_one_sentence(text, sentence):
+def test_a_wrong_sheet_gives_one_sentence(text, sentence):
     assert fault(text).startswith(f"s.tsv{sentence}")
 
 
@@ -234,7 +234,7 @@ def test_a_wrong_sheet_is_one_sentence(text, sentence):
         ("latin", "latin: this is not UTF-8 text; save it as plain text in UTF-8 (a "),
     ],
 )
-def test_a_sheet_that_cannot_be_read_is_one_sentence(path, sentence):
+def test_an_unreadable_sheet_gives_one_sentence(path, sentence):
     Path("latin").write_bytes("sample\tfasta\nK\xf6ln\ta.fa\n".encode("latin-1"))
     with pytest.raises(InputError) as error:
         read_sheet(path, {})

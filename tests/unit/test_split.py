@@ -10,16 +10,16 @@ from learn_data import make_world
 
 from seqloom.errors import InputError
 from seqloom.learn.split import (
-    MOST_GROUPS,
+    MAX_GROUPS,
     PARTS,
     TOLERANCE,
     assign_parts,
     balanced_take,
+    divided_evenly,
+    group_bins,
     labeled_contigs,
     legacy_take,
-    packed,
     split_table,
-    water_filled,
 )
 
 FRACTIONS = [0.7, 0.15, 0.15]
@@ -40,7 +40,7 @@ sizes = st.lists(st.integers(1, 1000), min_size=4, max_size=12)
 
 @settings(max_examples=10)
 @given(viral=sizes, host=sizes, shared=st.lists(st.integers(1, 100), max_size=2))
-def test_groups_stay_whole_and_fractions_are_met_within_a_group(viral, host, shared):
+def test_groups_stay_whole_and_fractions_are_met_up_to_one_group(viral, host, shared):
     table = contigs(
         [("viral", "viral", f"v{i // 2}", n) for i, n in enumerate(viral * 2)]
         + [("host", "plant", f"h{i}", n) for i, n in enumerate(host)]
@@ -87,19 +87,19 @@ def test_very_many_groups_are_split_in_seconds_and_closely():
 
 
 def test_only_groups_of_too_large_a_category_share_a_bin():
-    names = [f"v{i}" for i in range(MOST_GROUPS + 2)]
+    names = [f"v{i}" for i in range(MAX_GROUPS + 2)]
     few = [f"h{i}" for i in range(4)]
     frames = pd.DataFrame(0, index=[*names, *few, "both"], columns=["viral", "plant"])
     frames.loc[names, "viral"] = range(len(names), 0, -1)
     frames.loc[few, "plant"] = 5
     frames.loc["both"] = 1
-    bins = packed(frames)
+    bins = group_bins(frames)
     shared = bins[bins != bins.index]
     assert shared.to_dict() == {names[-2]: "v0", names[-1]: "v1"}
 
 
-def test_no_solution_in_time_is_an_error_that_says_what_to_do(monkeypatch):
-    monkeypatch.setattr("seqloom.learn.split.SECONDS", 0)
+def test_no_solution_in_time_is_an_error_with_advice(monkeypatch):
+    monkeypatch.setattr("seqloom.learn.split.TIME_LIMIT", 0)
     rng = np.random.default_rng(0)
     rows = [
         (label, label, f"{label}{i}", n)
@@ -110,18 +110,18 @@ def test_no_solution_in_time_is_an_error_that_says_what_to_do(monkeypatch):
         assign_parts(contigs(rows), FRACTIONS, seed=1)
 
 
-def test_a_category_of_three_groups_is_in_every_part_and_one_of_one_group_in_train():
+def test_three_groups_of_a_category_reach_every_part_and_a_single_one_is_in_train():
     rows = three_groups("viral", "viral") + three_groups("host", "plant")
     parts = assign_parts(contigs([*rows, ("host", "fungi", "f", 30)]), FRACTIONS, seed=1)
     assert sorted(parts[f"plant{i}"] for i in range(3)) == sorted(PARTS)
     assert parts["f"] == "train"
 
 
-def test_a_category_that_is_not_in_every_part_is_told(caplog):
+def test_a_category_missing_from_a_part_gives_a_warning(caplog):
     rows = three_groups("viral", "viral") + three_groups("host", "plant")
     split_table(contigs([*rows, ("host", "fungi", "f", 30)]), FRACTIONS, "category", seed=1)
     assert caplog.messages == [
-        "host category fungi has 1 groups, too few: none is in test and validation"
+        "host category fungi has only 1 group: none is in test and validation"
     ]
 
 
@@ -141,7 +141,7 @@ def test_the_split_does_not_depend_on_the_order_of_the_rows():
 
 
 @pytest.mark.parametrize("label", ["viral", "host"])
-def test_too_few_groups_of_a_label_are_an_error_that_says_what_to_add(label):
+def test_too_few_groups_of_a_label_are_an_error_with_advice(label):
     other = {"viral": "host", "host": "viral"}[label]
     rows = three_groups(other, other) + three_groups(label, label)[:2]
     rows += [(label, label, "empty", 0)]
@@ -160,9 +160,9 @@ def test_contigs_without_frames_have_no_part():
 
 
 @given(st.lists(st.integers(0, 50), max_size=12), st.integers(0, 400))
-def test_water_filling_takes_all_it_can_and_is_even(available, total):
+def test_a_total_is_divided_evenly_and_completely(available, total):
     available = np.array(available, np.int64)
-    taken = water_filled(available, total)
+    taken = divided_evenly(available, total)
     assert taken.sum() == min(total, available.sum())
     assert np.all((taken >= 0) & (taken <= available))
     # Whoever gets less than another by more than the remainder has given all it has.
@@ -170,7 +170,7 @@ def test_water_filling_takes_all_it_can_and_is_even(available, total):
     assert np.all((taken == available) | (taken >= level - 1))
 
 
-def test_balance_is_equal_labels_and_even_categories_in_every_part():
+def test_each_part_has_equal_labels_and_even_categories():
     rows = [("viral", "viral", f"v{i}", 100) for i in range(9)]
     rows += [("host", "plant", f"p{i}", 1000) for i in range(9)]
     rows += [("host", "fungi", f"f{i}", 20) for i in range(9)]
@@ -225,7 +225,7 @@ def assert_even(taken, offered):
         assert some == everything or level - 1 <= some < everything
 
 
-def test_virnucpro_spreads_a_category_over_groups_before_contigs():
+def test_virnucpro_balance_divides_a_category_by_groups_first():
     rows = [("viral", "viral", "v", 70), ("host", "plant", "big", 50), ("host", "plant", "big", 50)]
     rows += [("host", "plant", "small", 2), ("host", "plant", "middle", 50)]
     rows += [("host", "fungi", "f", 3)]
@@ -245,13 +245,13 @@ def test_virnucpro_balances_each_part_of_a_split():
         assert np.ptp(host.groupby("category")["take"].sum()) <= 1
 
 
-def test_no_balance_takes_everything():
+def test_balance_none_takes_all_frames():
     rows = three_groups("viral", "viral") + three_groups("host", "host")
     split = split_table(contigs(rows), FRACTIONS, "none", 1)
     assert split["take"].tolist() == split["frames"].tolist()
 
 
-def test_groups_come_from_files_else_contigs_are_their_own(tmp_path):
+def test_contigs_without_a_groups_file_are_their_own_groups(tmp_path):
     world = make_world(tmp_path)
     world.samples[1]["groups"] = None
     table = labeled_contigs(world.samples, world.contigs)
@@ -270,10 +270,13 @@ def test_groups_come_from_files_else_contigs_are_their_own(tmp_path):
     [
         (
             "contig,group\nvir0,a\n",
-            "line 1: the columns are divided by commas; divide them by tabs",
+            "line 1: the columns are separated by commas; use tabs",
         ),
         ("vir0\ta\n", "line 1: the column contig is missing; the first line must name contig, gro"),
-        ("contig\tgroup\nvir0\ta\tb\n", "line 2: 3 cells, but the header has 2; remove what"),
+        (
+            "contig\tgroup\nvir0\ta\tb\n",
+            "line 2: 3 cells, but the header has 2; remove the surplus",
+        ),
         ("\ncontig\tgroup\n\nvir0\ta\nvir0\tb\n", 'line 5: contig "vir0" is listed twice'),
         ("contig\tgroup\nvir0\ta\n", 'no group for contig "vir1" of sample vir .8 contigs'),
         ("contig\tgroup\nvir0\ta\nvir1\n", 'no group for contig "vir1" of sample vir .8 contigs'),

@@ -11,7 +11,7 @@ from seqloom.errors import InputError
 from seqloom.files.tensors import BLOCK_ROWS, read_layout, read_metadata, read_tensor, write_tensors
 
 
-def test_same_bytes_every_time_and_readable_by_the_library(tmp_path):
+def test_equal_contents_give_equal_bytes_that_the_library_reads(tmp_path):
     arrays = {"embedding": np.arange(6, dtype=np.float16).reshape(2, 3), "b": np.ones(5)}
     metadata = {letter: f"{letter} ü\n" for letter in "hgfedcba"}
     paths = [tmp_path / str(i) for i in range(8)]
@@ -25,7 +25,7 @@ def test_same_bytes_every_time_and_readable_by_the_library(tmp_path):
     np.testing.assert_array_equal(read_tensor(paths[0], "b"), arrays["b"])
 
 
-def test_no_rows(tmp_path):
+def test_a_matrix_without_rows(tmp_path):
     write_tensors(tmp_path / "x", {"embedding": np.empty((0, 7), np.float32)}, {"rows": "0"})
     assert read_tensor(tmp_path / "x", "embedding").shape == (0, 7)
 
@@ -39,7 +39,7 @@ def matrix(tmp_path):
     return tmp_path / "x", tensors
 
 
-def test_anyone_can_check_the_rows(matrix):
+def test_the_checksums_can_be_computed_with_zlib(matrix):
     path, tensors = matrix
     sums = json.loads(read_metadata(path)["crc32"])
     assert sums["batches"] == [zlib.crc32(tensors["batches"])]
@@ -52,7 +52,7 @@ def test_anyone_can_check_the_rows(matrix):
 @pytest.mark.parametrize(
     ("row", "rows"), [(0, "0 to 1023"), (1023, "0 to 1023"), (2050, "2048 to 2057")]
 )
-def test_a_flipped_sign_is_noticed_and_its_rows_are_named(matrix, row, rows):
+def test_a_flipped_sign_is_detected_and_its_rows_are_named(matrix, row, rows):
     path, tensors = matrix
     wrong = tensors["embedding"].copy()
     wrong[row, 1] *= -1
@@ -64,7 +64,7 @@ def test_a_flipped_sign_is_noticed_and_its_rows_are_named(matrix, row, rows):
     assert read_tensor(path, "batches") == 7
 
 
-def test_a_damaged_number_is_noticed(matrix):
+def test_a_damaged_scalar_is_detected(matrix):
     path, tensors = matrix
     data = path.read_bytes()
     path.write_bytes(data.replace(tensors["batches"].tobytes(), np.array(8).tobytes()))
@@ -76,5 +76,5 @@ def test_a_file_of_an_older_version_is_refused(tmp_path):
     save_file({"embedding": np.ones((2, 3))}, tmp_path / "x", {"sample": "s"})
     readers = (read_metadata, lambda p: read_tensor(p, "embedding"))
     for read in (*readers, lambda p: read_layout(p, "embedding")):
-        with pytest.raises(InputError, match="x: made by an older version, without checksums; rem"):
+        with pytest.raises(InputError, match="x: an older version wrote it without checksums; rem"):
             read(tmp_path / "x")

@@ -33,7 +33,7 @@ def weights(trained):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_training_learns_and_repeats_bit_by_bit(optimizer):
+def test_training_learns_and_is_reproducible(optimizer):
     recipe = replace(RECIPE, optimizer=optimizer, lr={"sgd": 0.05, "adamw": 0.01}[optimizer])
     training, validation = examples(0, 201, 1.5), examples(1, 50, 1.5)
     first, second = (train(training, validation, recipe) for _ in range(2))
@@ -44,7 +44,7 @@ def test_training_learns_and_repeats_bit_by_bit(optimizer):
     assert not torch.equal(weights(first), weights(other))
 
 
-def test_the_best_epoch_is_kept_not_the_last():
+def test_the_weights_of_the_best_epoch_are_kept():
     # What is learned is wrong for the validation examples: their loss soon rises.
     training, validation = examples(0, 64, 1.0), examples(1, 40, -1.0)
     trained = train(training, validation, RECIPE)
@@ -68,11 +68,11 @@ def test_the_history_is_complete_and_the_rate_decays():
 
 
 @pytest.mark.parametrize("count", [3, 17, 33])
-def test_no_number_of_rows_leaves_a_batch_of_one(count):
+def test_no_batch_has_a_single_row(count):
     train(examples(0, count, 1.0), examples(1, 8, 1.0), replace(RECIPE, batch_size=2, max_epochs=1))
 
 
-def test_training_that_diverges_says_so():
+def test_diverging_training_is_an_error_with_advice():
     with pytest.raises(InputError, match="training diverged"):
         train(examples(0, 64, 1.0), examples(1, 20, 1.0), replace(RECIPE, lr=1e38))
 

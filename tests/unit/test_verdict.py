@@ -1,10 +1,10 @@
-"""Whether a classifier learned anything, and what is said of it."""
+"""Whether a classifier learned anything, and the warnings about it."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from seqloom.learn.verdict import nothing_learned, validation_facts, warning
+from seqloom.learn.verdict import learning_failure, validation_summary, warning
 
 CALIBRATION = {level: {"slope": 1.0, "intercept": 0.0} for level in ("frame", "contig")}
 
@@ -16,23 +16,23 @@ def described(loss, error=0.01, **calibration):
 
 def test_chance_answers_the_share_of_viral_frames():
     frames = pd.DataFrame({"label": ["viral"] + ["host"] * 3, "group": list("abcd")})
-    facts = validation_facts(frames.assign(logit=np.log(1 / 3)))
+    facts = validation_summary(frames.assign(logit=np.log(1 / 3)))
     assert facts["loss"] == pytest.approx(facts["chance"])
     assert facts["chance"] == pytest.approx(-(0.25 * np.log(0.25) + 0.75 * np.log(0.75)))
     assert facts["error"] == pytest.approx(0, abs=1e-12)
 
 
-def test_the_error_is_over_groups_however_many_frames_they_have():
+def test_the_standard_error_is_over_groups_not_frames():
     rng = np.random.default_rng(0)
     groups = pd.DataFrame({"label": ["viral", "host"] * 5, "group": list("abcdefghij")})
     groups["logit"] = rng.normal(0, 2, 10)
     few, many = (pd.concat([groups] * count, ignore_index=True) for count in (1, 50))
-    assert validation_facts(many) == pytest.approx(validation_facts(few))
+    assert validation_summary(many) == pytest.approx(validation_summary(few))
     gain = np.log(2) - np.logaddexp(
         0, np.where(groups["label"] == "viral", -1, 1) * groups["logit"]
     )
-    assert validation_facts(few)["error"] == pytest.approx(gain.std(ddof=1) / np.sqrt(10))
-    assert validation_facts(few)["groups"] == 10
+    assert validation_summary(few)["error"] == pytest.approx(gain.std(ddof=1) / np.sqrt(10))
+    assert validation_summary(few)["groups"] == 10
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ def test_the_error_is_over_groups_however_many_frames_they_have():
         ),
     ],
 )
-def test_what_learned_nothing_is_told_and_refused(description, reason):
-    assert nothing_learned(description) == f"the classifier learned nothing: {reason}"
+def test_a_classifier_that_learned_nothing_has_a_reason_and_a_warning(description, reason):
+    assert learning_failure(description) == f"the classifier learned nothing: {reason}"
     assert warning(description).startswith(f"the classifier learned nothing: {reason}; it cannot")
 
 
-def test_what_may_be_luck_is_told_and_used():
-    assert nothing_learned(described(0.68, error=0.02)) is None
+def test_a_classifier_near_chance_has_a_warning_but_is_used():
+    assert learning_failure(described(0.68, error=0.02)) is None
     assert warning(described(0.68, error=0.02)) == (
         "the classifier may be no better than chance: validation loss 0.6800, standard error "
         "0.0200 over 6 groups, chance 0.6931; its calls may be luck, so add unrelated genomes"

@@ -1,4 +1,4 @@
-"""Window starts against the published program, and what every scheme promises."""
+"""Window positions, compared with the published program and checked for every scheme."""
 
 import hashlib
 
@@ -15,7 +15,7 @@ from seqloom.seqs.windows import (
     Batch,
     Cut,
     count_windows,
-    has_unclear_base,
+    has_ambiguous_base,
     read_windows,
     window_bounds,
     window_layout,
@@ -30,7 +30,7 @@ def all_bounds(length, size, scheme):
     return window_bounds(length, np.arange(count_windows(length, size)), size, scheme)
 
 
-def test_virnucpro_windows_are_those_of_the_published_program():
+def test_virnucpro_windows_equal_those_of_the_published_program():
     for size, cases in virnucpro()["windows"].items():
         for length, golden in cases.items():
             starts, ends = all_bounds(int(length), int(size), "virnucpro")
@@ -66,7 +66,7 @@ def test_even_windows_are_full_and_evenly_spaced(more, size):
 
 
 @given(lengths, sizes, schemes, st.data())
-def test_a_window_does_not_depend_on_which_others_are_asked_for(length, size, scheme, data):
+def test_a_window_does_not_depend_on_the_other_requested_ones(length, size, scheme, data):
     count = count_windows(length, size)
     first = data.draw(st.integers(0, count - 1))
     numbers = np.arange(first, min(first + 3, count))
@@ -79,9 +79,7 @@ def test_a_window_does_not_depend_on_which_others_are_asked_for(length, size, sc
 
 @pytest.mark.parametrize("batch_bases", [1, 400, 3000, 10**6])
 @pytest.mark.parametrize("scheme", ["even", "virnucpro"])
-def test_batches_hold_the_wanted_windows_whatever_their_size(
-    tmp_path, monkeypatch, batch_bases, scheme
-):
+def test_batches_of_any_size_contain_the_wanted_windows(tmp_path, monkeypatch, batch_bases, scheme):
     monkeypatch.setattr(windows, "_BATCH_BASES", batch_bases)
     contigs = {f"c{i}": letters(i, n) for i, n in enumerate([5, 300, 0, 20_000, 1, 777])}
     genome = open_genome(stored(tmp_path, contigs)[0])
@@ -103,7 +101,7 @@ def test_batches_hold_the_wanted_windows_whatever_their_size(
     assert found == expected
 
 
-def test_what_holds_an_unclear_base_is_told():
+def test_windows_with_an_ambiguous_base_are_found():
     starts, ends = np.array([0, 3, 4, 7]), np.array([3, 4, 7, 9])
     batch = Batch(b"ACGNACGTR", starts, *[np.zeros(4, int)] * 3, starts, ends)
-    assert has_unclear_base(batch).tolist() == [False, True, False, True]
+    assert has_ambiguous_base(batch).tolist() == [False, True, False, True]

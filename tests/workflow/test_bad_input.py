@@ -75,5 +75,5 @@ def test_a_file_in_place_of_the_results_is_one_sentence(fresh):
     (fresh.folder / "results").touch()
     done = fresh.snakemake()
     assert done.returncode != 0
-    assert "results: a file lies where the workflow writes to a folder; move it" in done.stdout
+    assert "results: this is a file, but the workflow needs a folder there; move" in done.stdout
     assert "Traceback" not in done.stdout

@@ -9,7 +9,7 @@ from seqloom.cli import add_cut_arguments, code_of, cut_of, parser, run, without
 from seqloom.files.provenance import provenance
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import check_plan, genome_digest, read_plan
-from seqloom.seqs.shards import frame_parts, write_shard
+from seqloom.seqs.shards import frame_batches, write_shard
 from seqloom.seqs.windows import window_layout
 
 log = logging.getLogger(__name__)
@@ -47,8 +47,8 @@ def main(args: argparse.Namespace) -> None:
             digests=genome_digest(made),
         ),
     }
-    parts = frame_parts(genome, layout, plan, args.shard, cut, code)
-    rows = write_shard(args.out, (".fna", ".faa"), parts, metadata)
+    batches = frame_batches(genome, layout, plan, args.shard, cut, code)
+    rows = write_shard(args.out, (".fna", ".faa"), batches, metadata)
     log.info("%s %s %s: %d frames", args.sample, args.cut_name, args.shard, rows)
 
 

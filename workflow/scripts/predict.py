@@ -26,7 +26,7 @@ from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import read_table, write_table
 from seqloom.learn.classifier import Classifier, load, log_odds
 from seqloom.learn.features import check_shards, feature_matrix
-from seqloom.learn.verdict import nothing_learned, warning
+from seqloom.learn.verdict import learning_failure, warning
 from seqloom.seqs.contigs import check_contigs, read_contigs
 from seqloom.seqs.genome import open_genome
 
@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> None:
     calibration = description["calibration"]
     settings = {"threshold": args.threshold, "min_windows": args.min_windows}
     windows = window_table(frames, calibration["frame"])
-    nothing, doubt = nothing_learned(description), warning(description)
+    nothing, doubt = learning_failure(description), warning(description)
     if nothing:
         windows["probability"] = np.nan
     calls = contig_calls(records, windows, calibration["contig"], nothing, **settings)

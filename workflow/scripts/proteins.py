@@ -8,7 +8,7 @@ from seqloom.cli import parser, run, without_pandas
 from seqloom.files.provenance import provenance
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import genome_digest, read_plan
-from seqloom.seqs.shards import protein_part, write_shard
+from seqloom.seqs.shards import protein_batch, write_shard
 from seqloom.seqs.windows import window_layout
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ def main(args: argparse.Namespace) -> None:
         "shard": args.shard,
         "provenance": provenance("proteins", {"plan": args.plan}, {}, digests=genome_digest(made)),
     }
-    part = protein_part(genome, layout, plan, args.shard)
-    rows = write_shard(args.out, (".faa",), [part], metadata)
+    batch = protein_batch(genome, layout, plan, args.shard)
+    rows = write_shard(args.out, (".faa",), [batch], metadata)
     log.info("%s %s: %d proteins", args.sample, args.shard, rows)
 
 

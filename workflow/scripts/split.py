@@ -13,8 +13,8 @@ from seqloom.files.atomic import atomic_all
 from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import write_table
 from seqloom.learn.audit import audit_table
-from seqloom.learn.equal import equal_contigs, equality_row, joined_groups
-from seqloom.learn.split import TAKES, labeled_contigs, split_table
+from seqloom.learn.equal import equal_contigs, equality_row, merged_groups
+from seqloom.learn.split import BALANCES, labeled_contigs, split_table
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def arguments() -> argparse.ArgumentParser:
         "--genomes", type=Path, nargs="+", required=True, help="of index.py, in the same order"
     )
     options.add_argument("--fractions", type=float, nargs=3, default=[0.7, 0.15, 0.15])
-    options.add_argument("--balance", choices=list(TAKES), default="category")
+    options.add_argument("--balance", choices=list(BALANCES), default="category")
     options.add_argument("--seed", type=int, default=42)
     options.add_argument("--out", type=Path, required=True, help="parquet, a row per contig")
     options.add_argument("--audit", type=Path, required=True, help="TSV of counts and containment")
@@ -49,7 +49,7 @@ def main(args: argparse.Namespace) -> None:
         raise InputError("--samples, --contigs and --genomes are not as many; give one of each")
     contigs = labeled_contigs(args.samples, args.contigs)
     equal = equal_contigs(contigs)
-    contigs["group"] = joined_groups(contigs["group"], equal)
+    contigs["group"] = merged_groups(contigs["group"], equal)
     equality = equality_row(equal, contigs["group"])
     split = split_table(contigs, args.fractions, args.balance, args.seed)
     audit = audit_table(split, names, args.genomes, equality)

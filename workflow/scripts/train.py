@@ -17,10 +17,10 @@ from seqloom.files.json_files import write_json
 from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tensors import read_metadata
 from seqloom.learn.calibration import fit_calibration
-from seqloom.learn.classifier import inputs_described, network_log_odds, write_weights
+from seqloom.learn.classifier import describe_inputs, network_log_odds, write_weights
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
 from seqloom.learn.training import Examples, Recipe, train
-from seqloom.learn.verdict import validation_facts, warning
+from seqloom.learn.verdict import validation_summary, warning
 from seqloom.report.model_card import model_card
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
-    inputs = {"experiment": args.experiment} | inputs_described(read_metadata(args.fused[0]))
+    inputs = {"experiment": args.experiment} | describe_inputs(read_metadata(args.fused[0]))
     check_shards(inputs, args.frames, args.fused)
     parts = {p: chosen_frames(args.split, args.frames, p) for p in ("train", "validation")}
     examples = {
@@ -72,7 +72,7 @@ def main(args: argparse.Namespace) -> None:
         "calibration": fit_calibration(validation),
         "recipe": dataclasses.asdict(recipe),
         "best_epoch": trained.best_epoch,
-        "validation": validation_facts(validation),
+        "validation": validation_summary(validation),
         "train": {part: counts(rows) for part, rows in parts.items()},
         "provenance": provenance(
             "train",

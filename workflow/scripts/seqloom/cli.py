@@ -1,4 +1,4 @@
-"""What every script shares: arguments, logging and the way errors are told."""
+"""What every script shares: arguments, logging and error messages."""
 
 import argparse
 import errno
@@ -10,14 +10,14 @@ from collections.abc import Callable
 from seqloom.config.cut import Cut
 from seqloom.errors import InputError
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def parser(description: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         description=description,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        # `--fasta @names.txt`: a line of that file is an argument.
+        # `--fasta @names.txt`: each line of that file is an argument.
         fromfile_prefix_chars="@",
     )
 
@@ -43,7 +43,7 @@ def add_cut_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-ambiguous", type=float, default=default.max_ambiguous, help="highest share of X"
     )
-    parser.add_argument("--max-per-window", type=positive, help="most frames of a window")
+    parser.add_argument("--max-per-window", type=positive, help="most frames per window")
     parser.add_argument(
         "--training",
         choices=("all", "coding", "virnucpro"),
@@ -54,7 +54,7 @@ def add_cut_arguments(parser: argparse.ArgumentParser) -> None:
         "--genetic-code",
         type=int,
         default=1,
-        help="number of the NCBI table; virnucpro knows 1 only",
+        help="number of the NCBI table; virnucpro always uses 1",
     )
 
 
@@ -63,7 +63,7 @@ def cut_of(args: argparse.Namespace) -> Cut:
 
 
 def code_of(args: argparse.Namespace) -> int:
-    """The genetic code that frames are read with: VirNucPro knows no other than 1."""
+    """The genetic code that frames are read with; the virnucpro rule always uses code 1."""
     return 1 if args.frames == "virnucpro" else args.genetic_code
 
 
@@ -93,10 +93,10 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): not a failure worth a traceback.
+        # The reader of our output has closed it (`| head`), which is no failure.
         os._exit(141)
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in _DISK_FULL:
             raise
         print(f"error: {error.strerror} while writing; make room and run again", file=sys.stderr)
         sys.exit(1)

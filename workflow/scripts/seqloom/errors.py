@@ -1,5 +1,5 @@
-"""The one exception that is shown to people."""
+"""The exception whose message is shown to the user."""
 
 
 class InputError(Exception):
-    """Something the user can mend: one sentence that says what, where, and what to do."""
+    """A problem the user can fix: one sentence that says what, where and what to do."""

@@ -1,4 +1,4 @@
-"""From the log-odds of frames to windows, and from windows to one verdict per input record."""
+"""Calls: the log-odds of frames become scores of windows, and these one call per contig."""
 
 import csv
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ COLUMNS = [
     "reason",
 ]
 VIRAL_WINDOW = 0.5
-# A tier says how many calls like this one may be wrong: 1 in 10, 3 in 10, more.
+# Of calls with high confidence 1 in 10 may be wrong, with medium 3 in 10, with low more.
 HIGH, MEDIUM = 0.9, 0.7
 TIERS = np.array(["low", "medium", "high"])
 FEW_WINDOWS = 5
 
 
 def check_complete(records: pd.DataFrame, frames: pd.DataFrame, table: Path) -> None:
-    """The shards must hold just what the table counts of every record: rows in = rows out."""
+    """Raise an error unless the shards have the windows and frames that the table counts."""
     found = frames.groupby("contig").agg(
         kept_windows=("window", "nunique"), kept_frames=("row", "count")
     )
@@ -48,7 +48,7 @@ def check_complete(records: pd.DataFrame, frames: pd.DataFrame, table: Path) -> 
 
 
 def window_table(frames: pd.DataFrame, calibration: Mapping[str, float]) -> pd.DataFrame:
-    """One row per kept window, in order; `frames` are the rows of the shards with a `logit`."""
+    """One row per kept window, in order; `frames` are the shard rows with their logit."""
     windows = frames.drop_duplicates(["contig", "window"])
     scores = window_scores(frames[frames["row"].notna()])
     windows = windows[["contig", "window", "start", "end", "status"]].merge(
@@ -63,17 +63,17 @@ def contig_calls(
     records: pd.DataFrame,
     windows: pd.DataFrame,
     calibration: Mapping[str, float],
-    nothing_learned: str | None,
+    learning_failure: str | None,
     threshold: float,
     min_windows: int,
 ) -> pd.DataFrame:
-    """One row per input record, in input order; `nothing_learned` is why none can be called."""
+    """One row per input record, in input order; with a `learning_failure` none is called."""
     scored = windows[windows["frames"] > 0]
     viral = scored[scored["probability"] > VIRAL_WINDOW].groupby("contig").size()
     calls = records.merge(contig_scores(scored), how="left", on="contig")
     calls["scored_windows"] = calls["scored_windows"].fillna(0).astype("int64")
     calls["viral_windows"] = calls["contig"].map(viral).fillna(0).astype("int64")
-    called = (calls["scored_windows"] >= min_windows) & (nothing_learned is None)
+    called = (calls["scored_windows"] >= min_windows) & (learning_failure is None)
     calls["probability"] = np.where(called, calibrated(calls["logit"], calibration), np.nan)
     calls["call"] = np.where(calls["probability"] >= threshold, VIRAL, HOST)
     calls["call"] = calls["call"].where(called, UNCALLED)
@@ -81,7 +81,7 @@ def contig_calls(
     calls["fdr"] = np.nan
     calls.loc[is_viral, "fdr"] = expected_fdr(calls.loc[is_viral, "probability"].to_numpy())
     calls["confidence"] = np.where(called, _confidence(calls), None)
-    calls["reason"] = [_reason(row, nothing_learned, min_windows) for row in calls.itertuples()]
+    calls["reason"] = [_reason(row, learning_failure, min_windows) for row in calls.itertuples()]
     return calls[COLUMNS]
 
 
@@ -98,27 +98,27 @@ def write_calls(path: str | Path, calls: pd.DataFrame) -> None:
 
 
 def expected_fdr(probability: np.ndarray) -> np.ndarray:
-    """For each viral call, the expected share of false ones among calls at least as probable."""
+    """For each viral call, the expected share of false calls among those at least as probable."""
     ranked = np.sort(probability)[::-1]
     running = np.cumsum(1 - ranked) / np.arange(1, len(ranked) + 1)
-    # Equal probabilities share one FDR, whatever their order in the input.
+    # Equal probabilities get the same FDR, whatever their order.
     return running[np.searchsorted(-ranked, -probability, side="right") - 1]
 
 
 def _confidence(calls: pd.DataFrame) -> np.ndarray:
     certainty = calls["probability"].where(calls["call"] == VIRAL, 1 - calls["probability"])
     tier = (certainty >= HIGH).astype(int) + (certainty >= MEDIUM).astype(int)
-    # One window alone, as of a contig shorter than a window, never has more than low confidence.
+    # A single window, as in contigs shorter than a window, gives low confidence.
     few = (calls["scored_windows"] < FEW_WINDOWS).astype(int) + (calls["scored_windows"] < 2)
     return TIERS[(tier - few).clip(lower=0)]
 
 
-def _reason(row, nothing_learned: str | None, min_windows: int) -> str:
-    """What decided the call of a contig, in a few words."""
+def _reason(row, learning_failure: str | None, min_windows: int) -> str:
+    """The reason for the call of a contig."""
     if row.call != UNCALLED:
         return f"{row.viral_windows} of {row.scored_windows} scored windows viral"
-    if row.scored_windows and nothing_learned:
-        return nothing_learned
+    if row.scored_windows and learning_failure:
+        return learning_failure
     if row.scored_windows:
         return f"{counted(row.scored_windows, 'scored window')}, {min_windows} needed"
     if row.status == "ok":

@@ -1,4 +1,4 @@
-"""Runs of viral windows as regions on the contig, and the files that show them."""
+"""Viral regions of contigs, from runs of viral windows, and their files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,15 +12,14 @@ from seqloom.seqs.bgzip import bgzip
 from seqloom.seqs.genome import Genome
 from seqloom.seqs.storing import wrapped
 
-# What GFF3 allows unescaped in a sequence id, besides letters, digits and `_.-~`.
+# Characters besides letters, digits and `_.-~` that GFF3 allows in a sequence id.
 _GFF3_SAFE = ":^*$@!+?|"
 
 
 def viral_regions(windows: pd.DataFrame) -> pd.DataFrame:
-    """Merged runs of viral windows: contig, start, end, windows (scored), mean probability.
+    """Merged runs of viral windows: contig, start, end, scored windows, mean probability.
 
-    A host window ends a run, and so does a stretch that was not read; a window without a frame,
-    which says nothing, does not.
+    A host window or a window that was not read ends a run; a window without a frame does not.
     """
     follows = (windows["contig"] == windows["contig"].shift()) & (
         windows["window"] == windows["window"].shift() + 1
@@ -46,7 +45,7 @@ def viral_regions(windows: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_gff3(path: Path, regions: pd.DataFrame, lengths: Mapping[str, int]) -> None:
-    """Regions as SO:0001041 viral_sequence, 1-based and closed."""
+    """Write regions as viral_sequence (SO:0001041), 1-based and closed."""
     with open(path, "w") as out:
         out.write("##gff-version 3\n")
         for contig in regions["contig"].unique():
@@ -59,7 +58,7 @@ def write_gff3(path: Path, regions: pd.DataFrame, lengths: Mapping[str, int]) ->
 
 
 def write_bed(path: Path, regions: pd.DataFrame) -> None:
-    """Regions as BED6, 0-based and half-open; the score is 1000 times the probability."""
+    """Write regions as BED6, 0-based and half-open; the score is 1000 times the probability."""
     with open(path, "w") as out:
         for number, region in enumerate(regions.itertuples(), start=1):
             score = round(1000 * region.probability)
@@ -69,12 +68,12 @@ def write_bed(path: Path, regions: pd.DataFrame) -> None:
 
 
 def write_viral(path: Path, genome: Genome, headers: Mapping[str, str]) -> None:
-    """The contigs named by `headers`, under these headers, as bgzip (which carries no clock)."""
-    places = {name: place for place, name in enumerate(genome.names)}
+    """Write the contigs named in `headers` with these headers, as bgzip."""
+    positions = {name: position for position, name in enumerate(genome.names)}
     with bgzip(path) as write:
         for contig, header in headers.items():
-            place = np.array([places[contig]])
-            letters = genome.fetch(place, np.array([0]), genome.lengths[place])
+            position = np.array([positions[contig]])
+            letters = genome.fetch(position, np.array([0]), genome.lengths[position])
             write(f">{header}\n".encode() + wrapped(letters))
 
 

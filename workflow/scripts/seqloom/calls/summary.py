@@ -1,4 +1,4 @@
-"""A prediction in a few numbers."""
+"""The summary of a prediction."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from seqloom.calls.contig_calls import HOST, UNCALLED, VIRAL
 
 
 def summary(calls: pd.DataFrame, regions: pd.DataFrame) -> dict[str, Any]:
-    """Contigs and bases by call, the expected FDR of all viral calls, the number of regions."""
+    """Contigs and bases by call, the number of regions, and the FDR of all viral calls."""
     groups = calls.groupby("call")["length"]
     viral = calls[calls["call"] == VIRAL]
     return {

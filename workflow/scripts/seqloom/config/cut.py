@@ -1,4 +1,4 @@
-"""A cut, an entry of `cuts` in the configuration."""
+"""A cut: an entry of `cuts` in the configuration."""
 
 from dataclasses import dataclass
 

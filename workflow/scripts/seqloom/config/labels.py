@@ -1,3 +1,6 @@
 """The labels of samples that train."""
 
-LABELS = ("host", "viral")  # a label's place is its number and its column in a network's output
+LABELS = (
+    "host",
+    "viral",
+)  # the position of a label is its class number and its column in the output

@@ -1,4 +1,4 @@
-"""The options of scripts, as text of a command line, from the settings."""
+"""The command line options of the scripts, from the settings."""
 
 import json
 import shlex
@@ -11,32 +11,32 @@ from seqloom.config.settings import REFSEQ_FOLDER, WHOLE, Settings
 
 
 def options(values: Mapping[str, Any]) -> str:
-    """`{"max_frames": 5}` as `--max-frames 5`; a None and an empty list are left out."""
+    """`{"max_frames": 5}` as `--max-frames 5`; None and empty lists are left out."""
     return shlex.join(words(values))
 
 
 def words(values: Mapping[str, Any]) -> list[str]:
-    """The same, word by word."""
-    found = []
+    """Like `options`, as a list of words."""
+    result = []
     for key, value in values.items():
         if value not in (None, []):
             items = value if isinstance(value, list) else [value]
-            found += [f"--{key.replace('_', '-')}", *map(str, items)]
-    return found
+            result += [f"--{key.replace('_', '-')}", *map(str, items)]
+    return result
 
 
 class Options:
-    """Of the rules of a run; methods take the wildcards they name."""
+    """The options of the rules; each method takes the wildcards of its rule."""
 
     def __init__(self, settings: Settings, paths: Paths) -> None:
         self.settings, self.paths = settings, paths
 
     def download(self, file: str) -> str:
-        """The address of a listed file, and what proves that it is whole."""
+        """The address, size and checksums of a listed file."""
         return options(vars(self.settings.downloads[REFSEQ_FOLDER + file]))
 
     def fetch_model(self, backend: str) -> str:
-        """Where the weights are taken from."""
+        """Where the weights come from."""
         return options(self.settings["models"].get(backend, {}))
 
     def cut(self, cut: str, sample: str) -> str:
@@ -45,9 +45,9 @@ class Options:
         return options(self.settings["cuts"][cut] | {"genetic_code": code})
 
     def plan(self, cut: str, sample: str) -> str:
-        """How the windows of a sample are counted and chosen."""
+        """How windows and frames of a sample are found and chosen."""
         most = self.settings.samples[sample].max_frames
-        # Where all windows are read the seed changes nothing.
+        # The seed has no effect where all windows are read.
         chosen = options({"max_frames": most, "seed": self.settings["seed"]} if most else {})
         if cut == WHOLE:
             return f"--whole {chosen}"
@@ -70,9 +70,9 @@ class Options:
         return [json.dumps({key: getattr(row, name) for key, name in keys.items()}) for row in rows]
 
     def report(self) -> list[str]:
-        """The folders and files the report reads; what the config does not ask for is left out."""
-        names, inputs = list(self.settings["experiments"]), self.paths.to_report()
-        # Another mirror makes no other report.
+        """The folders and files of the report, without those the config does not ask for."""
+        names, inputs = list(self.settings["experiments"]), self.paths.report_inputs()
+        # The mirror has no effect on the report.
         refseq = self.settings["refseq"] and self.settings["refseq"] | {"mirror": None}
         return words(
             {
@@ -89,5 +89,5 @@ class Options:
 
 
 def _folders(paths: list[str]) -> list[str]:
-    """The folders of these files, once each, in their order."""
+    """The folders of these files, each once, in order."""
     return list(dict.fromkeys(str(Path(path).parent) for path in paths))

@@ -1,12 +1,12 @@
-"""Every file of the workflow: the one place where a file of ours gets its name.
+"""The names of all files of the workflow, defined here and nowhere else.
 
-A pattern has the wildcards of its rule in braces. `Paths` fills them in for a run: what each rule
-reads, and what the targets ask for.
+A pattern has the wildcards of its rule in braces. `Paths` fills them in: the inputs of each rule
+and the files of each target.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from seqloom.config.contents import made_here, model_name
+from seqloom.config.contents import files_from_rules, model_name
 from seqloom.config.settings import WHOLE, Settings
 
 Pattern = Mapping[str, str]
@@ -85,13 +85,15 @@ def _filled(patterns: Pattern, **values: str) -> dict[str, str]:
 
 
 class Paths:
-    """The files of a run. Methods take the wildcards they are named after."""
+    """The files of a run; arguments of the methods are wildcards."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def of_shards(self, pattern: str, cut: str, samples: Sequence[str], **values: str) -> list[str]:
-        """One file per shard of the samples, in their order."""
+    def shard_files(
+        self, pattern: str, cut: str, samples: Sequence[str], **values: str
+    ) -> list[str]:
+        """One file per shard of the samples, in order."""
         return [
             pattern.format(cut=cut, sample=sample, shard=shard, **values)
             for sample in samples
@@ -99,15 +101,15 @@ class Paths:
         ]
 
     def tables(self, cut: str, samples: Sequence[str]) -> list[str]:
-        return self.of_shards(SHARD["table"], cut, samples)
+        return self.shard_files(SHARD["table"], cut, samples)
 
     def embeddings(self, backend: str, cut: str, samples: Sequence[str]) -> list[str]:
-        return self.of_shards(EMBEDDING, cut, samples, backend=backend)
+        return self.shard_files(EMBEDDING, cut, samples, backend=backend)
 
     def fused(self, fusion: str, cut: str, samples: Sequence[str]) -> list[str]:
-        return self.of_shards(FUSED, cut, samples, fusion=fusion)
+        return self.shard_files(FUSED, cut, samples, fusion=fusion)
 
-    # What rules read.
+    # Inputs of the rules.
 
     def fasta(self, sample: str) -> tuple[str, ...]:
         return self.settings.samples[sample].fasta
@@ -115,19 +117,19 @@ class Paths:
     def annotation(self, sample: str) -> tuple[str, ...]:
         return self.settings.samples[sample].annotation
 
-    def made_fasta(self, sample: str) -> list[str]:
-        return made_here(self.settings, self.fasta(sample))
+    def fasta_from_rules(self, sample: str) -> list[str]:
+        return files_from_rules(self.settings, self.fasta(sample))
 
-    def made_annotation(self, sample: str) -> list[str]:
-        return made_here(self.settings, self.annotation(sample))
+    def annotation_from_rules(self, sample: str) -> list[str]:
+        return files_from_rules(self.settings, self.annotation(sample))
 
     def coding(self, cut: str, sample: str) -> list[str]:
-        """The coding sequences of a sample, if it trains on those alone."""
+        """The coding sequences of a sample, if it trains on coding frames only."""
         is_read = self.settings.trains_on_coding(cut, sample)
         return [CODING.format(sample=sample)] if is_read else []
 
-    def letters(self, backend: str) -> str:
-        """The pattern of the sequences that a backend reads."""
+    def sequences(self, backend: str) -> str:
+        """The pattern of the sequence files that a backend reads."""
         return SHARD[self.settings.backends[backend].molecule]
 
     def model_folder(self, backend: str) -> str:
@@ -137,21 +139,21 @@ class Paths:
         name = model_name(self.settings, backend)
         return filled(MODEL.values(), backend=backend, model=name)
 
-    def parts_of_fusion(self, fusion: str) -> list[str]:
-        """The patterns of the embeddings that a fusion puts side by side."""
+    def fusion_inputs(self, fusion: str) -> list[str]:
+        """The patterns of the embeddings that a fusion joins."""
         return [EMBEDDING.replace("{backend}", b) for b in self.settings["fusions"][fusion]]
 
-    def to_split(self, experiment: str) -> dict[str, list[str]]:
+    def split_inputs(self, experiment: str) -> dict[str, list[str]]:
         cut, labeled = self._cut(experiment), self.settings.labeled()
         groups = [self.settings.samples[sample].groups for sample in labeled]
         return {
             "contigs": [PLAN["contigs"].format(cut=cut, sample=sample) for sample in labeled],
             "genomes": [GENOME["genome"].format(sample=sample) for sample in labeled],
-            "groups": made_here(self.settings, filter(None, groups)),
+            "groups": files_from_rules(self.settings, filter(None, groups)),
         }
 
-    def to_train(self, experiment: str) -> dict[str, str | list[str]]:
-        """Each list has the shards of the labeled samples in the same order."""
+    def train_inputs(self, experiment: str) -> dict[str, str | list[str]]:
+        """The split, and the shards of the labeled samples, in the same order in each list."""
         chosen = self.settings["experiments"][experiment]
         labeled = self.settings.labeled()
         return {
@@ -160,15 +162,15 @@ class Paths:
             "fused": self.fused(chosen["fusion"], chosen["cut"], labeled),
         }
 
-    def to_fit_baseline(self, experiment: str) -> dict[str, str | list[str]]:
+    def baseline_inputs(self, experiment: str) -> dict[str, str | list[str]]:
         cut, labeled = self._cut(experiment), self.settings.labeled()
         return {
             "split": SPLIT["table"].format(experiment=experiment),
             "frames": self.tables(cut, labeled),
-            "dna": self.of_shards(SHARD["dna"], cut, labeled),
+            "dna": self.shard_files(SHARD["dna"], cut, labeled),
         }
 
-    def to_predict(self, experiment: str, sample: str) -> dict[str, str | list[str]]:
+    def predict_inputs(self, experiment: str, sample: str) -> dict[str, str | list[str]]:
         chosen = self.settings["experiments"][experiment]
         cut = chosen["cut"]
         return {
@@ -177,17 +179,17 @@ class Paths:
             "fused": self.fused(chosen["fusion"], cut, [sample]),
         }
 
-    def of_matrix(self, backend: str, cut: str, sample: str) -> dict[str, list[str]]:
+    def matrix_inputs(self, backend: str, cut: str, sample: str) -> dict[str, list[str]]:
         return {
             "frames": self.tables(cut, [sample]),
             "embeddings": self.embeddings(backend, cut, [sample]),
         }
 
-    def of_frames(self, cut: str, sample: str) -> dict[str, list[str]]:
+    def identified_inputs(self, cut: str, sample: str) -> dict[str, list[str]]:
         names = {"frames": "table", "dna": "dna", "protein": "protein"}
-        return {key: self.of_shards(SHARD[name], cut, [sample]) for key, name in names.items()}
+        return {key: self.shard_files(SHARD[name], cut, [sample]) for key, name in names.items()}
 
-    def of_legacy_matrices(self, fusion: str, cut: str, sample: str) -> dict[str, list[str]]:
+    def legacy_inputs(self, fusion: str, cut: str, sample: str) -> dict[str, list[str]]:
         """Both embeddings of a fusion, and the fusion itself."""
         dna, protein = self.settings["fusions"][fusion]
         return {
@@ -197,8 +199,8 @@ class Paths:
             "fused": self.fused(fusion, cut, [sample]),
         }
 
-    def to_report(self) -> dict[str, list[str]]:
-        """What the report shows beside evaluations and predictions."""
+    def report_inputs(self) -> dict[str, list[str]]:
+        """The inputs of the report besides evaluations and predictions."""
         names = self.settings["experiments"]
         return {
             "genomes": [INDEX["card"].format(sample=s) for s in self.settings.samples],
@@ -206,13 +208,13 @@ class Paths:
             "classifiers": self.classifiers(),
         }
 
-    # What targets ask for.
+    # Files of the targets.
 
     def all_embeddings(self) -> list[str]:
         return [path for b, c, s in self.settings.matrices() for path in self.embeddings(b, c, [s])]
 
     def all_fused(self) -> list[str]:
-        """What training reads of every experiment, and prediction of those that predict."""
+        """The fused shards that training and prediction read."""
         settings = self.settings
         return [
             path
@@ -259,8 +261,8 @@ class Paths:
                     paths += filled(IDENTIFIED.values(), cut=cut, sample=s)
         return paths
 
-    def everything(self) -> list[str]:
-        """Every result: Snakemake overlooks a lost file in the middle unless a target asks."""
+    def all_results(self) -> list[str]:
+        """Every result; Snakemake restores a lost file only if a target asks for it."""
         paths = [
             path
             for sample in self.settings.samples
@@ -270,7 +272,7 @@ class Paths:
             paths += self.coding(cut, sample)
             paths += filled(PLAN.values(), cut=cut, sample=sample)
             for pattern in (PROTEINS if cut == WHOLE else SHARD).values():
-                paths += self.of_shards(pattern, cut, [sample])
+                paths += self.shard_files(pattern, cut, [sample])
         paths += self.all_embeddings() + self.all_fused()
         paths += self._of_experiments(SPLIT.values()) + self.classifiers()
         return paths + self.evaluations() + self.predictions() + self.exports()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqloom.config.schemas import completed, read_yaml, schema_of
+from seqloom.config.schemas import read_schema, read_yaml, validated
 from seqloom.errors import InputError
 
 
@@ -30,7 +30,7 @@ class Backend:
 
     @property
     def identity(self) -> str:
-        """What names the weights: others have another one, however often they are fetched."""
+        """A text that changes only when the weights are different ones."""
         if self.demo:
             return f"random {dict(self.demo)}"
         return self.sha256 or f"{self.repository} {self.revision or ''}".strip()
@@ -41,11 +41,11 @@ def read_backend(registry: str | Path, name: str) -> Backend:
     entries = read_yaml(registry)
     if name not in entries:
         raise InputError(
-            f'{registry}: there is no backend "{name}"; there are {", ".join(sorted(entries))}'
+            f'{registry}: there is no backend "{name}"; choose one of {", ".join(sorted(entries))}'
         )
     where = f'{registry}: backend "{name}"'
-    backend = Backend(name, **completed(entries[name], schema_of("backend"), where))
+    backend = Backend(name, **validated(entries[name], read_schema("backend"), where))
     if not backend.built:
         built = ", ".join(sorted(other for other, entry in entries.items() if entry.get("built")))
-        raise InputError(f'{registry}: backend "{name}" is not built yet; ready are {built}')
+        raise InputError(f'{registry}: backend "{name}" is not built yet; choose one of {built}')
     return backend

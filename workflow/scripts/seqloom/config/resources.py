@@ -1,6 +1,6 @@
-"""Memory (MB) and time (minutes) of jobs, from the sheet and the config alone.
+"""Memory (MB) and time (minutes) of jobs, estimated from the sheet and the config alone.
 
-Files come and go while a run goes on, so a plan made beside it must not look at their sizes.
+Result files appear and vanish during a run, so a plan must not depend on their sizes.
 """
 
 import math
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from seqloom.config.settings import WHOLE, Settings
 
-# Of 64 codons 3 are stops: how often a random codon is none.
+# The probability that a random codon is no stop: 3 of 64 are.
 _NO_STOP = 61 / 64
-_RESIDUES = 300  # of a protein, about
+_RESIDUES = 300  # of a typical protein
 
 
 class Needs:
-    """Of the rules of a run; methods take the wildcards they name."""
+    """What the jobs of a run need; arguments of the methods are wildcards."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -26,7 +26,7 @@ class Needs:
         return 1000 + self._megabases(sample) / 3
 
     def memory_to_embed(self, backend: str, cut: str, sample: str) -> float:
-        """Weights are read, converted and laid out anew: three copies in float32."""
+        """Weights are read, converted and laid out: three copies in float32."""
         weights = 12 * self.settings.backends[backend].parameters
         return 2000 + weights + 3 * self.shard_mb([backend], cut, sample)
 
@@ -43,10 +43,10 @@ class Needs:
         return 3000 + 0.5 * self._training_mb(experiment)
 
     def memory_to_fit_baseline(self, experiment: str) -> float:
-        """Nucleotides of frames, with their ids and their rows in the table."""
+        """Memory for the nucleotides of all frames, their ids and table rows."""
         cut = self.settings["experiments"][experiment]["cut"]
-        of_a_frame = self.settings["cuts"][cut]["window"] + 200
-        return 3000 + 8e-6 * of_a_frame * self._frames(cut, self.settings.labeled())
+        bytes_per_frame = self.settings["cuts"][cut]["window"] + 200
+        return 3000 + 8e-6 * bytes_per_frame * self._frames(cut, self.settings.labeled())
 
     def memory_to_predict(self, experiment: str, sample: str) -> float:
         chosen = self.settings["experiments"][experiment]
@@ -71,7 +71,7 @@ class Needs:
         return 10 + self._megabases(sample) / 60
 
     def frames(self, cut: str, sample: str) -> int:
-        """About how many frames a sample has under a cut, or proteins."""
+        """The approximate number of frames of a sample under a cut, or of its proteins."""
         row = self.settings.samples[sample]
         if cut == WHOLE:
             return math.ceil(row.bases / _RESIDUES)
@@ -80,7 +80,7 @@ class Needs:
         return min(found, row.max_frames or found)
 
     def shard_mb(self, backends: Sequence[str], cut: str, sample: str) -> float:
-        """Size of the matrix of one shard, the embeddings of the backends side by side."""
+        """Size of the fused matrix of one shard."""
         rows = self.frames(cut, sample) / len(self.settings.shards(cut, sample))
         return self._matrix_mb(backends, math.ceil(rows))
 
@@ -102,7 +102,7 @@ class Needs:
 
 
 def _frames_per_window(cut: dict) -> float:
-    """One reading is a gene's; each of the six may have no stop by chance."""
+    """One frame is that of a gene; each of the six may lack a stop by chance."""
     if cut["frames"] == "longest_orf":
         return 1
     by_chance = 6 * _NO_STOP ** (cut["window"] / 3)

@@ -1,4 +1,4 @@
-"""Checking what users write against the JSON Schemas in config/schemas, and filling in defaults."""
+"""Validation of user input against the JSON Schemas in config/schemas, which also give defaults."""
 
 import difflib
 import re
@@ -15,7 +15,7 @@ from seqloom.errors import InputError
 SCHEMAS = Path(__file__).parents[4] / "config" / "schemas"
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
-# What a type is called, and how to write it.
+# The name of each type, and how to write a value of it.
 _TYPES = {
     "string": ("text", "put it in quotes"),
     "object": ("a group of keys", "write its keys below it, further to the right"),
@@ -32,12 +32,12 @@ _REMEDIES = {
 }
 
 
-def schema_of(name: str) -> dict[str, Any]:
+def read_schema(name: str) -> dict[str, Any]:
     return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
 
 
 def read_yaml(path: str | Path) -> Any:
-    """A YAML file in which no key is given twice; YAML itself would take the last one."""
+    """Read a YAML file and refuse repeated keys, of which YAML takes the last one."""
     loader = yaml.SafeLoader(Path(path).read_text(encoding="utf-8-sig"))
     try:
         tree = loader.get_single_node()
@@ -55,7 +55,7 @@ def read_yaml(path: str | Path) -> Any:
 
 
 def _repeated_keys(node: yaml.Node | None) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-    """Pairs of nodes of the same key in one mapping."""
+    """Pairs of nodes with the same key in one mapping."""
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
             yield from _repeated_keys(item)
@@ -67,17 +67,17 @@ def _repeated_keys(node: yaml.Node | None) -> Iterator[tuple[yaml.Node, yaml.Nod
             yield from _repeated_keys(value)
 
 
-def completed(values: dict[str, Any], schema: dict[str, Any], where: str) -> dict[str, Any]:
-    """A copy of `values` that satisfies the schema, with its defaults filled in."""
+def validated(values: dict[str, Any], schema: dict[str, Any], where: str) -> dict[str, Any]:
+    """A copy of `values` with the defaults of the schema, which it must satisfy."""
     values = _with_numbers(values, schema)
     error = best_match(Draft202012Validator(schema).iter_errors(values))
     if error:
-        raise InputError(_sentence(error, where))
+        raise InputError(_message(error, where))
     return _with_defaults(values, schema)
 
 
 def _with_numbers(value: Any, schema: dict[str, Any]) -> Any:
-    """Text as the number that the schema asks for: cells of a sheet, and 5e-4, text to YAML."""
+    """Convert text to numbers where the schema asks for them; YAML reads 5e-4 as text."""
     if isinstance(value, dict):
         return {key: _with_numbers(item, _schema_below(schema, key)) for key, item in value.items()}
     if isinstance(value, list):
@@ -107,19 +107,19 @@ def _schema_below(schema: dict[str, Any], key: str) -> dict[str, Any]:
     return schema.get("properties", {}).get(key) or schema.get("additionalProperties") or {}
 
 
-def _sentence(error: ValidationError, where: str) -> str:
+def _message(error: ValidationError, where: str) -> str:
     path = ".".join(map(str, error.absolute_path))
     spot = f"{where}: {path}" if path else where
-    return f"{spot}: {_fault(error)}"
+    return f"{spot}: {_explanation(error)}"
 
 
-def _fault(error: ValidationError) -> str:
-    """What is wrong and what to do, in words."""
+def _explanation(error: ValidationError) -> str:
+    """What is wrong, and what to do."""
     given, rule, asked = error.instance, error.validator, error.validator_value
     if given is None and asked == "object":
-        return "nothing stands below it; write {} for the defaults"
+        return "it is empty; write {} for the defaults"
     if given is None:
-        return "nothing is given; give a value, or remove the key"
+        return "it is empty; give a value, or remove the key"
     if rule == "additionalProperties":
         known = list(error.schema["properties"])
         wrong = next(key for key in given if key not in known)
@@ -133,13 +133,13 @@ def _fault(error: ValidationError) -> str:
         what, advice = _TYPES[asked if isinstance(asked, str) else asked[0]]
         return f"{given!r} is not {what}; {advice}"
     if rule == "pattern":
-        return f'"{given}" cannot stand here; {error.schema["form"]}'
+        return f'"{given}" is not allowed here; {error.schema["form"]}'
     if rule == "not":
         return f'the name "{given}" is reserved; choose another'
     if rule == "uniqueItems":
-        return f"{given} names something twice; remove one"
+        return f"{given} has an entry twice; remove one"
     if rule in ("minProperties", "minItems") and not given:
-        return "nothing is given; add an entry"
+        return "it is empty; add an entry"
     if rule in ("minItems", "maxItems"):
         return f"{given} has {len(given)} entries; give {asked}"
     remedy = _REMEDIES.get(rule, "correct it").format(asked)

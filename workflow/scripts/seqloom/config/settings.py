@@ -1,4 +1,4 @@
-"""The configuration: read, checked, completed with defaults. No torch here."""
+"""The configuration, checked and completed with defaults. Does not import torch."""
 
 import math
 from collections.abc import Iterator
@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from seqloom.config.registry import Backend, read_backend
-from seqloom.config.schemas import completed, hint_of, schema_of
+from seqloom.config.schemas import hint_of, read_schema, validated
 from seqloom.config.sharding import shard_names
 from seqloom.config.sheet import Sample, read_sheet
 from seqloom.config.sheet_files import REFSEQ_FOLDER
-from seqloom.config.tsv import file_fault, read_rows
+from seqloom.config.tsv import file_problem, read_rows
 from seqloom.errors import InputError
 from seqloom.files.downloads import Download, read_downloads
 
 REGISTRY = Path(__file__).parents[4] / "resources" / "models.yaml"
 WHOLE = "whole"
-# Of DNABERT-S in 9 kb windows of viruses, bacteria and yeast: from 4.51 to 5.43.
+# DNABERT-S had 4.51 to 5.43 in 9 kb windows of viruses, bacteria and yeast.
 _BASES_PER_TOKEN = (4.5, 5.5)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A checked configuration; `values` has every key of the schema, `downloads` goes by path."""
+    """A checked configuration; `values` has every key of the schema, `downloads` are by path."""
 
     values: dict[str, Any]
     samples: dict[str, Sample]
@@ -34,7 +34,7 @@ class Settings:
         return self.values[key]
 
     def labeled(self) -> list[str]:
-        """By name: a sheet in another order trains no other classifier."""
+        """Labeled samples by name, so that the order of the sheet has no effect on training."""
         return sorted(s.name for s in self.samples.values() if s.label)
 
     def queries(self) -> list[str]:
@@ -44,7 +44,7 @@ class Settings:
         return [s.name for s in self.samples.values() if s.molecule == molecule]
 
     def legacy_cuts_and_fusions(self) -> list[tuple[str, str]]:
-        """Of experiments that fuse one DNA and one protein backend, in that order, as VirNucPro."""
+        """Cut and fusion of experiments with a DNA and a protein backend, as VirNucPro has."""
         return sorted(
             {
                 (e["cut"], e["fusion"])
@@ -55,7 +55,7 @@ class Settings:
         )
 
     def legacy_cuts(self) -> list[str]:
-        """Cuts that read all windows and frames as VirNucPro."""
+        """Cuts that read all windows and frames as VirNucPro does."""
         return [
             name
             for name, cut in self["cuts"].items()
@@ -64,15 +64,15 @@ class Settings:
             and cut["training"] != "coding"
         ]
 
-    def cuts_in_use(self) -> list[str]:
-        """Cuts of DNA that experiments or the export of frames read."""
+    def used_cuts(self) -> list[str]:
+        """DNA cuts that experiments or the export of frames use."""
         used = [e["cut"] for e in self["experiments"].values()]
         if "virnucpro" in self["export"]:
             used += self.legacy_cuts()
         return list(dict.fromkeys(used))
 
     def matrices(self) -> list[tuple[str, str, str]]:
-        """(backend, cut, sample) of everything that is embedded."""
+        """Backend, cut and sample of everything that is embedded."""
         used = sorted(
             {
                 (e["cut"], backend)
@@ -85,8 +85,8 @@ class Settings:
         return dna + [(b, WHOLE, s) for b in self["protein_backends"] for s in proteins]
 
     def cuts_and_samples(self) -> list[tuple[str, str]]:
-        """Every (cut, sample) of what is embedded, or exported as frames alone."""
-        frames = [(c, s) for c in self.cuts_in_use() for s in self.of_molecule("dna")]
+        """Cut and sample of everything that is embedded, or exported as frames only."""
+        frames = [(c, s) for c in self.used_cuts() for s in self.of_molecule("dna")]
         return list(dict.fromkeys([*frames, *((c, s) for _, c, s in self.matrices())]))
 
     def trains_on_coding(self, cut: str, sample: str) -> bool:
@@ -107,8 +107,8 @@ class Settings:
 
 
 def load_settings(config: dict[str, Any]) -> Settings:
-    """Check `config` and the sheet it names; the first fault is an InputError of one sentence."""
-    # `embed:` with nothing behind it is as good as absent.
+    """Check `config` and its sample sheet; the first problem is raised as an InputError."""
+    # An empty `embed:` counts as absent.
     given = {key: value for key, value in config.items() if value is not None}
     for section in ("cuts", "fusions", "experiments"):
         names = given.get(section, {})
@@ -118,32 +118,32 @@ def load_settings(config: dict[str, Any]) -> Settings:
                     f"config: {section}: the name {name} is read as a number; put letters into it, "
                     "such as w300"
                 )
-    values = completed(given, schema_of("config"), "config")
+    values = validated(given, read_schema("config"), "config")
     downloads = _listed_downloads(values["refseq"])
     samples = read_sheet(values["samples"], downloads)
     used = {name for backends in values["fusions"].values() for name in backends}
     used |= set(values["protein_backends"])
     backends = {name: read_backend(REGISTRY, name) for name in sorted(used)}
     settings = Settings(values, samples, backends, downloads)
-    for fault in _faults(settings):
-        raise InputError(fault)
+    for problem in _problems(settings):
+        raise InputError(problem)
     return settings
 
 
 def _listed_downloads(refseq: dict[str, Any] | None) -> dict[str, Download]:
-    """What the list names, by the path it will have."""
+    """The listed downloads, by the path each will have."""
     if refseq is None:
         return {}
     path = refseq["list"]
-    if fault := file_fault(path):
-        raise InputError(f"{path}: the list of files {fault} (`refseq: list` in the config)")
+    if problem := file_problem(path):
+        raise InputError(f"{path}: the list of files {problem} (`refseq: list` in the config)")
     columns = [field.name for field in fields(Download)]
     named = read_downloads(path, read_rows(path, ["url"], columns))
     return {REFSEQ_FOLDER + name: download for name, download in named.items()}
 
 
-def _faults(settings: Settings) -> Iterator[str]:
-    """What a schema cannot see: names that point nowhere."""
+def _problems(settings: Settings) -> Iterator[str]:
+    """Problems that a schema cannot find, such as names that do not exist."""
     for name, experiment in settings["experiments"].items():
         for key in ("cut", "fusion"):
             names = settings[f"{key}s"]
@@ -151,20 +151,21 @@ def _faults(settings: Settings) -> Iterator[str]:
                 hint = hint_of(experiment[key], names)
                 yield f'config: experiments.{name}.{key}: "{experiment[key]}" does not exist{hint}'
         if abs(sum(experiment["split"]["fractions"]) - 1) > 1e-6:
-            yield f"config: experiments.{name}.split.fractions do not add up to 1; correct them"
+            yield f"config: experiments.{name}.split.fractions do not sum to 1; correct them"
         missing = {"viral", "host"} - {s.label for s in settings.samples.values()}
         if missing:
             yield (
                 f"{settings['samples']}: experiment {name} needs samples of both labels, "
-                f"none is {' or '.join(sorted(missing))}; fill the column label"
+                f"but none is {' or '.join(sorted(missing))}; fill the column label"
             )
-        yield from _window_faults(settings, experiment["cut"], experiment["fusion"])
-    for cut in settings.cuts_in_use():
+        yield from _window_problems(settings, experiment["cut"], experiment["fusion"])
+    for cut in settings.used_cuts():
         for sample in settings.labeled():
             if settings.trains_on_coding(cut, sample) and not settings.samples[sample].annotation:
                 yield (
-                    f"{settings['samples']}: sample {sample} needs an annotation, for cut {cut} "
-                    f"takes coding frames only; fill the column, or set cuts.{cut}.training: all"
+                    f"{settings['samples']}: sample {sample} needs an annotation, because cut "
+                    f"{cut} takes coding frames only; fill the column, or set "
+                    f"cuts.{cut}.training: all"
                 )
     for name in settings["predict"]["experiments"]:
         if name not in settings["experiments"]:
@@ -181,23 +182,23 @@ def _faults(settings: Settings) -> Iterator[str]:
             yield f'config: protein_backends: "{name}" reads DNA; give a protein backend'
     for name, model in settings["models"].items():
         if read_backend(REGISTRY, name).demo:
-            yield f"config: models.{name}: a demo model is made, not read; remove it"
+            yield f"config: models.{name}: a demo model cannot be read from elsewhere; remove it"
         if "local" in model and not Path(model["local"]).is_dir():
             yield (
-                f"config: models.{name}.local: {model['local']} is not a folder; name in full "
-                "(~ has no meaning here) that of config.json, weights and tokenizer"
+                f"config: models.{name}.local: {model['local']} is not a folder; give the "
+                "full path (without ~) of the folder with config.json, weights and tokenizer"
             )
 
 
-def _window_faults(settings: Settings, cut: str, fusion: str) -> Iterator[str]:
-    """A sentence if a backend of the fusion can read no whole window of the cut."""
+def _window_problems(settings: Settings, cut: str, fusion: str) -> Iterator[str]:
+    """A problem if the windows of the cut are too long for a backend of the fusion."""
     window, frames = settings["cuts"][cut]["window"], settings["cuts"][cut]["frames"]
-    # The longest open stretch of a window may be short; the other frames are as long as it is.
+    # The longest ORF of a window may be short; other frames are as long as the window.
     if settings["embed"]["too_long"] == "split" or frames == "longest_orf":
         return
     longest = {}
     for backend in map(settings.backends.get, settings["fusions"][fusion]):
-        tokens = backend.max_length - 2  # besides the special ones
+        tokens = backend.max_length - 2  # without the two special tokens
         fewest, most = _BASES_PER_TOKEN if backend.molecule == "dna" else (3, 3)
         if window // most > tokens:
             longest[int(tokens * fewest)] = backend.name

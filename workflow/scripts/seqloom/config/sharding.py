@@ -10,8 +10,8 @@ def shard_names(count: int) -> list[str]:
 
 
 def parse_shard(name: str) -> tuple[int, int]:
-    """`0003-of-0016` as (3, 16)."""
+    """Number and count of a shard: (3, 16) for `0003-of-0016`."""
     match = re.fullmatch(r"(\d+)-of-(\d+)", name)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise InputError(f'shard "{name}" does not exist; give one like 0003-of-0016')
+        raise InputError(f'shard "{name}" does not exist; give one such as 0003-of-0016')
     return int(match[1]), int(match[2])

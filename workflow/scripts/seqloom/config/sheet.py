@@ -1,16 +1,16 @@
-"""The sample sheet: read, checked, completed with defaults."""
+"""The sample sheet, checked and completed with defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seqloom.config.schemas import completed, schema_of
+from seqloom.config.schemas import read_schema, validated
 from seqloom.config.sheet_files import ANNOTATION, FASTA, PACKED, files_of_cell, size_of_file
-from seqloom.config.tsv import file_fault, read_rows
+from seqloom.config.tsv import file_problem, read_rows
 from seqloom.errors import InputError
 from seqloom.files.downloads import Download
 
-# A gzipped genome unpacks to about so many times its size; only the number of shards needs it.
+# Compression ratio of a gzipped genome; only the number of shards depends on it.
 _GZIP_RATIO = 3.5
 
 
@@ -36,19 +36,19 @@ class Sample:
 
 def read_sheet(path: str, downloads: Mapping[str, Download]) -> dict[str, Sample]:
     """The samples by name, in the order of the sheet."""
-    if fault := file_fault(path):
-        raise InputError(f"{path}: the sample sheet {fault} (`samples` in the config)")
-    schema = schema_of("samples")
+    if problem := file_problem(path):
+        raise InputError(f"{path}: the sample sheet {problem} (`samples` in the config)")
+    schema = read_schema("samples")
     samples: dict[str, Sample] = {}
     first: dict[str, tuple[str, int]] = {}
     for number, row in read_rows(path, schema["required"], list(schema["properties"])):
         sample = _sample(row, schema, f"{path} line {number}", downloads)
-        # On disks that ignore case, results of `Lake` and `lake` would be the same files.
+        # On disks that ignore case, `Lake` and `lake` would share their result files.
         name, line = first.setdefault(sample.name.lower(), (sample.name, number))
         if line != number:
             raise InputError(
-                f'{path} line {number}: sample "{sample.name}" is listed twice, on line {line} as '
-                f'"{name}"; rename one, not in upper and lower case alone'
+                f'{path} line {number}: sample "{sample.name}" is already listed on line {line} '
+                f'as "{name}"; rename one, not only in upper and lower case'
             )
         samples[sample.name] = sample
     if not samples:
@@ -62,7 +62,7 @@ def _sample(
     for column, text in row.items():
         if text.startswith(('"', "'")):
             raise InputError(f"{where}: {column}: {text} is in quotes; save the sheet without them")
-    values = completed({key: text for key, text in row.items() if text}, schema, where)
+    values = validated({key: text for key, text in row.items() if text}, schema, where)
     sizes = files_of_cell(values["fasta"], FASTA, downloads, where)
     if not sizes:
         raise InputError(f"{where}: fasta names no file; give one")
@@ -72,7 +72,9 @@ def _sample(
     if values["groups"]:
         size_of_file(values["groups"], downloads, where)
         if not values["label"]:
-            raise InputError(f"{where}: groups are of samples with a label; empty the cell")
+            raise InputError(
+                f"{where}: groups need a label; fill the cell label, or empty this one"
+            )
     values["bases"] = values["bases"] or sum(
         _estimated_bases(path, size, where) for path, size in sizes.items()
     )

@@ -1,4 +1,4 @@
-"""The files that a cell of the sheet stands for: paths, folders, patterns and lists of names."""
+"""The files that a cell of the sheet names: by paths, folders, patterns and lists."""
 
 import contextlib
 import glob
@@ -7,14 +7,14 @@ import stat
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
-from seqloom.config.tsv import file_fault, numbered_lines
+from seqloom.config.tsv import file_problem, numbered_lines
 from seqloom.errors import InputError
 from seqloom.files.downloads import Download
 
 DEMO_FOLDER = "resources/demo/"
 REFSEQ_FOLDER = "resources/refseq/"
 PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zst")
-# The endings that are taken from a folder, and what such files hold.
+# The file endings that are read from a folder, and what such files contain.
 FASTA = dict.fromkeys([".fa", ".fna", ".fasta", ".fas"], "genomes")
 FASTA |= {".ffn": "genes", ".faa": "proteins"}
 ANNOTATION = dict.fromkeys([".gff", ".gff3"], "GFF3")
@@ -24,41 +24,43 @@ ANNOTATION |= dict.fromkeys([".gb", ".gbk", ".gbff"], "GenBank")
 def files_of_cell(
     cell: str, endings: Mapping[str, str], downloads: Mapping[str, Download], where: str
 ) -> dict[str, int | None]:
-    """The paths that the cell stands for, in order, and their sizes as `size_of_file` has them."""
+    """The files that the cell names, in order, with their sizes from `size_of_file`."""
     sizes: dict[str, int | None] = {}
     for part in filter(None, map(str.strip, cell.split(";"))):
-        for path, spot in _paths_of(part, endings, downloads, where):
+        for path, source in _paths_of(part, endings, downloads, where):
             if path in sizes:
-                raise InputError(f"{spot}: {path} is named twice; remove one")
-            sizes[path] = size_of_file(path, downloads, spot)
+                raise InputError(f"{source}: {path} is named twice; remove one")
+            sizes[path] = size_of_file(path, downloads, source)
     return sizes
 
 
 def size_of_file(path: str, downloads: Mapping[str, Download], where: str) -> int | None:
-    """The bytes of a file, None where they are unknown; an error if there is no file.
+    """The bytes of a file, None if unknown; an error if it does not exist.
 
-    A listed download counts as the list has it, there or not: fetching it must not change shards.
+    The size of a download comes from its list, so that downloading it does not change the shards.
     """
     if {"{", "}"} & set(path):
-        raise InputError(f"{where}: {path} has braces, which Snakemake reads as its own; rename it")
+        raise InputError(
+            f"{where}: {path} has braces, which Snakemake takes for wildcards; rename it"
+        )
     if path in downloads:
         return downloads[path].bytes
     with contextlib.suppress(OSError):
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode):
             if not os.access(path, os.R_OK):
-                raise InputError(f"{where}: {path} may not be read; have its rights changed")
+                raise InputError(f"{where}: {path} is not readable; change its permissions")
             return status.st_size
-    # The workflow itself makes the genomes of the demo.
+    # The workflow makes the demo genomes itself.
     if path.startswith(DEMO_FOLDER):
         return None
-    raise InputError(f"{where}: {path} {file_fault(path)}")
+    raise InputError(f"{where}: {path} {file_problem(path)}")
 
 
 def _paths_of(
     part: str, endings: Mapping[str, str], downloads: Mapping[str, Download], where: str
 ) -> Iterator[tuple[str, str]]:
-    """Paths, each with the place that names it: the sheet, or a line of a list."""
+    """Paths, each with the place where it is named: the sheet, or a line of a list."""
     if part.startswith("@"):
         yield from _listed(part[1:], where)
     elif os.path.isdir(part) or (downloads and f"{part.rstrip('/')}/" == REFSEQ_FOLDER):
@@ -70,48 +72,48 @@ def _paths_of(
 
 
 def _listed(path: str, where: str) -> Iterator[tuple[str, str]]:
-    if fault := file_fault(path):
-        raise InputError(f"{where}: {path} {fault}")
+    if problem := file_problem(path):
+        raise InputError(f"{where}: {path} {problem}")
     lines = [(n, line.strip()) for n, line in numbered_lines(path)]
     names = [(name, f"{path} line {n}") for n, name in lines if not name.startswith("#")]
     if not names:
-        raise InputError(f"{where}: {path} names no file; write one path per line")
+        raise InputError(f"{where}: {path} lists no file; write one path per line")
     yield from names
 
 
 def _of_folder(
     folder: str, endings: Mapping[str, str], downloads: Mapping[str, Download], where: str
 ) -> list[str]:
-    """The files in a folder that have one of the endings, by name."""
+    """The files in a folder with one of the endings, sorted by name."""
     folder = f"{folder.rstrip('/')}/"
     if folder == REFSEQ_FOLDER and downloads:
         names = [path.removeprefix(folder) for path in downloads]
     else:
-        # A Mac leaves hidden files such as ._x.fna on foreign disks.
+        # macOS leaves hidden files such as ._x.fna on other disks.
         names = [name for name in os.listdir(folder) if not name.startswith(".")]
     found = sorted(name for name in names if _ending(name) in endings)
     if not found:
         raise InputError(
-            f"{where}: {folder} has no file that ends in {', '.join(endings)}, plain or packed; "
-            f"correct the folder, or give a pattern, such as {folder}*.txt"
+            f"{where}: {folder} has no file that ends in {', '.join(endings)}, plain or "
+            f"compressed; correct the folder, or give a pattern, such as {folder}*.txt"
         )
     kinds = sorted({endings[_ending(name)] for name in found})
     if len(kinds) > 1:
         raise InputError(
-            f"{where}: {folder} has files of {' and of '.join(kinds)}; give a pattern for those "
-            f"that are meant, such as {folder}*{_ending(found[0])}*"
+            f"{where}: {folder} has files of {' and of '.join(kinds)}; give a pattern for one "
+            f"kind, such as {folder}*{_ending(found[0])}*"
         )
     return [folder + name for name in found]
 
 
 def _ending(name: str) -> str:
-    """The ending before that of a packed file, in lower case."""
+    """The ending in lower case, before the one of compression."""
     stem, ending = os.path.splitext(name.lower())
     return os.path.splitext(stem)[1] if ending in PACKED else ending
 
 
 def _matching(pattern: str, downloads: Mapping[str, Download], where: str) -> list[str]:
-    """The files that a pattern matches, by name."""
+    """The files that a pattern matches, sorted by name."""
     if pattern.startswith(REFSEQ_FOLDER) and downloads:
         found = [path for path in downloads if fnmatchcase(path, pattern)]
     else:

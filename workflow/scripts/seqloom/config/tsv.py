@@ -1,4 +1,4 @@
-"""Tab-separated tables that people write: rows with their line numbers, headers checked."""
+"""Tab-separated tables written by users: rows with line numbers, after a check of the header."""
 
 import itertools
 import os
@@ -15,57 +15,57 @@ _OTHER_SEPARATORS = {"commas": ",", "semicolons": ";", "spaces": " "}
 def read_rows(
     path: str, required: Sequence[str], known: Sequence[str] | None = None
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows below the header with their line numbers; blank lines are passed over."""
+    """The rows below the header with their line numbers; blank lines are skipped."""
     lines = [(number, line.rstrip().split("\t")) for number, line in numbered_lines(path)]
     if not lines:
         return
     (first, cells), *rows = lines
     header = [cell.strip() for cell in cells]
-    if fault := _header_fault(header, required, known):
-        raise InputError(f"{path} line {first}: {fault}")
+    if problem := _header_problem(header, required, known):
+        raise InputError(f"{path} line {first}: {problem}")
     for number, cells in rows:
         if len(cells) > len(header):
             raise InputError(
                 f"{path} line {number}: {len(cells)} cells, but the header has {len(header)}; "
-                "remove what is too much"
+                "remove the surplus"
             )
         if len(cells) == 1 < len(header) and re.search("[ ,;]", cells[0].strip()):
             raise InputError(
-                f"{path} line {number}: this line has no tab; divide its cells by tabs"
+                f"{path} line {number}: this line has no tab; separate its cells by tabs"
             )
-        # Editors put empty cells at the end of a line, or cut them off.
+        # Editors add empty cells at the end of a line, or remove them.
         yield number, dict(itertools.zip_longest(header, map(str.strip, cells), fillvalue=""))
 
 
 def numbered_lines(path: str) -> Iterator[tuple[int, str]]:
-    """Lines of a text file that are not blank, with their numbers."""
+    """The lines of a text file that are not blank, with their numbers."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(
-            f"{path}: this is not UTF-8 text; save it as plain text in UTF-8 (a table: with tabs)"
+            f"{path}: this is not UTF-8 text; save it as plain text in UTF-8 (a table with tabs)"
         ) from None
-    # Only line ends, which read_text has made "\n": splitlines() also divides at rarer characters.
+    # Unlike split("\n"), splitlines() also splits at rare characters such as form feed.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield number, line
 
 
-def file_fault(path: str) -> str | None:
-    """Why there is no file at `path`, and what to do, as the end of a sentence."""
+def file_problem(path: str) -> str | None:
+    """Why `path` is not a file, and what to do, as the end of a sentence; None if it is one."""
     if os.path.isfile(path):
         return None
     if os.path.isdir(path):
         return "is a folder; name a file in it"
     if path.startswith("~") or "$" in path:
-        return "does not exist, for ~ and $ have no meaning here; write the path in full"
+        return "does not exist (~ and $ are not expanded); give the full path"
     return "does not exist; correct the path"
 
 
-def _header_fault(
+def _header_problem(
     header: Sequence[str], required: Sequence[str], known: Sequence[str] | None
 ) -> str | None:
-    """What is wrong with the names of the columns, and what to do."""
+    """What is wrong with the header, and what to do; None if it is right."""
     if "" in header:
         return f"column {header.index('') + 1} has no name; name it or remove it"
     if header[0].startswith('"'):
@@ -78,7 +78,7 @@ def _header_fault(
     suspects = unknown or (header if missing else [])
     for separator, letter in _OTHER_SEPARATORS.items():
         if any(letter in name for name in suspects):
-            return f"the columns are divided by {separator}; divide them by tabs"
+            return f"the columns are separated by {separator}; use tabs"
     if unknown:
         return f'column "{unknown[0]}" is unknown{hint_of(unknown[0], known)}'
     if missing:

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqloom.errors import InputError
-from seqloom.files.folders import hold_folder
+from seqloom.files.folders import lock_folder
 from seqloom.files.json_files import read_json, write_json
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class KeptRows:
             folder = self.work.folder
             with _told(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-                self._lock = hold_folder(folder / _LOCK)
+                self._lock = lock_folder(folder / _LOCK)
                 # Never cut: the record does not vouch for what lies behind its rows.
                 rows = os.open(folder / _ROWS, os.O_RDWR | os.O_CREAT, 0o666)
                 self._file = os.fdopen(rows, "r+b")

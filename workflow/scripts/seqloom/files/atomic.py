@@ -39,7 +39,7 @@ def atomic_all(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
 
 def _remove_leftovers(target: Path) -> None:
     """Remove the temporary files of `target` that killed processes left."""
-    # On a shared disk the process may run on another machine: then the file is young.
+    # On a shared disk the process may run on another machine, so a recent file is kept.
     for path in target.parent.glob(f".*.tmp.{glob.escape(target.name)}"):
         pid = path.name.split(".")[1]
         with contextlib.suppress(FileNotFoundError):
@@ -53,7 +53,7 @@ def _is_running(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # another user's
+    except PermissionError:  # the process of another user
         return True
     return True
 

@@ -1,8 +1,8 @@
-"""Checksums of files, and of what is in a file of the user whatever its name and its times.
+"""SHA-256 of files, with a cache for the input files of the user.
 
-The latter is kept with the size, the times and the inode of its file, so that a file is read again
-only after it was touched. The kernel sets the time of change (ctime); `mv`, `cp -p` and `rsync -t`
-cannot keep an old one.
+The cache keeps a checksum with the size, times and inode of its file, so a file is read again only
+after it was touched. The kernel sets the change time (ctime), which `mv`, `cp -p` and `rsync -t`
+cannot restore.
 """
 
 import contextlib
@@ -16,8 +16,8 @@ from seqloom.errors import InputError
 
 log = logging.getLogger(__name__)
 
-_LONG = 5_000_000_000  # bytes, which take some seconds
-# Names of files may hold bytes that are no text.
+_LARGE = 5_000_000_000  # bytes; reading them takes several seconds
+# File names may contain bytes that are not valid text.
 _TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
@@ -28,20 +28,22 @@ def sha256(path: str | Path) -> str:
 
 
 @cache
-def checksum_of(path: str, store: Path) -> str:
-    """The SHA-256 of a file; `store` keeps it for the next run."""
+def cached_sha256(path: str, store: Path) -> str:
+    """The SHA-256 of a file, from the cache `store` if the file is unchanged."""
     try:
-        facts = os.stat(path)
-        state = f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns} {facts.st_ino}"
+        status = os.stat(path)
+        state = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
         known = _stored(store).get((path, state))
         if known:
             return known
-        if facts.st_size > _LONG:
+        if status.st_size > _LARGE:
             log.warning("reading %s for its checksum, once", path)
         checksum = sha256(path)
     except OSError as error:
-        raise InputError(f"{path}: reading fails ({error.strerror}); mend that") from None
-    # Where nothing can be written, a plan is still shown.
+        raise InputError(
+            f"{path}: it cannot be read ({error.strerror}); correct that and run again"
+        ) from None
+    # A dry run also works where nothing can be written.
     with contextlib.suppress(OSError):
         store.parent.mkdir(parents=True, exist_ok=True)
         with open(store, "a", **_TEXT) as file:
@@ -51,7 +53,7 @@ def checksum_of(path: str, store: Path) -> str:
 
 @cache
 def _stored(store: Path) -> dict[tuple[str, str], str]:
-    """Checksums by path and state; a line that a kill cut short is passed over."""
+    """Checksums by path and state; a line cut short by a kill is skipped."""
     if not store.exists():
         return {}
     lines = store.read_text(**_TEXT).split("\n")[:-1]

@@ -1,4 +1,4 @@
-"""Damaged files of ours, told in one sentence."""
+"""Errors about damaged result files, each in one sentence."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ from seqloom.errors import InputError
 
 
 @contextlib.contextmanager
-def telling_damage(path: str | Path, *errors: type[Exception]) -> Iterator[None]:
-    """Tell `errors`, to which the contents of a file of ours have led, in one sentence."""
+def reraise_as_damaged(path: str | Path, *errors: type[Exception]) -> Iterator[None]:
+    """Reraise `errors` as an InputError that calls the result file `path` damaged."""
     try:
         yield
     except errors as error:
-        if isinstance(error, OSError) and error.errno:  # the disk's, not the file's
+        if isinstance(error, OSError) and error.errno:  # a fault of the disk, not of the contents
             raise
         raise damaged(path, error) from error
 
 
 def damaged(path: str | Path, reason: object) -> InputError:
-    """The error that says what to do about a damaged file of ours."""
+    """The error that says what to do about a damaged result file."""
     words = " ".join(str(reason).split())
     return InputError(
-        f"{path}: damaged or cut short ({words}); remove it and run again, which makes it anew"
+        f"{path}: damaged or cut short ({words}); remove it and run again to make it anew"
     )

@@ -1,4 +1,4 @@
-"""Files from the network: checked, and continued where a connection or a process broke off."""
+"""Downloads that are checked, and resumed after a broken connection or a killed process."""
 
 import contextlib
 import fcntl
@@ -28,16 +28,16 @@ _PROOFS = {
     "md5": ("[0-9a-fA-F]{32}", "32 hexadecimal digits"),
     "sha256": ("[0-9a-fA-F]{64}", "64 hexadecimal digits"),
 }
-# Request timeout, too many requests; beside these, what is the server's own fault may pass.
-_PASSING = (408, 429)
-_NOTHING_LEFT = 416
+# Request timeout and too many requests; server errors (5xx) are retried as well.
+_RETRYABLE = (408, 429)
+_RANGE_NOT_SATISFIABLE = 416
 _TRIES = 9
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file on a server, and what proves that it has arrived whole."""
+    """A file on a server, with the size and checksums that prove it complete."""
 
     url: str
     bytes: int | None
@@ -50,15 +50,15 @@ class Download:
 
 
 def read_downloads(path: str, rows: Iterable[tuple[int, Mapping[str, str]]]) -> dict[str, Download]:
-    """The numbered rows of the table `path`, by file name."""
+    """The downloads of a table by file name; `rows` are its rows with line numbers."""
     downloads: dict[str, Download] = {}
     for number, cells in rows:
         where = f"{path} line {number}"
         download = checked_download(cells, where)
         if download.name in downloads:
             raise InputError(
-                f"{where}: a file {download.name} is listed already; files of one name would "
-                "replace each other, remove one"
+                f"{where}: a file {download.name} is listed already, and one would "
+                "replace the other; remove one"
             )
         downloads[download.name] = download
     if not downloads:
@@ -67,7 +67,7 @@ def read_downloads(path: str, rows: Iterable[tuple[int, Mapping[str, str]]]) -> 
 
 
 def checked_download(cells: Mapping[str, str | None], where: str) -> Download:
-    """A row of the list, or the options of a command; empty cells and None are absent."""
+    """A download from a row of the list or from options; empty cells and None count as absent."""
     if not cells.get("url"):
         raise InputError(f"{where}: url is missing; add it")
     if not re.fullmatch(_ADDRESS, cells["url"]):
@@ -89,7 +89,7 @@ def checked_download(cells: Mapping[str, str | None], where: str) -> Download:
 
 
 def mirrored(url: str, mirror: str | None) -> str:
-    """The same path on another server, below the path of the mirror."""
+    """The URL with its server replaced by the mirror, whose path is put in front."""
     if mirror is None:
         return url
     address = mirror.rstrip("/") + urlsplit(url)._replace(scheme="", netloc="").geturl()
@@ -109,16 +109,16 @@ def fetch(
 ) -> None:
     """Put the file at `out` once its size and checksums are right.
 
-    What has arrived lies in a hidden `.part` beside it, where the next call for the same goes on.
-    `pause` is the first one in seconds; each failure in a row doubles it. `headers` are for this
-    server alone; `advice` says what to do about a file that is another.
+    Until then the data are in a hidden `.part` file beside it, which the next call resumes. `pause`
+    is the first pause in seconds; each failure in a row doubles it. `headers` are sent to this
+    server only, not after a redirect; `advice` ends the error about a wrong size or checksum.
     """
     address = mirrored(wanted.url, mirror)
-    with _part_of(out, wanted) as part:
-        went_on = _receive(address, part, wanted.bytes, pause, timeout, headers)
+    with _partial_file(out, wanted) as part:
+        resumed = _receive(address, part, wanted.bytes, pause, timeout, headers)
         fault = _fault(part, wanted)
-        if fault and went_on:
-            log.warning("%s: what was there %s; starting over", address, fault)
+        if fault and resumed:
+            log.warning("%s: the resumed file %s; starting over", address, fault)
             part.truncate(0)
             _receive(address, part, wanted.bytes, pause, timeout, headers)
             fault = _fault(part, wanted)
@@ -132,13 +132,13 @@ def fetch(
 
 
 @contextlib.contextmanager
-def _part_of(out: Path, wanted: Download) -> Iterator[BinaryIO]:
-    """The unfinished file, open at its end and ours alone; nothing stays of an empty one."""
-    path = _part_path(out, wanted)
+def _partial_file(out: Path, wanted: Download) -> Iterator[BinaryIO]:
+    """The unfinished file, locked and open for appending; an empty one is removed."""
+    path = _partial_path(out, wanted)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab") as part:
-        if not _is_ours(part):
-            raise InputError(f"{out}: another process fetches it; wait for that, or stop it")
+        if not _try_lock(part):
+            raise InputError(f"{out}: another process is downloading it; wait for it, or stop it")
         try:
             yield part
         finally:
@@ -146,17 +146,17 @@ def _part_of(out: Path, wanted: Download) -> Iterator[BinaryIO]:
                 path.unlink(missing_ok=True)
 
 
-def _part_path(out: Path, wanted: Download) -> Path:
-    """Another one for another address or checksum: these never go on where this one ended."""
+def _partial_path(out: Path, wanted: Download) -> Path:
+    """The unfinished file; its name depends on address and checksums, so no other resumes it."""
     key = hashlib.sha256(repr(wanted).encode()).hexdigest()[:8]
     return out.with_name(f".{out.name}.{key}.part")
 
 
-def _is_ours(part: BinaryIO) -> bool:
-    """Whether we hold the lock of the file, which ends with us however we end."""
+def _try_lock(part: BinaryIO) -> bool:
+    """Lock the file until this process ends, however it ends; False if that fails."""
     try:
         fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever had the lock may have renamed the file meanwhile.
+        # The previous holder may have renamed the file in the meantime.
         return os.path.samestat(os.fstat(part.fileno()), os.stat(part.name))
     except (BlockingIOError, FileNotFoundError):
         return False
@@ -166,8 +166,8 @@ def _size(part: BinaryIO) -> int:
     return os.fstat(part.fileno()).st_size
 
 
-class _Broken(Exception):
-    """A failure that may pass."""
+class _RetryableError(Exception):
+    """A failure that may not happen again."""
 
 
 def _receive(
@@ -178,33 +178,33 @@ def _receive(
     timeout: float,
     headers: Mapping[str, str] | None,
 ) -> bool:
-    """Fill `part` to the end of the file; whether something was there before the last answer."""
+    """Fill `part` to the end of the file; return whether the last response resumed it."""
     furthest, failures = _size(part), 0
     while True:
         try:
-            return _take_answer(address, part, size, timeout, headers)
-        except _Broken as error:
+            return _receive_once(address, part, size, timeout, headers)
+        except _RetryableError as error:
             if _size(part) > furthest:
                 furthest, failures = _size(part), 0
             failures += 1
             if failures == _TRIES:
                 raise InputError(
-                    f"{address}: {error}, {failures} times in a row; see that the server can be "
-                    f"reached and run again, which goes on from byte {_size(part)}"
+                    f"{address}: {error}, {failures} times in a row; check that the server can be "
+                    f"reached and run again, which resumes at byte {_size(part)}"
                 ) from None
             wait = pause * 2 ** (failures - 1)
             log.warning("%s: %s; trying again in %.0f s", address, error, wait)
             time.sleep(wait)
 
 
-def _take_answer(
+def _receive_once(
     address: str,
     part: BinaryIO,
     size: int | None,
     timeout: float,
     headers: Mapping[str, str] | None,
 ) -> bool:
-    """Add one answer of the server to `part`; False if it was the whole file."""
+    """Append one response to `part`; return False if it was the whole file."""
     start = _size(part)
     if start and start == size:
         return True
@@ -212,45 +212,45 @@ def _take_answer(
     for name, value in (headers or {}).items():
         request.add_unredirected_header(name, value)
     try:
-        answer = urlopen(request, timeout=timeout)
+        response = urlopen(request, timeout=timeout)
     except HTTPError as error:
-        if start and error.code == _NOTHING_LEFT:
+        if start and error.code == _RANGE_NOT_SATISFIABLE:
             return True
         reason = f"the server answers {error.code} {error.reason}"
-        if error.code < 500 and error.code not in _PASSING:
+        if error.code < 500 and error.code not in _RETRYABLE:
             raise InputError(f"{address}: {reason}; correct the address") from None
-        raise _Broken(reason) from None
+        raise _RetryableError(reason) from None
     except (OSError, HTTPException) as error:
-        raise _Broken(_cause(error)) from None
-    with answer:
-        return _take_body(answer, part, start, size)
+        raise _RetryableError(_cause(error)) from None
+    with response:
+        return _save_body(response, part, start, size)
 
 
-def _take_body(answer: Any, part: BinaryIO, start: int, size: int | None) -> bool:
-    goes_on = answer.status == 206
-    if start and not goes_on:
-        log.info("the server sends the file from its start again")
+def _save_body(response: Any, part: BinaryIO, start: int, size: int | None) -> bool:
+    resumes = response.status == 206
+    if start and not resumes:
+        log.info("the server sends the whole file again")
         part.truncate(0)
         start = 0
-    promised = answer.headers.get("Content-Length", "")
+    promised = response.headers.get("Content-Length", "")
     left = int(promised) if promised.isdecimal() else size and size - start
     with Progress("download", left, "bytes") as progress:
-        for block in _blocks(answer):
+        for block in _blocks(response):
             part.write(block)
             part.flush()
             progress.advance(len(block))
     if left and progress.done < left:
-        raise _Broken(f"the connection ended {left - progress.done} bytes early")
-    return goes_on
+        raise _RetryableError(f"the connection ended {left - progress.done} bytes early")
+    return resumes
 
 
-def _blocks(answer: Any) -> Iterator[bytes]:
-    """What arrives, as it arrives; a full disk of ours is not taken for a broken connection."""
+def _blocks(response: Any) -> Iterator[bytes]:
+    """The body as it arrives; only errors of the connection are retried, not those of our disk."""
     try:
-        while block := answer.read1(_BLOCK):
+        while block := response.read1(_BLOCK):
             yield block
     except (OSError, HTTPException) as error:
-        raise _Broken(_cause(error)) from None
+        raise _RetryableError(_cause(error)) from None
 
 
 def _cause(error: Exception) -> str:
@@ -258,7 +258,7 @@ def _cause(error: Exception) -> str:
 
 
 def _fault(part: BinaryIO, wanted: Download) -> str | None:
-    """The first of size and checksums that is wrong, as the end of a sentence."""
+    """What is wrong with size or checksum, as the end of a sentence."""
     if wanted.bytes not in (None, _size(part)):
         return f"has {_size(part)} bytes, but {wanted.bytes} are expected"
     for algorithm in ("md5", "sha256"):

@@ -10,27 +10,29 @@ from seqloom.errors import InputError
 
 
 def check_writable(folders: Iterable[str]) -> None:
-    """An error unless these folders can be made, or written to where they are."""
+    """Raise an error unless each folder can be written to, or created."""
     for folder in folders:
-        there = next(
+        existing = next(
             path for path in (Path(folder), *Path(folder).absolute().parents) if path.exists()
         )
-        if not there.is_dir():
-            raise InputError(f"{there}: a file lies where the workflow writes to a folder; move it")
-        if not os.access(there, os.W_OK | os.X_OK):
+        if not existing.is_dir():
             raise InputError(
-                f"{there}: nothing can be written to this folder; run in another one, or have its "
-                "rights changed"
+                f"{existing}: this is a file, but the workflow needs a folder there; move it"
+            )
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise InputError(
+                f"{existing}: this folder is not writable; run in another one, or change its "
+                "permissions"
             )
 
 
-def hold_folder(lock: str | Path) -> TextIO:
-    """Hold a folder's lock as long as the handle is open; the kernel frees it however we end."""
+def lock_folder(lock: str | Path) -> TextIO:
+    """Lock a folder until the returned handle closes; the kernel frees it when the process ends."""
     handle = open(lock, "w")  # noqa: SIM115
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise InputError(
-            f"{Path(lock).parent}: another run is at work in this folder; wait for it, or stop it"
+            f"{Path(lock).parent}: another run is using this folder; wait for it, or stop it"
         ) from None
     return handle

@@ -1,15 +1,15 @@
-"""JSON files, written whole."""
+"""Reading and writing JSON files."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from seqloom.files.atomic import atomic
-from seqloom.files.damage import telling_damage
+from seqloom.files.damage import reraise_as_damaged
 
 
 def read_json(path: str | Path) -> Any:
-    with telling_damage(path, ValueError):
+    with reraise_as_damaged(path, ValueError):
         return json.loads(Path(path).read_text())
 
 

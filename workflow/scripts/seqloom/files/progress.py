@@ -1,4 +1,4 @@
-"""One progress line for long work: a bar on a terminal, a line every few seconds in a log."""
+"""Progress of long work: a bar on a terminal, a line every few seconds in a log."""
 
 import re
 import sys
@@ -13,7 +13,7 @@ _LINE = re.compile(r": ([\d,/]+ \w+( \(\d+%\))?, [\d,]+/s, \d+s( left)?)$")
 
 
 class Progress:
-    """Count `total` units, None if unknown.
+    """A counter of `total` units, None if unknown.
 
     `with Progress("embed", 900, "frames") as p: p.advance(32)`
     """
@@ -23,25 +23,25 @@ class Progress:
     ) -> None:
         self.title, self.total, self.unit, self.stream = title, total, unit, stream
         self.interval = 0.2 if stream.isatty() else 5.0
-        self.done, self.told = 0, -1
+        self.done, self.shown_done = 0, -1
 
     def __enter__(self) -> Self:
-        self.started = self.shown = time.monotonic()
+        self.started = self.shown_at = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
-        # A log may have the last line already; a bar still wants its line end.
-        if self.stream.isatty() or self.told < self.done:
+        # A log may have the last line already; a bar still needs its line end.
+        if self.stream.isatty() or self.shown_done < self.done:
             self._show(time.monotonic(), end="\n")
 
     def advance(self, units: int = 1) -> None:
         self.done += units
         now = time.monotonic()
-        if now - self.shown >= self.interval:
+        if now - self.shown_at >= self.interval:
             self._show(now, end="" if self.stream.isatty() else "\n")
 
     def _show(self, now: float, end: str) -> None:
-        self.shown, self.told = now, self.done
+        self.shown_at, self.shown_done = now, self.done
         line = progress_line(self.title, self.done, self.total, self.unit, now - self.started)
         if self.stream.isatty():
             filled = _WIDTH * self.done // self.total if self.total else 0
@@ -67,7 +67,7 @@ class Times:
 
 
 def progress_line(title: str, done: int, total: int | None, unit: str, seconds: float) -> str:
-    """`embed: 512/900 frames (57%), 103/s, 4s left`."""
+    """A line such as `embed: 512/900 frames (57%), 103/s, 4s left`."""
     rate = done / max(seconds, 1e-9)
     if total is None:
         return f"{title}: {done:,} {unit}, {rate:,.0f}/s, {seconds:.0f}s"
@@ -77,6 +77,6 @@ def progress_line(title: str, done: int, total: int | None, unit: str, seconds: 
 
 
 def last_progress(lines: list[str]) -> str:
-    """The last of these lines that is a progress line, without its title."""
+    """The last progress line among `lines`, without its title; empty if there is none."""
     found = [match[1] for line in lines if (match := _LINE.search(line))]
     return found[-1] if found else ""

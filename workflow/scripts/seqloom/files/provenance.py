@@ -1,4 +1,4 @@
-"""What made a file: versions, settings and checksums, the same on every machine and every day."""
+"""How a file was made: versions, settings and input checksums, without clock or host name."""
 
 import json
 import platform
@@ -18,9 +18,9 @@ def provenance(
     packages: tuple[str, ...] = (),
     digests: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
-    """Describe an output; no clock and no host name, so that a rerun gives the same bytes.
+    """Describe an output so that a rerun gives the same bytes.
 
-    `digests` are inputs whose checksum is known: name -> {file, sha256}.
+    `digests` are inputs whose checksum is already known: name -> {file, sha256}.
     """
     return {
         "rule": rule,
@@ -38,5 +38,5 @@ def provenance(
 
 
 def as_strings(metadata: Mapping[str, Any]) -> dict[str, str]:
-    """Metadata for safetensors and parquet, which hold strings only: the rest becomes JSON."""
+    """Metadata for safetensors and parquet, which hold only strings; other values become JSON."""
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}

@@ -1,4 +1,4 @@
-"""Tables of ours: parquet with metadata in plain strings, and TSV; a damaged one is an error."""
+"""Result tables: parquet with metadata, and TSV; a damaged one is an error."""
 
 import contextlib
 import csv
@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seqloom.files.damage import damaged, telling_damage
+from seqloom.files.damage import damaged, reraise_as_damaged
 
-# Loading pandas takes longer than many a job that reads metadata only.
+# Importing pandas takes longer than many jobs that read only metadata.
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,7 +24,7 @@ _DAMAGE = (pa.ArrowException, OSError, ValueError)
 
 
 def write_table(path: str | Path, table: "pd.DataFrame", metadata: Mapping[str, str]) -> None:
-    """Write a table and its metadata, without its index."""
+    """Write a pandas table and its metadata, without the index."""
     write_arrow(path, pa.Table.from_pandas(table, preserve_index=False), metadata)
 
 
@@ -34,7 +34,7 @@ def write_arrow(
     metadata: Mapping[str, str],
     use_dictionary: bool | Sequence[str] = True,
 ) -> None:
-    """Write a table of Arrow and its metadata, with a checksum for every page."""
+    """Write an Arrow table and its metadata, with a checksum for every page."""
     pq.write_table(
         table.replace_schema_metadata(dict(metadata)),
         path,
@@ -44,9 +44,9 @@ def write_arrow(
 
 
 def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """All columns of a parquet file, or these, each page held against its checksum."""
+    """Some or all columns of a parquet file; each page is checked against its checksum."""
     with (
-        telling_damage(path, *_DAMAGE),
+        reraise_as_damaged(path, *_DAMAGE),
         pq.ParquetFile(path, page_checksum_verification=True) as file,
     ):
         return file.read(columns)
@@ -54,7 +54,7 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Tab
 
 def read_table_metadata(path: str | Path) -> dict[str, str]:
     """The metadata of a parquet file."""
-    with telling_damage(path, *_DAMAGE):
+    with reraise_as_damaged(path, *_DAMAGE):
         metadata = pq.read_schema(path).metadata or {}
         return {key.decode(): value.decode() for key, value in metadata.items()}
 
@@ -71,12 +71,12 @@ def write_tsv(path: str | Path, table: pa.Table) -> None:
 
 @contextlib.contextmanager
 def open_tsv(path: str | Path, first: str) -> Iterator[TextIO]:
-    """A TSV whose first column is `first`, and whose last line has its end."""
-    with telling_damage(path, ValueError, KeyError, csv.Error), open(path, "rb") as file:
+    """Open a TSV after checking its first column and the end of its last line."""
+    with reraise_as_damaged(path, ValueError, KeyError, csv.Error), open(path, "rb") as file:
         if not file.readline().startswith(f"{first}\t".encode()):
             raise damaged(path, f"its first column is not {first}")
         file.seek(-1, os.SEEK_END)
         if file.read() != b"\n":
-            raise damaged(path, "its last line has no end")
+            raise damaged(path, "its last line has no line end")
         file.seek(0)
         yield io.TextIOWrapper(file, encoding="utf-8", newline="")

@@ -1,4 +1,4 @@
-"""Safetensors files with checksums; their bytes depend on their contents alone. Without torch."""
+"""Safetensors files with checksums, without torch; equal contents give equal bytes."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from isal.isal_zlib import crc32
 from safetensors import SafetensorError, safe_open
 
 from seqloom.errors import InputError
-from seqloom.files.damage import damaged, telling_damage
+from seqloom.files.damage import damaged, reraise_as_damaged
 
 _DTYPES = {
     "F16": np.dtype("float16"),
@@ -28,12 +28,12 @@ BLOCK_ROWS = 1024
 def write_tensors(
     path: str | Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 ) -> None:
-    """Write arrays and metadata; the library would copy them, and order the metadata by chance."""
+    """Write arrays and metadata; the library would copy them and shuffle the metadata."""
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     checksums = {name: _checksums(arrays[name]) for name in sorted(arrays)}
     metadata = {**metadata, _CHECKSUMS: json.dumps(checksums)}
     header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
-    # Wide types first, so that each begins where its items may.
+    # Wide types come first, so that each array is aligned.
     names, end = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name)), 0
     for name in names:
         array, begin = tensors[name], end
@@ -56,12 +56,12 @@ def _checksums(array: np.ndarray) -> list[int]:
 @contextlib.contextmanager
 def _opened(path: str | Path) -> Iterator[safe_open]:
     with (
-        telling_damage(path, SafetensorError, ValueError, KeyError),
+        reraise_as_damaged(path, SafetensorError, ValueError, KeyError),
         safe_open(path, framework="numpy") as file,
     ):
         if _CHECKSUMS not in (file.metadata() or {}):
             raise InputError(
-                f"{path}: made by an older version, without checksums; remove it and run again"
+                f"{path}: an older version wrote it without checksums; remove it and run again"
             )
         yield file
 
@@ -73,7 +73,7 @@ def read_metadata(path: str | Path) -> dict[str, str]:
 
 
 def read_tensor(path: str | Path, name: str) -> np.ndarray:
-    """One array of a safetensors file, each block of rows held against its checksum."""
+    """One array of a safetensors file; each block of rows is checked against its checksum."""
     with _opened(path) as file:
         array = file.get_tensor(name)
         expected = json.loads(file.metadata()[_CHECKSUMS])[name]
@@ -87,7 +87,7 @@ def read_tensor(path: str | Path, name: str) -> np.ndarray:
 
 
 def read_layout(path: str | Path, name: str) -> tuple[list[int], np.dtype]:
-    """Shape and type of an array that is not read."""
+    """Shape and type of an array, without reading it."""
     with _opened(path) as file:
-        part = file.get_slice(name)
-        return part.get_shape(), _DTYPES[part.get_dtype()]
+        array = file.get_slice(name)
+        return array.get_shape(), _DTYPES[array.get_dtype()]

@@ -1,4 +1,4 @@
-"""How related the parts of a split are, and what each of them holds."""
+"""The audit of a split: what each part contains, and how related the parts are."""
 
 import logging
 from collections.abc import Sequence
@@ -16,25 +16,25 @@ from seqloom.seqs.genome import read_sequences
 log = logging.getLogger(__name__)
 
 KMER = 21
-# Every tenth k-mer, or fewer so that about this many are kept; a genome file has 4 bases per byte.
-LEAST_SCALED = 10
-MOST_HASHES = 10_000_000
-BASES_PER_BYTE = 4
+# One k-mer in MIN_SCALED is kept, or fewer if that gives more than MAX_HASHES of them.
+MIN_SCALED = 10
+MAX_HASHES = 10_000_000
+BASES_PER_BYTE = 4  # of a stored genome
 COLUMNS = ["part", "category", "contigs", "groups", "frames", "take", "share", "containment"]
 COLUMNS += ["train_group", "other_group", "note"]
-# Two groups that share more 21-mers than this are one genome for a classifier.
+# Groups that share more 21-mers than this are the same genome to a classifier.
 TOO_CLOSE = 0.9
 
 
 def audit_table(
     split: pd.DataFrame, samples: Sequence[str], genomes: Sequence[Path], equality: dict[str, Any]
 ) -> pd.DataFrame:
-    """Rows of each part and category, of equal sequences, and of the closest groups."""
+    """One row per part and category, one for equal sequences, and the closest pairs of groups."""
     hashes = group_hashes(split, samples, genomes)
     pairs = [closest_pair(split, hashes, part) for part in ("test", "validation")]
     table = pd.concat([_counts(split), pd.DataFrame([equality, *pairs])], ignore_index=True)
     table = table.reindex(columns=COLUMNS)
-    # The pairs have no counts; plain integers would become floats.
+    # Pairs have no counts, and numpy integers cannot be missing.
     return table.astype(dict.fromkeys(["contigs", "groups", "frames", "take"], "Int64"))
 
 
@@ -52,7 +52,7 @@ def _counts(split: pd.DataFrame) -> pd.DataFrame:
 def group_hashes(
     split: pd.DataFrame, samples: Sequence[str], genomes: Sequence[Path]
 ) -> pd.DataFrame:
-    """Sampled 21-mers (of either strand) of each group that is in a part: columns hash, group."""
+    """Sampled canonical 21-mers of each group that is in a part: columns hash, group."""
     used = split[split["part"].notna()]
     groups = dict(zip(zip(used["sample"], used["contig"], strict=True), used["group"], strict=True))
     scaled = _scaled(genomes)
@@ -60,7 +60,7 @@ def group_hashes(
     for sample, genome in zip(samples, genomes, strict=True):
         for contig, sequence in read_sequences(genome):
             if (sample, contig) in groups:
-                # force: k-mers with N are skipped
+                # force=True skips k-mers with N
                 sketches[groups[sample, contig]].add_sequence(sequence, force=True)
     hashes = [np.fromiter(sketch.hashes, np.uint64) for sketch in sketches.values()]
     owners = np.repeat(np.arange(len(hashes)), [len(h) for h in hashes])
@@ -74,11 +74,11 @@ def group_hashes(
 
 def _scaled(genomes: Sequence[Path]) -> int:
     bases = BASES_PER_BYTE * sum(genome.stat().st_size for genome in genomes)
-    return max(LEAST_SCALED, bases // MOST_HASHES)
+    return max(MIN_SCALED, bases // MAX_HASHES)
 
 
 def closest_pair(split: pd.DataFrame, hashes: pd.DataFrame, part: str) -> dict[str, Any]:
-    """The highest containment of any group of `part` in any group of train, and both names."""
+    """The highest containment of a group of `part` in a group of train, with both names."""
     too_close = 0
     names, codes = hashes["group"].cat.categories, hashes["group"].cat.codes.to_numpy()
     part_of = split.drop_duplicates("group").set_index("group")["part"].reindex(names).to_numpy()
@@ -86,7 +86,7 @@ def closest_pair(split: pd.DataFrame, hashes: pd.DataFrame, part: str) -> dict[s
     train = train.sort_values("hash", kind="stable")
     known, owners = train["hash"].to_numpy(), train["group"].cat.codes.to_numpy()
     row = {"part": f"train|{part}", "containment": 0.0, "train_group": None, "other_group": None}
-    # One group after the other: the pairs of many related groups would not fit into memory.
+    # Group by group, because all pairs of many related groups would not fit into memory.
     for group, own in other.groupby("group", observed=True)["hash"]:
         first, last = (np.searchsorted(known, own, side) for side in ("left", "right"))
         lengths = last - first
@@ -100,7 +100,7 @@ def closest_pair(split: pd.DataFrame, hashes: pd.DataFrame, part: str) -> dict[s
     if too_close:
         row["note"] = (
             f"more than {100 * TOO_CLOSE:.0f} % of the 21-mers of {counted(too_close, 'group')} of "
-            f"{part} are in a group of train too (the closest: {row['other_group']} and "
+            f"{part} are also in a group of train (the closest: {row['other_group']} and "
             f"{row['train_group']}), so the scores on {part} are too good; give related contigs "
             "one group in the groups files of the sample sheet"
         )

@@ -1,4 +1,4 @@
-"""What a language model must beat: logistic regression on 4-mer frequencies of the same frames."""
+"""The baseline for language models: logistic regression on 4-mer frequencies of the same frames."""
 
 import itertools
 from collections.abc import Sequence
@@ -19,33 +19,33 @@ _CODES[np.frombuffer(LETTERS.encode(), np.uint8)] = range(len(LETTERS))
 
 
 def _canonical_columns() -> tuple[np.ndarray, int]:
-    """The column of each word over ACGTN, one for both strands, and their number.
+    """The column of each 4-mer over ACGTN, shared by both strands, and the number of columns.
 
-    Words with N share one column more.
+    All 4-mers with N share one extra column.
     """
     complement = str.maketrans("ACGT", "TGCA")
-    words = ["".join(word) for word in itertools.product(LETTERS, repeat=KMER)]
-    canonical = [min(word, word.translate(complement)[::-1]) for word in words]
-    columns = {word: i for i, word in enumerate(sorted({w for w in canonical if "N" not in w}))}
-    return np.array([columns.get(word, len(columns)) for word in canonical]), len(columns)
+    kmers = ["".join(kmer) for kmer in itertools.product(LETTERS, repeat=KMER)]
+    canonical = [min(kmer, kmer.translate(complement)[::-1]) for kmer in kmers]
+    columns = {kmer: i for i, kmer in enumerate(sorted({k for k in canonical if "N" not in k}))}
+    return np.array([columns.get(kmer, len(columns)) for kmer in canonical]), len(columns)
 
 
 _COLUMN, COLUMNS = _canonical_columns()
 
 
 def kmer_frequencies(sequence: str) -> np.ndarray:
-    """Share of each 4-mer, both strands counted as one; words with N are left out."""
+    """Frequency of each canonical 4-mer, without those with N."""
     codes = _CODES[np.frombuffer(sequence.upper().encode(), np.uint8)]
-    words = sum(
+    kmers = sum(
         codes[i : max(i, len(codes) - KMER + 1 + i)] * len(LETTERS) ** (KMER - 1 - i)
         for i in range(KMER)
     )
-    counts = np.bincount(_COLUMN[words], minlength=COLUMNS + 1)[:COLUMNS]
+    counts = np.bincount(_COLUMN[kmers], minlength=COLUMNS + 1)[:COLUMNS]
     return counts / max(counts.sum(), 1)
 
 
 def kmer_matrix(frames: pd.DataFrame, frame_files: Sequence[Path]) -> np.ndarray:
-    """The 4-mer frequencies of the frames of `chosen_frames`, from the .fna beside each table."""
+    """4-mer frequencies of the frames of `chosen_frames`, from the .fna beside each table."""
     matrix = np.empty((len(frames), COLUMNS), np.float32)
     for number, rows in frames.groupby("file"):
         _, sequences = read_records(frame_files[number].with_suffix(".fna"))

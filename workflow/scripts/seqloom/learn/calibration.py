@@ -1,4 +1,4 @@
-"""From log-odds to probabilities one can bet on: Platt scaling on the validation part."""
+"""Calibration of log-odds to probabilities, by Platt scaling on the validation part."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from seqloom.learn.scores import contig_scores, window_scores
 
 
 def fit_calibration(validation: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Slope and intercept for frames and for contigs; columns as for `level_tables`."""
+    """Slope and intercept for frames and for contigs; columns are those of `level_tables`."""
     contigs = contig_scores(window_scores(validation, CONTIG), CONTIG).merge(
         validation.drop_duplicates(CONTIG)[[*CONTIG, "label", "group"]], on=CONTIG
     )
@@ -24,10 +24,10 @@ def fit_calibration(validation: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def platt(viral: np.ndarray, logit: np.ndarray, groups: np.ndarray) -> dict[str, float]:
-    """Slope and intercept by logistic regression, both labels weighing the same.
+    """Slope and intercept by logistic regression, with equal weight for both labels.
 
-    Each score has its label with a certainty below 1, as Platt proposed: (n + 1) / (n + 2) with
-    the number of `groups` of that label, for the scores of one group are one observation.
+    As Platt proposed, a label has a certainty below 1: (n + 1) / (n + 2). Here n is the number of
+    `groups` of that label, because the scores of one group count as one observation.
     """
     counts = np.where(viral, viral.sum(), (~viral).sum())
     certainty = (groups + 1) / (groups + 2)
@@ -38,6 +38,6 @@ def platt(viral: np.ndarray, logit: np.ndarray, groups: np.ndarray) -> dict[str,
         sample_weight=np.concatenate([certainty, 1 - certainty] / counts),
     )
     slope, intercept = model.coef_[0, 0] / scale, model.intercept_[0]
-    if slope <= 0:  # viral scores are no higher than host ones
+    if slope <= 0:  # viral scores are not higher than host scores
         return {"slope": 0.0, "intercept": 0.0}
     return {"slope": float(slope), "intercept": float(intercept)}

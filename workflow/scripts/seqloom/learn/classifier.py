@@ -1,4 +1,4 @@
-"""The classifier: its network, its description, and the check that it is used on what it knows."""
+"""The classifier: its network, its files, and the check that its input matches its training."""
 
 import json
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from seqloom.errors import InputError
 from seqloom.files.json_files import read_json
 from seqloom.files.tensors import read_tensor, write_tensors
 
-# Rows that are scored together; always as many, so that a score does not depend on its neighbors.
+# Every batch is padded to this size, so that a score does not depend on the other rows.
 BATCH = 1024
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained network and classifier.json."""
+    """A trained network and its classifier.json."""
 
     network: nn.Module
     description: Mapping[str, Any]
@@ -43,7 +43,7 @@ def new_network(columns: int, hidden: int, dropout: float) -> nn.Sequential:
 
 
 def load(folder: Path) -> Classifier:
-    """A classifier from its folder, ready to score on the CPU."""
+    """Load a classifier for scoring on the CPU."""
     description = read_json(folder / "classifier.json")
     network = new_network(**description["architecture"])
     weights = folder / "classifier.safetensors"
@@ -54,12 +54,12 @@ def load(folder: Path) -> Classifier:
 
 
 def write_weights(path: Path, network: nn.Module, metadata: Mapping[str, str]) -> None:
-    """The weights as safetensors."""
+    """Write the weights as safetensors."""
     write_tensors(path, {k: v.numpy() for k, v in network.state_dict().items()}, metadata)
 
 
-def inputs_described(fused_metadata: Mapping[str, str]) -> dict[str, Any]:
-    """What a classifier remembers of the matrices it is trained on."""
+def describe_inputs(fused_metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The description of the fused matrices that a classifier is trained on."""
     return {
         "cut": fused_metadata["cut"],
         "cut_settings": json.loads(fused_metadata["cut_settings"]),
@@ -69,8 +69,8 @@ def inputs_described(fused_metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def check_matches(description: Mapping[str, Any], fused_metadata: Mapping[str, str]) -> None:
-    """An error that names the first difference between the matrices and what was trained on."""
-    trained, given = _facts(description), _facts(inputs_described(fused_metadata))
+    """Raise an error that names the first difference between a matrix and the training data."""
+    trained, given = _facts(description), _facts(describe_inputs(fused_metadata))
     for fact in trained | given:
         if trained.get(fact) != given.get(fact):
             raise InputError(
@@ -82,7 +82,7 @@ def check_matches(description: Mapping[str, Any], fused_metadata: Mapping[str, s
 
 
 def _facts(description: Mapping[str, Any]) -> dict[str, Any]:
-    """All that must be equal, as flat names and values; the names of cut and fusion need not be."""
+    """All values that must be equal, by name; the names of cut and fusion may differ."""
     facts = {f"cut setting {key}": value for key, value in description["cut_settings"].items()}
     facts["list of backends"] = [backend["backend"] for backend in description["backends"]]
     for backend in description["backends"]:
@@ -91,13 +91,13 @@ def _facts(description: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def log_odds(classifier: Classifier, matrix: np.ndarray) -> np.ndarray:
-    """The log-odds of viral against host of each row."""
+    """The log-odds of viral against host for each row."""
     return network_log_odds(classifier.network, matrix)
 
 
 @torch.inference_mode()
 def network_log_odds(network: nn.Module, matrix: np.ndarray) -> np.ndarray:
-    """Like `log_odds`; leaves the network in evaluation mode."""
+    """Like `log_odds`, for a network, which is left in evaluation mode."""
     network.eval()
     device = next(network.parameters()).device
     scores = np.empty(len(matrix))

@@ -1,4 +1,4 @@
-"""Contigs with equal sequences: they must have one label, and are kept in one group."""
+"""Contigs with equal sequences, which must have the same label and are put in one group."""
 
 import logging
 from typing import Any
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def equal_contigs(contigs: pd.DataFrame) -> pd.DataFrame:
-    """The contigs with frames whose sequence another one has too; an error if labels differ."""
+    """The contigs with frames that share their sequence; an error if their labels differ."""
     used = contigs[contigs["frames"] > 0]
     equal = used[used["sha256"].duplicated(keep=False)]
     labels = equal.drop_duplicates(["sha256", "label"])
@@ -25,8 +25,8 @@ def equal_contigs(contigs: pd.DataFrame) -> pd.DataFrame:
     return equal
 
 
-def joined_groups(groups: pd.Series, equal: pd.DataFrame) -> pd.Series:
-    """The group of each contig; those that share a sequence are one, under the first name."""
+def merged_groups(groups: pd.Series, equal: pd.DataFrame) -> pd.Series:
+    """The group of each contig; groups that share a sequence are merged under the first name."""
     joined = equal["group"]
     while True:
         spread = joined.groupby(equal["sha256"]).transform("min")
@@ -39,12 +39,12 @@ def joined_groups(groups: pd.Series, equal: pd.DataFrame) -> pd.Series:
 
 
 def equality_row(equal: pd.DataFrame, groups: pd.Series) -> dict[str, Any]:
-    """What the audit says of equal contigs, whose `groups` are joined by now."""
+    """The row of the audit about equal contigs; `groups` are the merged ones."""
     before = equal["group"].nunique()
     row = {"part": "equal sequences", "contigs": len(equal), "groups": before}
     if len(equal):
         row["note"] = (
-            f"{len(equal)} contigs have a sequence that another one has too, such as "
+            f"{len(equal)} contigs share their sequence with another contig, such as "
             f"{_first_pair(equal)}; their {before} groups are now {groups[equal.index].nunique()}"
         )
         log.warning("%s", row["note"])

@@ -1,4 +1,4 @@
-"""The frames of a part of a split and their fused rows; every row is accounted for."""
+"""The frames of a part of a split and their fused rows, checked for completeness."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,10 @@ CONTIG = ["sample", "contig"]
 
 
 def chosen_frames(split_file: Path, frame_files: Sequence[Path], part: str) -> pd.DataFrame:
-    """The frames of a part that are used, in the order of the files.
+    """The used frames of a part, in the order of the files.
 
-    Columns: sample, contig, id, window, label, category, group; `file` and `row` say where it lies.
-    Of each contig the `take` frames with the lowest hashes of (seed of the split, id) are used.
+    Columns: sample, contig, id, window, label, category, group, and the place of the frame, `file`
+    and `row`. Each contig gives the `take` frames with the lowest hashes of split seed and id.
     """
     split = read_table(split_file).to_pandas()
     seed = json.loads(read_table_metadata(split_file)["seed"])
@@ -35,20 +35,20 @@ def chosen_frames(split_file: Path, frame_files: Sequence[Path], part: str) -> p
 
 
 def _all_frames(files: Sequence[Path]) -> pd.DataFrame:
-    """The rows of frame tables that have a frame, with the number of the `file`."""
+    """The rows with a frame of all frame tables, with the number of their `file`."""
     tables = []
     for number, file in enumerate(files):
         metadata = read_table_metadata(file)
         table = read_table(file, ["row", "id", "contig", "window"]).to_pandas()
         table = table[table["row"].notna()].astype({"row": "int64"})
         if table["row"].tolist() != list(range(int(metadata["rows"]))):
-            raise InputError(f"{file}: its rows are not 0 to {metadata['rows']} - 1; cut it again")
+            raise InputError(f"{file}: its rows are not 0 to {metadata['rows']} - 1; make it again")
         tables.append(table.assign(sample=metadata["sample"], file=number))
     return pd.concat(tables, ignore_index=True)
 
 
 def _check_counts(frames: pd.DataFrame, split: pd.DataFrame, split_file: Path) -> None:
-    """The shards must hold what the plans, and so the split, count of every contig."""
+    """Raise an error unless the shards have as many frames of each contig as the split counts."""
     planned = split[split["frames"] > 0].set_index(CONTIG)["frames"]
     found = frames.groupby(CONTIG).size()
     counts = pd.DataFrame({"planned": planned, "found": found}).fillna(0).astype(int)
@@ -65,7 +65,7 @@ def _check_counts(frames: pd.DataFrame, split: pd.DataFrame, split_file: Path) -
 def check_shards(
     description: Mapping[str, Any], frame_files: Sequence[Path], fused_files: Sequence[Path]
 ) -> None:
-    """An error unless every fused matrix belongs to its frame table and to the classifier."""
+    """Raise an error unless every fused matrix fits its frame table and the classifier."""
     if len(frame_files) != len(fused_files):
         raise InputError(
             f"{len(frame_files)} frame tables, but {len(fused_files)} fused matrices; give one each"
@@ -76,7 +76,7 @@ def check_shards(
 
 
 def feature_matrix(frames: pd.DataFrame, fused_files: Sequence[Path]) -> np.ndarray:
-    """The fused row of each chosen frame, as stored; files without one are not read."""
+    """The fused row of each chosen frame; files without chosen frames are not read."""
     matrix = None
     for number, rows in frames.groupby("file"):
         stored = read_tensor(fused_files[number], "embedding")

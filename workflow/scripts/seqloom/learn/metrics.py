@@ -1,4 +1,4 @@
-"""How good probabilities are: per frame, per window, per contig."""
+"""Metrics of predicted probabilities, per frame, window and contig."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ BINS = 10
 
 
 def binary_metrics(viral: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
-    """All metrics of one level; None where a metric is undefined."""
+    """All metrics of one level; an undefined one is None."""
     called = probability >= THRESHOLD
     precision, recall, f1, _ = precision_recall_fscore_support(
         viral, called, average="binary", zero_division=np.nan
@@ -43,7 +43,7 @@ def binary_metrics(viral: np.ndarray, probability: np.ndarray) -> dict[str, Any]
 
 
 def reliability(viral: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
-    """Ten bins of equal width, the empty ones left out: n, mean probability, share of viral."""
+    """Bins of equal width that are not empty: n, mean probability, share of viral."""
     bins = np.minimum((probability * BINS).astype(int), BINS - 1)
     table = pd.DataFrame({"bin": bins, "probability": probability, "viral": viral.astype(float)})
     return table.groupby("bin").agg(
@@ -52,7 +52,7 @@ def reliability(viral: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
 
 
 def calibration_error(viral: np.ndarray, probability: np.ndarray) -> float:
-    """The expected calibration error: mean |probability - share of viral| over the bins."""
+    """Expected calibration error: the mean of |probability - share of viral| over the bins."""
     bins = reliability(viral, probability)
     return float(np.average((bins["probability"] - bins["viral"]).abs(), weights=bins["n"]))
 
@@ -60,9 +60,9 @@ def calibration_error(viral: np.ndarray, probability: np.ndarray) -> float:
 def level_tables(
     frames: pd.DataFrame, calibration: Mapping[str, Mapping[str, float]]
 ) -> dict[str, pd.DataFrame]:
-    """Tables of frames, windows and contigs: at least category, viral (bool) and probability.
+    """Tables of frames, windows and contigs with category, viral (bool) and probability.
 
-    `frames` has sample, contig, window, label, category, logit. Windows are calibrated as frames.
+    `frames` has sample, contig, window, label, category, logit. Windows are calibrated like frames.
     """
     facts = frames.drop_duplicates(CONTIG)[[*CONTIG, "label", "category"]]
     windows = window_scores(frames, CONTIG)

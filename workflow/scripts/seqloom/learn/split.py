@@ -1,4 +1,4 @@
-"""Contigs into train, validation and test: groups stay whole, categories get their shares."""
+"""The split of contigs into train, validation and test, by groups and balanced by category."""
 
 import difflib
 import logging
@@ -12,38 +12,38 @@ import pulp
 from seqloom.config.labels import LABELS
 from seqloom.config.tsv import read_rows
 from seqloom.errors import InputError
-from seqloom.seqs.contigs import read_contigs
+from seqloom.seqs.contigs import counted, read_contigs
 
 log = logging.getLogger(__name__)
 
 PARTS = ("train", "validation", "test")
 STRATUM = ["label", "category"]
-# The solver stops when the deviations, summed over the parts, are this close to the least possible,
-# on average over categories: a proof of the last frame could take days.
+# The solver stops when the summed deviations are this close to the minimum, on average over
+# categories; proving an exact minimum could take days.
 TOLERANCE = 0.01
-SECONDS = 60  # after these the best split so far is good enough
-# More groups of a category than these are packed, as many bins as this, each moved as one.
-MOST_GROUPS = 500
+TIME_LIMIT = 60  # seconds, after which the best split so far is used
+# A category with more groups than this is divided into this many bins of groups.
+MAX_GROUPS = 500
 
 
 def split_table(
     contigs: pd.DataFrame, fractions: Sequence[float], balance: str, seed: int
 ) -> pd.DataFrame:
-    """The contigs of `labeled_contigs` with their `part` and `take`."""
+    """The contigs of `labeled_contigs` with part and take."""
     parts = assign_parts(contigs, fractions, seed)
     table = contigs.assign(part=contigs["group"].map(parts).where(contigs["frames"] > 0))
-    _tell_absent(table)
-    table["take"] = TAKES[balance](table)
+    _warn_about_absent_categories(table)
+    table["take"] = BALANCES[balance](table)
     return table[["sample", "contig", *STRATUM, "group", "part", "frames", "take"]]
 
 
-def _tell_absent(table: pd.DataFrame) -> None:
+def _warn_about_absent_categories(table: pd.DataFrame) -> None:
     for (label, category), rows in table.dropna(subset="part").groupby(STRATUM):
         absent = sorted(set(PARTS) - set(rows["part"]))
         if absent:
             log.warning(
-                "%s category %s has %d groups, too few: none is in %s",
-                *(label, category, rows["group"].nunique(), " and ".join(absent)),
+                "%s category %s has only %s: none is in %s",
+                *(label, category, counted(rows["group"].nunique(), "group"), " and ".join(absent)),
             )
 
 
@@ -52,8 +52,8 @@ def labeled_contigs(
 ) -> pd.DataFrame:
     """One row per contig of the labeled samples.
 
-    Columns: sample, contig, label, category, frames, sha256, group. The group comes from the file
-    of the sample; without one each contig is its own.
+    Columns: sample, contig, label, category, frames, sha256, group. Groups come from the file of
+    the sample; without one each contig is a group.
     """
     parts = [
         read_contigs(table)
@@ -65,7 +65,7 @@ def labeled_contigs(
     ]
     contigs = pd.concat(parts, ignore_index=True)
     contigs["group"] = contigs["sample"] + ":" + contigs["contig"]
-    # One file may serve several samples.
+    # Samples may share a file.
     for file in dict.fromkeys(sample["groups"] for sample in samples if sample["groups"]):
         users = [sample["sample"] for sample in samples if sample["groups"] == file]
         rows = contigs["sample"].isin(users)
@@ -74,7 +74,7 @@ def labeled_contigs(
 
 
 def _groups(file: str, contigs: pd.DataFrame) -> pd.Series:
-    """The group of each contig of the samples that have this file."""
+    """The group of each contig, by a groups file; `contigs` are those of its samples."""
     listed = _read_groups(file)
     known = set(contigs["contig"])
     unknown = [name for name in listed if name not in known]
@@ -98,7 +98,7 @@ def _groups(file: str, contigs: pd.DataFrame) -> pd.Series:
 
 
 def _read_groups(file: str) -> dict[str, tuple[int, str]]:
-    """Line and group of each contig."""
+    """The line number and group of each contig."""
     listed: dict[str, tuple[int, str]] = {}
     for number, row in read_rows(file, ["contig", "group"]):
         name = row["contig"]
@@ -111,17 +111,17 @@ def _read_groups(file: str) -> dict[str, tuple[int, str]]:
 def assign_parts(contigs: pd.DataFrame, fractions: Sequence[float], seed: int) -> dict[str, str]:
     """The part of each group with frames, by an integer program.
 
-    It minimizes, summed over categories and parts, how far the share of frames is from the fraction
-    wanted, plus 1 where a category is absent; every part has groups of both labels.
+    It minimizes a sum over categories and parts: the deviation of the share of frames from the
+    wanted fraction, plus 1 where a category is absent. Every part gets groups of both labels.
     """
     frames = contigs[contigs["frames"] > 0].pivot_table(
         index="group", columns=STRATUM, values="frames", aggfunc="sum", fill_value=0
     )
     for label in LABELS:
         _check_groups(label, frames)
-    bins = packed(frames)
+    bins = group_bins(frames)
     frames = frames.groupby(bins).sum()
-    # Equally good splits are many; which one the solver meets first depends on the order.
+    # Of many equally good splits the order decides which one the solver finds.
     frames = frames.sort_index().sample(frac=1, random_state=seed)
     shares = (frames / frames.sum()).to_numpy()
     groups, strata = range(len(frames)), range(shares.shape[1])
@@ -144,13 +144,13 @@ def assign_parts(contigs: pd.DataFrame, fractions: Sequence[float], seed: int) -
             members = np.flatnonzero(frames[label].sum(axis=1))
             problem += pulp.lpSum(chosen[g][part] for g in members) >= 1
     gap = TOLERANCE * len(strata)
-    problem.solve(pulp.PULP_CBC_CMD(msg=False, threads=1, gapAbs=gap, timeLimit=SECONDS))
+    problem.solve(pulp.PULP_CBC_CMD(msg=False, threads=1, gapAbs=gap, timeLimit=TIME_LIMIT))
     if problem.sol_status == pulp.LpSolutionIntegerFeasible:
-        log.warning("the split is not proven best after %d s of search", SECONDS)
+        log.warning("the split is not proven best after %d s of search", TIME_LIMIT)
     elif problem.sol_status != pulp.LpSolutionOptimal:
         raise InputError(
-            f"no split of {len(bins)} groups was found in {SECONDS} s; give larger groups in the "
-            "groups files of the sample sheet"
+            f"no split of {len(bins)} groups was found in {TIME_LIMIT} s; give larger groups in "
+            "the groups files of the sample sheet"
         )
     parts = {
         name: max(PARTS, key=lambda part: chosen[group][part].value())
@@ -159,15 +159,15 @@ def assign_parts(contigs: pd.DataFrame, fractions: Sequence[float], seed: int) -
     return bins.map(parts).to_dict()
 
 
-def packed(frames: pd.DataFrame) -> pd.Series:
-    """The bin of each group: itself, or one of its category if this has too many for a solver."""
+def group_bins(frames: pd.DataFrame) -> pd.Series:
+    """The bin of each group: itself, or a shared one if its category has too many groups."""
     bins = pd.Series(frames.index, frames.index)
     pure = frames[(frames > 0).sum(axis=1) == 1]
     for stratum in pure:
-        # The largest come first, so every bin gets one of them, and the rest are dealt out.
+        # Groups are dealt out to the bins from the largest to the smallest.
         members = pure.sort_index()[stratum].loc[lambda n: n > 0]
         members = members.sort_values(ascending=False, kind="stable").index
-        bins[members] = members[np.arange(len(members)) % MOST_GROUPS]
+        bins[members] = members[np.arange(len(members)) % MAX_GROUPS]
     return bins
 
 
@@ -181,7 +181,7 @@ def _check_groups(label: str, frames: pd.DataFrame) -> None:
 
 
 def balanced_take(table: pd.DataFrame) -> pd.Series:
-    """Frames used of each contig: in every part as many viral as host ones, evenly spread."""
+    """Frames to use of each contig: as many viral as host ones in each part, evenly spread."""
     take = pd.Series(0, index=table.index)
     for _, part in table.groupby("part"):
         labels = [rows for _, rows in part.groupby("label")]
@@ -192,19 +192,19 @@ def balanced_take(table: pd.DataFrame) -> pd.Series:
 
 
 def legacy_take(table: pd.DataFrame) -> pd.Series:
-    """As VirNucPro: all viral frames, of each host category a seventh as many, hosts no more."""
+    """Frames to use as VirNucPro does: all viral, at most as many host, a seventh per category."""
     take = table["frames"].where(table["label"] == "viral", 0)
     for _, part in table.groupby("part"):
         viral = int(part["frames"][part["label"] == "viral"].sum())
         hosts = [rows for _, rows in part[part["label"] == "host"].groupby("category")]
         offered = np.array([int(rows["frames"].sum()) for rows in hosts])
-        shares = water_filled(np.minimum(offered, -(-viral // 7)), viral)
+        shares = divided_evenly(np.minimum(offered, -(-viral // 7)), viral)
         for rows, share in zip(hosts, shares, strict=True):
             take.update(_spread(rows, share, ["group"]))
     return take
 
 
-TAKES = {
+BALANCES = {
     "category": balanced_take,
     "virnucpro": legacy_take,
     "none": lambda table: table["frames"],
@@ -212,18 +212,18 @@ TAKES = {
 
 
 def _spread(rows: pd.DataFrame, total: int, levels: Sequence[str]) -> pd.Series:
-    """`total` frames, evenly over the members of the first level, in each over the next."""
+    """`total` frames divided evenly at the first level, and inside it at the next levels."""
     if not levels:
-        return pd.Series(water_filled(rows["frames"].to_numpy(), total), rows.index)
+        return pd.Series(divided_evenly(rows["frames"].to_numpy(), total), rows.index)
     members = [member for _, member in rows.groupby(levels[0])]
-    totals = water_filled(np.array([member["frames"].sum() for member in members]), total)
+    totals = divided_evenly(np.array([member["frames"].sum() for member in members]), total)
     return pd.concat(
         _spread(member, share, levels[1:]) for member, share in zip(members, totals, strict=True)
     )
 
 
-def water_filled(available: np.ndarray, total: int) -> np.ndarray:
-    """`total` divided as evenly as what is available allows; all of it if there is not enough."""
+def divided_evenly(available: np.ndarray, total: int) -> np.ndarray:
+    """Shares of `total`, as even as `available` allows; all of it if that is less."""
     taken = np.zeros(len(available), np.int64)
     left = int(total)
     for done, i in enumerate(np.argsort(available, kind="stable")):

@@ -1,4 +1,4 @@
-"""The training loop: the recipe of VirNucPro, with the weights of the epoch that validates best."""
+"""The training loop of VirNucPro, which keeps the weights of the best validation epoch."""
 
 import copy
 import logging
@@ -23,7 +23,7 @@ HISTORY_METRICS = ("accuracy", "precision", "recall", "f1", "auroc")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the weights, beside the data."""
+    """The training settings."""
 
     hidden: int
     dropout: float
@@ -37,7 +37,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows of a fused matrix, and whether they are viral."""
+    """Rows of a fused matrix, and whether each is viral."""
 
     matrix: np.ndarray
     viral: np.ndarray
@@ -45,7 +45,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Trained:
-    """The network at its best epoch, and the story."""
+    """The network of the best epoch, and the training history."""
 
     network: nn.Module
     best_epoch: int
@@ -76,7 +76,7 @@ def train(training: Examples, validation: Examples, recipe: Recipe) -> Trained:
         )
         log.info("epoch %d: loss %.4f, validation %.4f", epoch, train_loss, loss)
         if loss < best_loss:
-            # state_dict() refers to the weights that training goes on changing.
+            # state_dict() holds references to weights that training changes.
             best_epoch, best_loss = epoch, loss
             best_weights = copy.deepcopy(network.state_dict())
         elif epoch - best_epoch >= recipe.patience:
@@ -94,12 +94,12 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def _train_epoch(
     network: nn.Module, optimizer: torch.optim.Optimizer, examples: Examples, batch_size: int
 ) -> float:
-    """One pass over the examples in random order; the mean loss."""
+    """Train on all examples once, in random order, and return the mean loss."""
     network.train()
     device = next(network.parameters()).device
     count = len(examples.viral)
     total = torch.zeros((), device=device)
-    # Batches of almost equal size: a last one of a single row has no variance to normalize by.
+    # Batches of almost equal size; BatchNorm could not normalize a last batch of one row.
     for rows in torch.randperm(count).tensor_split(max(1, count // batch_size)):
         batch = torch.from_numpy(examples.matrix[rows.numpy()]).to(device).float()
         target = torch.from_numpy(examples.viral[rows.numpy()]).to(device).long()

@@ -1,4 +1,4 @@
-"""Whether a classifier learned anything: what its validation part says, in numbers and in words."""
+"""Whether a classifier learned anything, judged by its validation part."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ import pandas as pd
 from seqloom.learn.scores import log_losses
 
 
-def validation_facts(frames: pd.DataFrame) -> dict[str, Any]:
-    """The loss of the log-odds of frames, that of chance, and the standard error between them.
+def validation_summary(frames: pd.DataFrame) -> dict[str, Any]:
+    """The loss of the frames, the loss of chance, and the standard error of the difference.
 
-    Chance always answers the share of viral frames. Frames of a group are alike, so the error is
-    that of a mean over groups. `frames` has label, group, logit.
+    Chance always answers the share of viral frames. The frames of a group are not independent, so
+    the standard error is one over groups. `frames` has label, group, logit.
     """
     viral = frames["label"] == "viral"
     loss = pd.Series(log_losses(viral, frames["logit"]), frames.index)
@@ -30,13 +30,13 @@ def validation_facts(frames: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def nothing_learned(description: Mapping[str, Any]) -> str | None:
-    """Why a classifier, described as in classifier.json, knows no more than chance; else None."""
-    facts = description["validation"]
-    if facts["loss"] >= facts["chance"]:
+def learning_failure(description: Mapping[str, Any]) -> str | None:
+    """Why a classifier is no better than chance, from its classifier.json; None if it is."""
+    validation = description["validation"]
+    if validation["loss"] >= validation["chance"]:
         return (
-            f"the classifier learned nothing: validation loss {facts['loss']:.4f} is no better "
-            f"than chance ({facts['chance']:.4f})"
+            f"the classifier learned nothing: validation loss {validation['loss']:.4f} is no "
+            f"better than chance ({validation['chance']:.4f})"
         )
     for unit in ("frame", "contig"):
         if description["calibration"][unit]["slope"] <= 0:
@@ -48,14 +48,15 @@ def nothing_learned(description: Mapping[str, Any]) -> str | None:
 
 
 def warning(description: Mapping[str, Any]) -> str | None:
-    """What must be read before any result of a classifier; None if there is nothing to say."""
-    if nothing := nothing_learned(description):
-        return f"{nothing}; it cannot tell viral from host sequences, so it calls no contig"
-    facts = description["validation"]
-    if facts["chance"] - facts["loss"] < facts["error"]:
+    """The warning that goes with all results of a classifier, if any."""
+    if failure := learning_failure(description):
+        return f"{failure}; it cannot tell viral from host sequences, so it calls no contig"
+    validation = description["validation"]
+    if validation["chance"] - validation["loss"] < validation["error"]:
         return (
-            f"the classifier may be no better than chance: validation loss {facts['loss']:.4f}, "
-            f"standard error {facts['error']:.4f} over {facts['groups']} groups, chance "
-            f"{facts['chance']:.4f}; its calls may be luck, so add unrelated genomes"
+            f"the classifier may be no better than chance: validation loss "
+            f"{validation['loss']:.4f}, standard error {validation['error']:.4f} over "
+            f"{validation['groups']} groups, chance {validation['chance']:.4f}; "
+            "its calls may be luck, so add unrelated genomes"
         )
     return None

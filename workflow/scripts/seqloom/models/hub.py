@@ -27,7 +27,7 @@ from seqloom.config.registry import Backend
 from seqloom.encoders.readings import READINGS
 from seqloom.errors import InputError
 from seqloom.files.downloads import Download, fetch
-from seqloom.files.folders import hold_folder
+from seqloom.files.folders import lock_folder
 from seqloom.models.weights import weight_names
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def download_folder(model: Path) -> Iterator[Path]:
     folder = model.with_name(f".{model.name}.part")
     folder.mkdir(parents=True, exist_ok=True)
     lock = folder / "lock"
-    with hold_folder(lock):
+    with lock_folder(lock):
         try:
             yield folder
             shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from seqloom.errors import InputError
-from seqloom.files.damage import telling_damage
+from seqloom.files.damage import reraise_as_damaged
 from seqloom.files.json_files import read_json
 from seqloom.files.tables import open_tsv
 
@@ -160,7 +160,7 @@ def read_rows(path: Path, first: str) -> list[Row]:
 def read_figure(path: Path) -> bytes:
     """An SVG, which must be whole."""
     svg = path.read_bytes()
-    with telling_damage(path, ElementTree.ParseError):
+    with reraise_as_damaged(path, ElementTree.ParseError):
         ElementTree.fromstring(svg)
     return svg
 

@@ -8,13 +8,13 @@ from itertools import pairwise
 import pyarrow as pa
 
 from seqloom.errors import InputError
-from seqloom.seqs.cds import Cds, Part, opened, phases_of
+from seqloom.seqs.cds import Cds, Segment, opened, phases_of
 from seqloom.seqs.genbank import read_genbank
 from seqloom.seqs.gff3 import read_gff3
 
-# A row per part of a CDS: 0-based, half-open, on the forward strand. `phase` counts the bases to
-# skip, in the direction of reading, to the first whole codon of this part; `cds` numbers the CDS
-# in the order of the files; `translation` stands in the first row of a CDS, where GenBank gives it.
+# One row per segment of a CDS: 0-based, half-open, on the forward strand. `phase` counts the bases
+# to skip, in the direction of reading, to the first whole codon of the segment; `cds` numbers the
+# CDS in the order of the files; `translation` is in the first row of a CDS, if GenBank gives it.
 SCHEMA = pa.schema(
     [
         ("contig", pa.string()),
@@ -27,7 +27,7 @@ SCHEMA = pa.schema(
     ]
 )
 _VERSION = re.compile(r"\.\d+$")
-_SAME_CODONS = {"1", "11"}  # these two differ in their starts only
+_SAME_CODONS = {"1", "11"}  # these two differ only in their start codons
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +35,12 @@ log = logging.getLogger(__name__)
 def read_annotations(
     paths: Sequence[str], lengths: Mapping[str, int], genetic_code: int
 ) -> pa.Table:
-    """All CDS of a sample whose contigs have these lengths, as a table of SCHEMA."""
+    """All CDS of a sample as a table of SCHEMA; `lengths` are those of its contigs."""
     unclear: list[str] = []
     found = [cds for path in paths for cds in _reader(path)(path, unclear)]
     if unclear:
         log.warning(
-            "%d parts of CDS are left out: strand, phase or location cannot be told; the first: %s",
+            "%d CDS segments of unclear strand, phase or location are left out; the first: %s",
             len(unclear),
             unclear[0],
         )
@@ -54,15 +54,15 @@ def read_annotations(
     rows = []
     for number, (contig, cds) in enumerate(known):
         translation = cds.translation
-        for part in cds.parts:
-            for piece in _within_contig(part, contig, lengths[contig], cds):
-                rows.append((contig, *piece[:4], number, translation))
+        for segment in cds.segments:
+            for stretch in _within_contig(segment, contig, lengths[contig], cds):
+                rows.append((contig, *stretch[:4], number, translation))
                 translation = None
     return pa.table(list(zip(*rows, strict=True)), schema=SCHEMA)
 
 
 def _reader(path: str) -> Callable[[str, list[str]], list[Cds]]:
-    """What reads this file, by its first line."""
+    """The reader for this file, by its first lines."""
     with opened(path) as text:
         for line in text:
             if line.startswith("LOCUS"):
@@ -77,7 +77,7 @@ def _reader(path: str) -> Callable[[str, list[str]], list[Cds]]:
 
 
 def _on_contigs(found: Sequence[Cds], lengths: Mapping[str, int]) -> list[tuple[str, Cds]]:
-    """The CDS of the sample's contigs, each with the sample's name of its contig."""
+    """The CDS on contigs of the sample, each with the name of its contig in the sample."""
     versions: dict[str, list[str]] = {}
     for contig in lengths:
         versions.setdefault(_VERSION.sub("", contig), []).append(contig)
@@ -126,21 +126,21 @@ def _warn_of_other_codes(codes: Iterable[str | None], genetic_code: int) -> None
         )
 
 
-def _within_contig(part: Part, contig: str, length: int, cds: Cds) -> list[Part]:
-    """The part; or, where it crosses the origin of a circular contig, the pieces of it."""
-    if part.end <= length:
-        return [part]
-    if not cds.circular or part.start >= length:
+def _within_contig(segment: Segment, contig: str, length: int, cds: Cds) -> list[Segment]:
+    """The segment, divided at the origin if it crosses that of a circular contig."""
+    if segment.end <= length:
+        return [segment]
+    if not cds.circular or segment.start >= length:
         raise InputError(
-            f'{cds.where(part)}: a CDS at {part.start + 1}-{part.end}, but contig "{contig}" has '
-            f"{length} bases; give the annotation of this very sequence"
+            f"{cds.where(segment)}: a CDS at {segment.start + 1}-{segment.end}, but contig "
+            f'"{contig}" has {length} bases; give the annotation of this sequence'
         )
-    cuts = [part.start, *range(length, part.end, length), part.end]
+    cuts = [segment.start, *range(length, segment.end, length), segment.end]
     bounds = list(pairwise(cuts))
-    if part.strand == "-":
+    if segment.strand == "-":
         bounds.reverse()
-    phases = phases_of((end - start for start, end in bounds), part.phase)
+    phases = phases_of((end - start for start, end in bounds), segment.phase)
     return [
-        part._replace(start=start % length, end=(end - 1) % length + 1, phase=phase)
+        segment._replace(start=start % length, end=(end - 1) % length + 1, phase=phase)
         for (start, end), phase in zip(bounds, phases, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Writing bgzip: gzip in blocks, so that any region can be read without what is before it."""
+"""Writing bgzip: gzip in blocks, so that a region is read without the text before it."""
 
 import contextlib
 import struct
@@ -9,12 +9,11 @@ from typing import BinaryIO
 import numpy as np
 from isal import isal_zlib
 
-# What the bgzip program puts into a block. With 65536 bytes pyfaidx misses where blocks begin.
+# The block size of the bgzip program; with 65536 bytes pyfaidx does not find the blocks.
 BLOCK = 0xFF00
-LINE = 80  # letters, as a genome is stored
-_LEVEL = 1  # of isal: five times as fast as zlib's level 2, and no larger
-# An empty block.
-END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+LINE = 80  # letters per line of a stored genome
+_LEVEL = 1  # of isal: five times as fast as level 2 of zlib, and no larger
+END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")  # an empty block
 _HEADER = struct.Struct("<4BI2BH2B2H")
 _TRAILER = struct.Struct("<2I")
 
@@ -36,13 +35,13 @@ def bgzip(path: str | Path, gzi: str | Path | None = None) -> Iterator[Callable[
             sizes.append((_write_block(file, bytes(buffer)), len(buffer)))
         file.write(END)
     if gzi:
-        # Where blocks begin, packed and not; the first begins at 0 and is not listed.
+        # Compressed and decompressed offsets of the blocks; the first, at 0, is not listed.
         begins = np.cumsum(sizes[:-1], axis=0, dtype="<u8")
         Path(gzi).write_bytes(struct.pack("<Q", len(begins)) + begins.tobytes())
 
 
 def _write_block(file: BinaryIO, text: bytes) -> int:
-    """Write a block; return its size."""
+    """Write a block and return its compressed size."""
     packed = isal_zlib.compress(text, _LEVEL, wbits=-15)
     size = _HEADER.size + len(packed) + _TRAILER.size
     # A gzip header with one extra field, BC: the size of the block less one.

@@ -1,4 +1,4 @@
-"""What the readers of annotations share: a coding sequence (CDS), its parts and their phases."""
+"""A coding sequence (CDS), its segments and their phases, as annotation readers give them."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +11,9 @@ from seqloom.errors import InputError
 from seqloom.seqs.reading import DAMAGED, open_packed
 
 
-class Part(NamedTuple):
+class Segment(NamedTuple):
+    """A segment of a CDS, such as an exon: 0-based, half-open, on the forward strand."""
+
     start: int
     end: int
     strand: str
@@ -25,26 +27,28 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Cds:
+    """A coding sequence as a file gives it."""
+
     path: str
-    names: tuple[str, ...]  # what the file calls the contig, the best name first
-    parts: Sequence[Part]
+    names: tuple[str, ...]  # names of the contig in the file, the best first
+    segments: Sequence[Segment]
     code: str | None  # number of the genetic code
     circular: bool = False
     translation: str | None = None
 
-    def where(self, part: Part) -> str:
-        place = f" line {part.line}" if part.line else f', record "{self.names[0]}"'
+    def where(self, segment: Segment) -> str:
+        place = f" line {segment.line}" if segment.line else f', record "{self.names[0]}"'
         return self.path + place
 
 
 def phases_of(lengths: Iterable[int], first: int) -> list[int]:
-    """Phases of stretches that are read one after the other, the first of them with this phase."""
+    """Phases of consecutive stretches, of which the first has the phase `first`."""
     return [(first - read) % 3 for read in accumulate(lengths, initial=0)][:-1]
 
 
 @contextmanager
 def opened(path: str) -> Iterator[TextIO]:
-    """The text of a file, whatever the compression."""
+    """Open a text file of any compression."""
     try:
         with open_packed(path) as file:
             yield io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace")

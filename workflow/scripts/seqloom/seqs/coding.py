@@ -1,4 +1,4 @@
-"""Which frames are coding: by the coordinates of an annotation, or by its translations."""
+"""Whether frames are coding, by the coordinates of an annotation or by its translations."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -10,16 +10,15 @@ import pyarrow.compute as pc
 
 from seqloom.errors import InputError
 
-_SPAN = 1 << 34  # more than the bases of any contig; leaves room for 89 million contigs
-_SEED = 7  # residues that are looked up, 5 bits each
+_SPAN = 1 << 34  # longer than any contig, and small enough for 89 million contigs
+_SEED = 7  # residues in a seed, 5 bits each
 
 
 class CodingRegions:
-    """The coding regions of a sample, each on its lattice: contig, strand and reading frame.
+    """The coding regions of a sample by contig, strand and reading frame.
 
-    Regions of one lattice are joined where they overlap or touch, so a codon across a joint counts
-    as coding. All lattices lie one after the
-    other on a single line of numbers, so that a frame is found by bisection.
+    Regions with the same three are merged where they overlap or touch. All positions are mapped to
+    one number line, on which each of these combinations has a range, so bisection finds a region.
     """
 
     def __init__(self, table: pa.Table, contigs: Sequence[str]) -> None:
@@ -30,7 +29,7 @@ class CodingRegions:
         codon = np.where(reverse, end - phase, start + phase)
         origin = _origin(_positions(table["contig"], contigs), reverse, codon)
         order = np.argsort(origin + start)
-        # An empty region in front, so that every frame has one at or before its start.
+        # With an empty region in front, every frame has a region at or before its start.
         starts = np.append(-1, (origin + start)[order])
         ends = np.maximum.accumulate(np.append(-1, (origin + end)[order]))
         apart = starts[1:] > ends[:-1]
@@ -40,9 +39,9 @@ class CodingRegions:
     def contain(
         self, contig: np.ndarray, start: np.ndarray, end: np.ndarray, reverse: np.ndarray
     ) -> np.ndarray:
-        """Whether the whole codons at start-end (forward) lie in a region, in its reading frame.
+        """Whether the codons at start-end (forward strand) lie in a region of their reading frame.
 
-        `contig` are positions in the list of contigs.
+        `contig` holds positions in the list of contigs.
         """
         origin = _origin(contig, reverse, start)
         region = np.searchsorted(self._starts, origin + start, side="right") - 1
@@ -50,7 +49,7 @@ class CodingRegions:
 
 
 class Translations:
-    """The translations of a sample, to be searched contig by contig."""
+    """The annotated translations of a sample, searched contig by contig."""
 
     def __init__(self, table: pa.Table, contigs: Sequence[str]) -> None:
         table = table.filter(pc.is_valid(table["translation"]))
@@ -64,7 +63,7 @@ class Translations:
         self._last = -1, _seed_index(b"")
 
     def contain(self, contig: np.ndarray, proteins: Sequence[bytes]) -> np.ndarray:
-        """Whether a protein is part of a translation of its contig, a position in the list."""
+        """Whether each protein is part of a translation of its contig (a position in the list)."""
         proteins = iter(proteins)
         return np.array(
             [
@@ -77,13 +76,13 @@ class Translations:
 
     def _contains(self, contig: int, proteins: Sequence[bytes]) -> Iterator[bool]:
         text = self._texts.get(contig, b"")
-        # Contigs come in order, and an index takes 30 times the room of its text: one at a time.
+        # Only one index is kept: it is 30 times the size of its text, and contigs come in order.
         if contig != self._last[0]:
             self._last = contig, _seed_index(text)
         places, seeds = self._last[1]
         heads = np.array(proteins, f"S{_SEED}").view(np.uint8).reshape(-1, _SEED)
         first = _seeds(heads)
-        # A shorter protein is found wherever its letters begin what was indexed.
+        # A protein shorter than a seed matches every seed that begins with it.
         missing = np.maximum(_SEED - np.array([len(protein) for protein in proteins], np.int64), 0)
         low, high = (
             np.searchsorted(seeds, first),
@@ -94,7 +93,7 @@ class Translations:
 
 
 def _seed_index(text: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Where the seeds of a text begin, in the order of the seeds; and these."""
+    """The positions of all seeds of a text, sorted by seed, and the sorted seeds."""
     letters = np.frombuffer(text + bytes(_SEED), np.uint8)
     seeds = _seeds(np.lib.stride_tricks.sliding_window_view(letters, _SEED)[:-1])
     places = np.argsort(seeds)
@@ -102,7 +101,7 @@ def _seed_index(text: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _positions(names: pa.ChunkedArray, contigs: Sequence[str]) -> np.ndarray:
-    """Where each name stands in the list of contigs; an error if it does not."""
+    """The position of each name in the list of contigs; an error if it is not there."""
     positions = pc.index_in(names, value_set=pa.array(contigs, pa.string()))
     if positions.null_count:
         unknown = names.filter(pc.is_null(positions))[0]
@@ -114,12 +113,12 @@ def _positions(names: pa.ChunkedArray, contigs: Sequence[str]) -> np.ndarray:
 
 
 def _origin(contig: np.ndarray, reverse: np.ndarray, codon: np.ndarray) -> np.ndarray:
-    """Where the lattice of a codon begins on the line; `codon` may be where it starts or ends."""
+    """Where contig, strand and frame of a codon begin on the line; `codon` is its start or end."""
     return ((contig.astype(np.int64) * 2 + reverse) * 3 + codon % 3) * _SPAN
 
 
 def _seeds(letters: np.ndarray) -> np.ndarray:
-    """Rows of letters as numbers in the same order; J and * look alike, as letters are 5 bits."""
+    """Rows of letters as numbers in the same order; with 5 bits a letter, J equals *."""
     seeds = np.zeros(len(letters), np.int64)
     for column in letters.T:
         seeds = seeds << 5 | column & 31

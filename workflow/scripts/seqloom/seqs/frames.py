@@ -1,7 +1,7 @@
-"""Six-frame reading of windows, many at once.
+"""The six frames of many windows at once.
 
-Every triplet of a batch becomes a codon number, whatever the window; a frame is then every third of
-a stretch. Stops are few on either strand, so a frame asks the sorted list of their positions.
+Every triplet of a batch becomes a codon number; a frame is every third of them. Stops are rare, so
+bisection in the sorted list of their positions finds those of a frame.
 """
 
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ NO_FRAME = {
 }
 STATUSES = ("ok", *NO_FRAME)
 _COMPLEMENT = bytes.maketrans(b"ACGTRYMKBVDH", b"TGCAYRKMVBHD")
-_COMPLEMENT_OF_CLEAR = bytes.maketrans(b"ACGT", b"TGCA")
+_COMPLEMENT_OF_ACGT = bytes.maketrans(b"ACGT", b"TGCA")
 _DIGITS = bytes(b"ACGT".find(byte) % 5 for byte in range(256))
-_UNCLEAR_CODONS = bytes(
+_AMBIGUOUS_CODONS = bytes(
     codon for codon in range(125) if 4 in (codon // 25, codon // 5 % 5, codon % 5)
 )
-_STOPS, _UNCLEAR = (1, 2), (4, 4)  # kinds of codons, by strand, to be added up
-_OPPOSITE = np.arange(6) >= 3
+_STOPS, _AMBIGUOUS = (1, 2), (4, 4)  # bits of codon kinds on the forward and reverse strand
+_REVERSE = np.arange(6) >= 3
 _SHIFT = np.arange(6) % 3
 
 
@@ -37,8 +37,8 @@ _SHIFT = np.arange(6) % 3
 class Frames:
     """The six frames of each window: arrays [windows, 6] in the order of FRAMES.
 
-    Positions are those of the forward strand in the bases of the batch: [begin, end) are the
-    codons, [first, last) the nucleotides that are written.
+    Positions count bases of the batch on the forward strand: codons lie at [begin, end), written
+    nucleotides at [first, last).
     """
 
     codons: bytes  # the number of the codon that begins at each base
@@ -47,19 +47,19 @@ class Frames:
     first: np.ndarray
     last: np.ndarray
     length: np.ndarray  # residues
-    ambiguous: np.ndarray  # X among them
-    open: np.ndarray  # without a stop, and long enough
-    kept: np.ndarray  # and chosen by the rule of the cut
+    ambiguous: np.ndarray  # number of X among the residues
+    open: np.ndarray  # has no stop and is long enough
+    kept: np.ndarray  # is open and chosen by the rule of the cut
 
 
 @cache
 def codon_table(genetic_code: int) -> np.ndarray:
-    """The residue (ASCII) of codon 25 a + 5 b + c, where A, C, G, T are 0 to 3 and others 4."""
+    """The residue (ASCII) of codon 25 a + 5 b + c, where ACGT are 0 to 3 and other letters 4."""
     if genetic_code not in unambiguous_dna_by_id:
         known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
         raise InputError(f"genetic code {genetic_code} does not exist; choose one of {known}")
     code = unambiguous_dna_by_id[genetic_code]
-    # In some codes a codon is both stop and amino acid: then it is an amino acid.
+    # A codon that is both stop and amino acid counts as amino acid.
     letters = dict.fromkeys(code.stop_codons, "*") | code.forward_table
     table = np.full(125, ord("X"), np.uint8)
     for codon, letter in letters.items():
@@ -73,19 +73,21 @@ def read_frames(
 ) -> Frames:
     """Read every window of the batch in six frames by the rule of the cut.
 
-    Where a plan says which frames are kept, whole frames need not be searched for stops again.
+    `planned` are the kept frames of a plan, which need no second search for stops.
     """
     numbers = _codon_numbers(batch.bases)
     kinds = numbers.translate(_kinds(genetic_code))
-    unclear = _places(kinds, *_UNCLEAR)
+    ambiguous_places = _places(kinds, *_AMBIGUOUS)
     offset, size = batch.offset[:, None], (batch.end - batch.start)[:, None]
     codons = np.maximum(size - _SHIFT, 0) // 3
-    begin = offset + np.where(_OPPOSITE, size - _SHIFT - 3 * codons, _SHIFT)
-    place = begin // 3 + (begin % 3 + 3 * _OPPOSITE) * _codons_in_phase(len(numbers))
+    begin = offset + np.where(_REVERSE, size - _SHIFT - 3 * codons, _SHIFT)
+    place = begin // 3 + (begin % 3 + 3 * _REVERSE) * _codons_in_phase(len(numbers))
     if cut.frames == "longest_orf":
         stretches = _long_stretches(_places(kinds, *_STOPS), place, codons, cut.min_codons)
-        is_open, kept, moved, codons = _longest(stretches, unclear, place, _luck(batch), cut)
-        begin, place = begin + 3 * moved, place + moved
+        is_open, kept, skipped, codons = _longest(
+            stretches, ambiguous_places, place, _tie_breakers(batch), cut
+        )
+        begin, place = begin + 3 * skipped, place + skipped
     elif planned is None:
         stops = _places(kinds, *_STOPS)
         # Frame by frame, so that the places ascend: twice as fast as window by window.
@@ -94,46 +96,46 @@ def read_frames(
         is_open = kept = (codons > 0) & (next_stop >= place + codons)
     else:
         is_open = kept = planned
-    ambiguous = _count(unclear, place, codons)
+    ambiguous = _count(ambiguous_places, place, codons)
     end = begin + 3 * codons
     first, last, length = begin, end, codons
     if cut.frames == "open":
         kept = is_open & (ambiguous / np.maximum(codons, 1) <= cut.max_ambiguous)
     if cut.frames == "virnucpro":
-        # The published program deletes unclear codons and takes one base more than the rest needs.
+        # VirNucPro deletes ambiguous codons and takes one base more than the others need.
         length, ambiguous = codons - ambiguous, np.zeros_like(ambiguous)
         kept = is_open & (length > 0)
-        first = np.where(_OPPOSITE, np.maximum(end - 3 * length - 1, offset), begin)
-        last = np.where(_OPPOSITE, end, np.minimum(begin + 3 * length + 1, offset + size))
+        first = np.where(_REVERSE, np.maximum(end - 3 * length - 1, offset), begin)
+        last = np.where(_REVERSE, end, np.minimum(begin + 3 * length + 1, offset + size))
     if cut.max_per_window:
-        kept = _longest_of_window(kept, codons, _luck(batch), cut.max_per_window)
+        kept = _longest_of_window(kept, codons, _tie_breakers(batch), cut.max_per_window)
     return Frames(numbers, begin, end, first, last, length, ambiguous, is_open, kept)
 
 
 def sequences(
     batch: Batch, frames: Frames, window: np.ndarray, frame: np.ndarray, cut: Cut, genetic_code: int
 ) -> tuple[list[bytes], list[bytes]]:
-    """Nucleotides and proteins of these frames of a batch."""
+    """Nucleotides and proteins of the given frames of a batch."""
     legacy = cut.frames == "virnucpro"
-    complement = _COMPLEMENT_OF_CLEAR if legacy else _COMPLEMENT
-    removed = _UNCLEAR_CODONS if legacy else b""
+    complement = _COMPLEMENT_OF_ACGT if legacy else _COMPLEMENT
+    removed = _AMBIGUOUS_CODONS if legacy else b""
     bounds = (frames.begin, frames.end, frames.first, frames.last)
     begin, end, first, last = (bound[window, frame].tolist() for bound in bounds)
-    opposite = (frame >= 3).tolist()
+    reverse = (frame >= 3).tolist()
     tables, bases, codons = _both_tables(genetic_code), batch.bases, frames.codons
     nucleotides = [
         bases[a:b].translate(complement)[::-1] if turned else bases[a:b]
-        for a, b, turned in zip(first, last, opposite, strict=True)
+        for a, b, turned in zip(first, last, reverse, strict=True)
     ]
     proteins = [
         codons[a:b:3].translate(tables[turned], removed)[:: -1 if turned else 1]
-        for a, b, turned in zip(begin, end, opposite, strict=True)
+        for a, b, turned in zip(begin, end, reverse, strict=True)
     ]
     return nucleotides, proteins
 
 
 def window_status(frames: Frames, kept: np.ndarray) -> np.ndarray:
-    """The number in STATUSES of each window, of which the frames `kept` are used."""
+    """The status of each window, as its position in STATUSES; `kept` are the used frames."""
     status = np.full(len(kept), STATUSES.index("no_open_frame"), np.uint8)
     status[frames.open.any(axis=1)] = STATUSES.index("ambiguous")
     status[frames.kept.any(axis=1)] = STATUSES.index("not_coding")
@@ -142,73 +144,73 @@ def window_status(frames: Frames, kept: np.ndarray) -> np.ndarray:
 
 
 def _codon_numbers(bases: bytes) -> bytes:
-    """The number, as in `codon_table`, of the codon that begins at each base."""
+    """The number of the codon that begins at each base, as in `codon_table`."""
     digits = np.frombuffer(bases.translate(_DIGITS), np.uint8)
     return (25 * digits[:-2] + 5 * digits[1:-1] + digits[2:]).tobytes()
 
 
 @cache
 def _both_tables(genetic_code: int) -> tuple[bytes, bytes]:
-    """The residue by codon number, and that of the reverse complement."""
+    """The residue by codon number on the forward and on the reverse strand."""
     table, complement = codon_table(genetic_code), np.array([3, 2, 1, 0, 4])
-    opposite = table.reshape(5, 5, 5)[np.ix_(complement, complement, complement)].T
-    return table.tobytes().ljust(256), opposite.tobytes().ljust(256)
+    reverse = table.reshape(5, 5, 5)[np.ix_(complement, complement, complement)].T
+    return table.tobytes().ljust(256), reverse.tobytes().ljust(256)
 
 
 @cache
 def _kinds(genetic_code: int) -> bytes:
-    """By codon number, whether it is a stop, on either strand, or unclear."""
-    forward, opposite = (np.frombuffer(table, np.uint8) for table in _both_tables(genetic_code))
-    stops = (_STOPS[0] * (forward == ord("*"))) | (_STOPS[1] * (opposite == ord("*")))
-    return (stops | (_UNCLEAR[0] * (forward == ord("X")))).astype(np.uint8).tobytes()
+    """By codon number, whether it is a stop on either strand, or ambiguous."""
+    forward, reverse = (np.frombuffer(table, np.uint8) for table in _both_tables(genetic_code))
+    stops = (_STOPS[0] * (forward == ord("*"))) | (_STOPS[1] * (reverse == ord("*")))
+    return (stops | (_AMBIGUOUS[0] * (forward == ord("X")))).astype(np.uint8).tobytes()
 
 
 def _codons_in_phase(codons: int) -> int:
     return codons // 3 + 2
 
 
-def _places(kinds: bytes, forward: int, opposite: int) -> np.ndarray:
-    """Where these kinds stand, sorted: codons are numbered by strand, phase and position.
+def _places(kinds: bytes, forward: int, reverse: int) -> np.ndarray:
+    """The sorted places of codons of these kinds.
 
-    So a frame is a run of numbers, and what it holds is found by bisection.
+    Places number the codons by strand, phase and position, so a frame is a range of places.
     """
-    # Most batches have nothing unclear, and looking is cheap.
-    if not any(kind & (forward | opposite) and kind in kinds for kind in range(8)):
+    # Most batches have no ambiguous codon, and this test is cheap.
+    if not any(kind & (forward | reverse) and kind in kinds for kind in range(8)):
         return np.zeros(0, np.int64)
     phases = np.zeros((_codons_in_phase(len(kinds)), 3), np.uint8)
     phases.ravel()[: len(kinds)] = np.frombuffer(kinds, np.uint8)
     phases = phases.T.ravel()
-    places = [np.flatnonzero(phases & kind > 0) for kind in (forward, opposite)]
+    places = [np.flatnonzero(phases & kind > 0) for kind in (forward, reverse)]
     return np.concatenate([places[0], places[1] + len(phases)])
 
 
 def _count(places: np.ndarray, first: np.ndarray, codons: np.ndarray) -> np.ndarray:
-    """How many of the places lie in each run of codons."""
+    """How many of the places lie in each range of codons."""
     return np.searchsorted(places, first + codons) - np.searchsorted(places, first)
 
 
-def _luck(batch: Batch) -> np.ndarray:
-    """A random but fixed number per frame: a choice by order would prefer the forward strand."""
+def _tie_breakers(batch: Batch) -> np.ndarray:
+    """A pseudorandom number per frame; a choice by order would prefer the forward strand."""
     return mixed(6 * batch.number[:, None] + np.arange(6))
 
 
 def _longest_of_window(
-    kept: np.ndarray, codons: np.ndarray, luck: np.ndarray, most: int
+    kept: np.ndarray, codons: np.ndarray, tie_breakers: np.ndarray, most: int
 ) -> np.ndarray:
-    """The longest frames of each window, at most so many; luck decides between equals."""
-    rank = np.argsort(np.lexsort((luck, -codons, ~kept), axis=1), axis=1)
+    """The `most` longest frames of each window; `tie_breakers` decide between equals."""
+    rank = np.argsort(np.lexsort((tie_breakers, -codons, ~kept), axis=1), axis=1)
     return kept & (rank < most)
 
 
 def _long_stretches(
     stops: np.ndarray, place: np.ndarray, codons: np.ndarray, min_codons: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All stretches between stops: frame (in the flat array), codons before it there, length."""
+    """All long stretches between stops: flat index of the frame, codons before it, length."""
     place, codons = place.ravel(), codons.ravel()
     low, high = np.searchsorted(stops, place), np.searchsorted(stops, place + codons)
     counts = high - low + 1
     frame = np.repeat(np.arange(len(place)), counts)
-    # The stop that ends the stretch; the last stretch ends with the frame.
+    # The stop that ends each stretch; the last stretch ends with its frame.
     stop = np.arange(len(frame)) - np.repeat(np.cumsum(counts) - counts - low, counts)
     padded = np.append(stops, 0)
     begin = np.where(stop == low[frame], place[frame], padded[stop - 1] + 1)
@@ -219,22 +221,22 @@ def _long_stretches(
 
 def _longest(
     stretches: tuple[np.ndarray, np.ndarray, np.ndarray],
-    unclear: np.ndarray,
+    ambiguous_places: np.ndarray,
     place: np.ndarray,
-    luck: np.ndarray,
+    tie_breakers: np.ndarray,
     cut: Cut,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of each window the longest stretch that is clear enough: open, kept, before it, length."""
+    """The longest stretch of each window with few X: open, kept, codons before it, length."""
     frame, before, length = stretches
     is_open, kept = np.zeros((2, *place.shape), bool)
-    moved, codons = np.zeros((2, *place.shape), np.int64)
+    skipped, codons = np.zeros((2, *place.shape), np.int64)
     is_open.flat[frame] = True
-    x = _count(unclear, place.ravel()[frame] + before, length)
+    x = _count(ambiguous_places, place.ravel()[frame] + before, length)
     clear = x / length <= cut.max_ambiguous
     frame, before, length = frame[clear], before[clear], length[clear]
-    order = np.lexsort((luck.ravel()[frame], -length, frame // 6))
+    order = np.lexsort((tie_breakers.ravel()[frame], -length, frame // 6))
     _, first = np.unique(frame[order] // 6, return_index=True)
     best = order[first]
     kept.flat[frame[best]] = True
-    moved.flat[frame[best]], codons.flat[frame[best]] = before[best], length[best]
-    return is_open, kept, moved, codons
+    skipped.flat[frame[best]], codons.flat[frame[best]] = before[best], length[best]
+    return is_open, kept, skipped, codons

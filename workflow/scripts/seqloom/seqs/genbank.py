@@ -7,11 +7,11 @@ from Bio.SeqFeature import SeqFeature
 from Bio.SeqRecord import SeqRecord
 
 from seqloom.errors import InputError
-from seqloom.seqs.cds import Cds, Part, opened, phases_of
+from seqloom.seqs.cds import Cds, Segment, opened, phases_of
 
 
 def read_genbank(path: str, unclear: list[str]) -> list[Cds]:
-    """Its CDS, but for pseudogenes; records with locations that cannot be told go to `unclear`."""
+    """The CDS of a file without pseudogenes; records of unclear locations go to `unclear`."""
     result, read = [], 0
     with opened(path) as text, warnings.catch_warnings():
         warnings.simplefilter("ignore", BiopythonParserWarning)
@@ -25,14 +25,14 @@ def read_genbank(path: str, unclear: list[str]) -> list[Cds]:
                         unclear.append(f'{path}, record "{record.id}"')
                     else:
                         result.append(_genbank_cds(record, feature, path))
-        # Biopython is not made for broken files: much may go wrong in it.
+        # Biopython raises many kinds of errors for broken files.
         except (ValueError, AssertionError, LookupError, AttributeError, TypeError) as error:
             reason = " ".join(str(error).split()) or "wrong layout"
             raise InputError(
                 f"{path}, record number {read + 1}: it cannot be read as GenBank ({reason}); "
                 "is it cut short? copy it again"
             ) from None
-    return [cds for cds in result if cds.parts]
+    return [cds for cds in result if cds.segments]
 
 
 def _genbank_cds(record: SeqRecord, feature: SeqFeature, path: str) -> Cds:
@@ -44,12 +44,12 @@ def _genbank_cds(record: SeqRecord, feature: SeqFeature, path: str) -> Cds:
         raise InputError(
             f'{path}, record "{record.id}": codon_start is {first!a}, not 1, 2 or 3; correct it'
         )
-    # Biopython gives the parts in the direction of reading, on both strands.
+    # Biopython gives the segments in the direction of reading on both strands.
     places = feature.location.parts
     phases = phases_of(map(len, places), int(first or 1) - 1)
-    parts = [
-        Part(int(place.start), int(place.end), "-" if place.strand == -1 else "+", phase)
+    segments = [
+        Segment(int(place.start), int(place.end), "-" if place.strand == -1 else "+", phase)
         for place, phase in zip(places, phases, strict=True)
-        if place.ref is None  # else it lies in another record
+        if place.ref is None  # the others lie in another record
     ]
-    return Cds(path, (record.id, record.name), parts, code, translation=translation)
+    return Cds(path, (record.id, record.name), segments, code, translation=translation)

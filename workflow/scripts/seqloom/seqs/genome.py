@@ -1,4 +1,4 @@
-"""Reading regions of a stored genome, many at once, at the speed of decompression."""
+"""Fast reading of many regions of a stored genome."""
 
 import os
 from collections.abc import Iterator
@@ -12,28 +12,28 @@ import pyarrow.compute as pc
 from isal import igzip, isal_zlib
 from pyarrow import csv
 
-from seqloom.files.damage import damaged, telling_damage
+from seqloom.files.damage import damaged, reraise_as_damaged
 from seqloom.seqs.bgzip import BLOCK, END, LINE
 
 _FAI = ("name", "length", "offset", "line", "width")
-# What a damaged block of bgzip raises: each has a CRC-32.
+# Raised for a damaged bgzip block, which has a CRC-32.
 _DAMAGE = (OSError, EOFError, isal_zlib.error)
-_GAP = 1 << 16  # of bytes; what lies between regions further apart is not read
+_GAP = 1 << 16  # bytes between regions; longer gaps are skipped, not read
 
 
 @dataclass(frozen=True)
 class Genome:
-    """A bgzip file with its two indexes: the contigs, and where its blocks begin."""
+    """A bgzip file with its two indexes: one of the contigs, one of the blocks."""
 
     path: str
     names: list[str]
     lengths: np.ndarray
-    offsets: np.ndarray  # of the first letter of each contig, unpacked
-    packed: np.ndarray  # where blocks begin
-    unpacked: np.ndarray
+    offsets: np.ndarray  # of the first letter of each contig in the decompressed file
+    packed: np.ndarray  # where blocks begin in the compressed file
+    unpacked: np.ndarray  # and in the decompressed one
 
     def fetch(self, contig: np.ndarray, start: np.ndarray, end: np.ndarray) -> bytes:
-        """The letters of these regions, one after the other; they must be in order."""
+        """The joined letters of these regions, which must be in order."""
         if not len(contig):
             return b""
         # A line end follows every 80 letters.
@@ -51,20 +51,20 @@ class Genome:
         return b"".join(parts).replace(b"\n", b"")
 
     def _text(self, first: int, last: int) -> bytes:
-        """What lies between two places in the unpacked file."""
+        """The bytes between two positions of the decompressed file."""
         block = np.searchsorted(self.unpacked, first, side="right") - 1
-        beyond = np.searchsorted(self.unpacked, last)
+        after = np.searchsorted(self.unpacked, last)
         with open(self.path, "rb") as file:
             file.seek(self.packed[block])
             # The last block ends with the file.
-            size = self.packed[beyond] - self.packed[block] if beyond < len(self.packed) else -1
-            with telling_damage(self.path, *_DAMAGE):
+            size = self.packed[after] - self.packed[block] if after < len(self.packed) else -1
+            with reraise_as_damaged(self.path, *_DAMAGE):
                 text = igzip.decompress(file.read(size))
         return text[first - self.unpacked[block] : last - self.unpacked[block]]
 
 
 def open_genome(path: str | Path) -> Genome:
-    """The genome of `index`, found by the .fai and the .gzi beside it; the three must agree."""
+    """Open a genome that `index` wrote; its .fai and .gzi must agree with it."""
     last = _last_length(path)
     packed = _read_gzi(f"{path}.gzi")
     unpacked = np.arange(len(packed)) * BLOCK
@@ -72,7 +72,7 @@ def open_genome(path: str | Path) -> Genome:
 
 
 def _last_length(path: str | Path) -> int:
-    """How many bytes the last block unpacks to; an error if the genome does not end as bgzip."""
+    """Decompressed size of the last block; an error if the file does not end as bgzip."""
     with open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - len(END) - 4, 0))
@@ -83,20 +83,20 @@ def _last_length(path: str | Path) -> int:
 
 
 def _read_gzi(path: str) -> np.ndarray:
-    """Where the blocks begin in the packed file."""
-    with telling_damage(path, ValueError):
+    """Where the blocks begin in the compressed file."""
+    with reraise_as_damaged(path, ValueError):
         numbers = np.frombuffer(Path(path).read_bytes(), "<u8").astype(np.int64)
         packed, unpacked = np.append(0, numbers).reshape(-1, 2).T
     expected = np.arange(len(packed)) * BLOCK
-    expected[0] = len(packed) - 1  # the first is not listed: in its place is how many are
+    expected[0] = len(packed) - 1  # the number of listed blocks stands in place of the first
     if not np.array_equal(unpacked, expected):
         raise damaged(path, "it does not list the blocks of a genome")
     return packed
 
 
 def _read_fai(path: str, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Names, lengths and offsets of the contigs of a genome of `size` bytes, unpacked."""
-    with telling_damage(path, pa.ArrowInvalid):
+    """Names, lengths and offsets of the contigs; `size` is that of the decompressed genome."""
+    with reraise_as_damaged(path, pa.ArrowInvalid):
         index = csv.read_csv(
             path,
             csv.ReadOptions(column_names=_FAI),
@@ -115,10 +115,10 @@ def _read_fai(path: str, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 
 def read_sequences(path: str | Path) -> Iterator[tuple[str, str]]:
-    """Names and sequences of a stored genome, one after the other."""
+    """Names and sequences of a stored genome, in order."""
     _last_length(path)
     with (
-        telling_damage(path, *_DAMAGE),
+        reraise_as_damaged(path, *_DAMAGE),
         igzip.open(path) as file,
         dnaio.open(file, fileformat="fasta") as records,
     ):

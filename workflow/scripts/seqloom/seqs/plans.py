@@ -19,7 +19,7 @@ from seqloom.seqs.coding import CodingRegions, Translations
 from seqloom.seqs.frames import STATUSES, Frames, read_frames, sequences, window_status
 from seqloom.seqs.genome import Genome
 from seqloom.seqs.hashing import mixed, text_key
-from seqloom.seqs.windows import Batch, Layout, has_unclear_base, read_windows
+from seqloom.seqs.windows import Batch, Layout, has_ambiguous_base, read_windows
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def training_filter(cut: Cut, genetic_code: int, annotation: pa.Table, names: li
     def coding_frames(batch: Batch, frames: Frames) -> np.ndarray:
         kept = frames.kept
         if cut.training == "virnucpro":
-            kept = kept & ~has_unclear_base(batch)[:, None]
+            kept = kept & ~has_ambiguous_base(batch)[:, None]
         window, frame = np.nonzero(kept)
         contig = batch.contig[window]
         if cut.training == "coding":

@@ -1,4 +1,4 @@
-"""Shards: the frames of a run of windows as a table and FASTA. Written here, read by everyone."""
+"""Shards: the frames of consecutive windows as a table and FASTA files."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,17 +42,17 @@ SCHEMA = pa.schema(
     }
 )
 _WITHOUT_ROW = SCHEMA.remove(0)
-_REPEATING = ["contig", "strand", "status"]  # a dictionary of the other columns is no gain
+_REPEATING = ["contig", "strand", "status"]  # the columns that a dictionary makes smaller
 _STATUSES = np.array(STATUSES, object)
 
-# Rows of a shard, but for the column `row`, and what they add to its FASTA files, by suffix.
-Part = tuple[pa.Table, dict[str, bytes]]
+# Rows of a shard without the column `row`, and their FASTA text by suffix.
+ShardBatch = tuple[pa.Table, dict[str, bytes]]
 
 
-def frame_parts(
+def frame_batches(
     genome: Genome, layout: Layout, plan: np.ndarray, shard: str, cut: Cut, genetic_code: int
-) -> Iterator[Part]:
-    """The frames of a shard, in order of contig, window and frame."""
+) -> Iterator[ShardBatch]:
+    """The frames of a shard in order of contig, window and frame."""
     windows = shard_windows(plan, shard)
     with Progress("frames", len(windows), "windows") as progress:
         for batch in read_windows(genome, layout, cut, windows):
@@ -73,7 +73,7 @@ def frame_parts(
 
 
 def _ids(contigs: Sequence[str], numbers: np.ndarray, frame: np.ndarray) -> list[str]:
-    """`contig_chunk_3R1`; a window without a frame has no `R1`."""
+    """Ids such as `contig_chunk_3R1`, without `R1` for a window without a frame."""
     labels = (*FRAMES, "")
     return [
         f"{contig}_chunk_{number}{labels[f]}"
@@ -84,7 +84,7 @@ def _ids(contigs: Sequence[str], numbers: np.ndarray, frame: np.ndarray) -> list
 def _columns(
     batch: Batch, frames: Frames, window: np.ndarray, frame: np.ndarray
 ) -> dict[str, np.ndarray | pa.Array]:
-    """The numbers of each row."""
+    """The columns of numbers of a batch."""
     found = frame >= 0
     shift = batch.start[window] - batch.offset[window]
     return {
@@ -105,12 +105,12 @@ def _titles(ids: Iterable[str]) -> list[bytes]:
 
 
 def _fasta(titles: Iterable[bytes], texts: Iterable[bytes]) -> bytes:
-    """Two lines a record."""
+    """FASTA with two lines per record."""
     return b"".join(chain.from_iterable(zip(titles, texts, repeat(b"\n"), strict=False)))
 
 
 def _window_and_frame(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Row by row the window and its frame, in order; a window without a frame has one row, -1."""
+    """Window and frame of each row, in order; a window without a frame has one row with -1."""
     window, frame = np.nonzero(kept)
     without = np.flatnonzero(~kept.any(axis=1))
     window = np.concatenate([window, without])
@@ -119,8 +119,8 @@ def _window_and_frame(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return window[order], frame[order]
 
 
-def protein_part(genome: Genome, layout: Layout, plan: np.ndarray, shard: str) -> Part:
-    """Proteins as they are: one window and one frame each."""
+def protein_batch(genome: Genome, layout: Layout, plan: np.ndarray, shard: str) -> ShardBatch:
+    """Whole proteins, each one window with one frame."""
     windows = shard_windows(plan, shard)
     contig, _ = layout.locate(windows)
     found = planned_frames(plan[windows]).any(axis=1)
@@ -151,14 +151,14 @@ def _table(columns: Mapping[str, Any]) -> pa.Table:
 
 
 def write_shard(
-    prefix: str, suffixes: Sequence[str], parts: Iterable[Part], metadata: Mapping[str, Any]
+    prefix: str, suffixes: Sequence[str], batches: Iterable[ShardBatch], metadata: Mapping[str, Any]
 ) -> int:
     """Write the table and the FASTA files of a shard together; return the number of records."""
     tables, digests = [_WITHOUT_ROW.empty_table()], [hashlib.sha256() for _ in suffixes]
     with atomic_all(prefix + suffix for suffix in (".parquet", *suffixes)) as [table_file, *files]:
         with ExitStack() as stack:
             handles = [stack.enter_context(open(file, "wb")) for file in files]
-            for table, fasta in parts:
+            for table, fasta in batches:
                 tables.append(table)
                 for suffix, handle, digest in zip(suffixes, handles, digests, strict=True):
                     handle.write(fasta[suffix])
@@ -175,24 +175,24 @@ def write_shard(
 
 
 def _with_rows(table: pa.Table) -> pa.Table:
-    """Number what has a frame."""
+    """Add the column `row`, which numbers the rows with a frame."""
     found = pc.equal(table["status"], "ok").to_numpy()
     rows = pa.array(np.cumsum(found) - 1, pa.int32(), mask=~found)
     return table.add_column(0, SCHEMA.field("row"), rows)
 
 
 def check_letters(path: Path) -> None:
-    """An error unless a `.fna` or `.faa` has the checksum that the table beside it names."""
+    """Raise an error unless a `.fna` or `.faa` has the checksum in the table beside it."""
     table = path.with_suffix(".parquet")
     if sha256(path) != read_table_metadata(table)[f"{path.suffix[1:]}_sha256"]:
         raise InputError(
             f"{path}: damaged, or does not belong to the parquet beside it; "
-            "remove both and run again, which makes them anew"
+            "remove both and run again to make them anew"
         )
 
 
 def read_records(path: Path) -> tuple[list[str], list[str]]:
-    """Ids and sequences of a `.fna` or `.faa`, row by row."""
+    """Ids and sequences of a `.fna` or `.faa`, in row order."""
     check_letters(path)
     with dnaio.open(path, fileformat="fasta") as records:
         pairs = [(record.name, record.sequence) for record in records]

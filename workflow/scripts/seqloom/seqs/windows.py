@@ -1,4 +1,4 @@
-"""Where windows start, and the windows of a genome, read in batches."""
+"""Window positions, and the windows of a genome in batches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ _BATCH_BASES = 1 << 20
 
 @dataclass(frozen=True)
 class Layout:
-    """The windows of all contigs, numbered through in their order."""
+    """The windows of all contigs, numbered consecutively."""
 
     names: list[str]
     lengths: np.ndarray
-    ends: np.ndarray  # how many windows there are up to and with this contig
+    ends: np.ndarray  # number of windows up to and including each contig
 
     @cached_property
     def begins(self) -> np.ndarray:
@@ -32,33 +32,33 @@ class Layout:
         return int(self.ends[-1]) if len(self.ends) else 0
 
     def locate(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The position of their contigs, and their 0-based numbers there."""
+        """The contig of each window and its 0-based number there."""
         contig = np.searchsorted(self.ends, windows, side="right")
         return contig, windows - self.begins[contig]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows in order, and the bases that hold them; windows of one contig may overlap there."""
+    """Windows in order, with the bases that contain them; windows of a contig may overlap."""
 
     bases: bytes
-    offset: np.ndarray  # where the window begins in `bases`
+    offset: np.ndarray  # where each window begins in `bases`
     window: np.ndarray  # its number in the layout
-    contig: np.ndarray  # position of its contig there
+    contig: np.ndarray  # its contig in the layout
     number: np.ndarray  # its 0-based number on the contig
     start: np.ndarray  # on the contig
     end: np.ndarray
 
 
 def window_layout(genome: Genome, window: int | None) -> Layout:
-    """The windows of this length; None: every contig is one."""
+    """The windows of a genome by length; with None every contig is one window."""
     lengths = genome.lengths
     counts = count_windows(lengths, window) if window else np.minimum(lengths, 1)
     return Layout(genome.names, lengths, np.cumsum(counts))
 
 
 def count_windows(length: int | np.ndarray, size: int) -> int | np.ndarray:
-    """As few as cover the contig; the same in both schemes."""
+    """The smallest number that covers the contig, the same in both schemes."""
     return -(-length // size)
 
 
@@ -68,12 +68,12 @@ def window_bounds(
     """Starts and ends of the windows with these 0-based numbers on contigs of these lengths."""
     count = count_windows(length, size)
     if scheme == "even":
-        # The first begins at 0, the last ends with the contig; one window alone may be short.
+        # The first begins at 0 and the last ends with the contig; a single one may be short.
         starts = numbers * np.maximum(length - size, 0) // np.maximum(count - 1, 1)
     else:
         surplus = count * size - length
         overlap = surplus // count
-        wider = surplus - overlap * (count - 1)  # so many joints overlap by one more
+        wider = surplus - overlap * (count - 1)  # number of overlaps that are one base longer
         starts = numbers * (size - overlap) - np.minimum(numbers, wider)
     return starts, np.minimum(starts + size, length)
 
@@ -87,7 +87,7 @@ def read_windows(
         windows = np.asarray(wanted[first : first + most])
         contig, number = layout.locate(windows)
         start, end = window_bounds(layout.lengths[contig], number, cut.window, cut.scheme)
-        # Windows of a contig that touch are read as one.
+        # Adjacent windows of a contig are read together.
         apart = (np.diff(contig) != 0) | (start[1:] > end[:-1])
         begins = np.flatnonzero(np.append(True, apart))
         lasts = np.append(begins[1:], len(windows)) - 1
@@ -97,9 +97,9 @@ def read_windows(
         yield Batch(bases, start + shift, windows, contig, number, start, end)
 
 
-def has_unclear_base(batch: Batch) -> np.ndarray:
-    """Which windows hold a letter that is not A, C, G or T."""
+def has_ambiguous_base(batch: Batch) -> np.ndarray:
+    """Which windows contain a letter other than A, C, G or T."""
     letters = np.frombuffer(batch.bases, np.uint8)
-    unclear = np.flatnonzero(~np.isin(letters, list(b"ACGT")))
+    ambiguous = np.flatnonzero(~np.isin(letters, list(b"ACGT")))
     first, last = batch.offset, batch.offset + batch.end - batch.start
-    return np.searchsorted(unclear, first) < np.searchsorted(unclear, last)
+    return np.searchsorted(ambiguous, first) < np.searchsorted(ambiguous, last)
