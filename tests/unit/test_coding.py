@@ -201,7 +201,7 @@ def test_the_script_writes_a_table_with_its_provenance(tmp_path):
     options = ["--annotation", tmp_path / "x.gbff", "--records", tmp_path / "records.tsv"]
     done = run(*options, "--genetic-code", "11", "--out", out)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.endswith("64 CDS in 64 parts\n")
+    assert done.stderr.endswith("64 CDS in 64 segments\n")
     table = pq.read_table(out)
     provenance = json.loads(table.schema.metadata[b"provenance"])
     assert provenance["settings"] == {"genetic_code": 11}

@@ -1,4 +1,4 @@
-"""The content of a file of the user counts: not its times or path, nor the order of the sheet."""
+"""Reruns depend on the contents of input files, not on times, paths or the order of the sheet."""
 
 import os
 import random
@@ -58,7 +58,7 @@ def planned(project):
     return project.planned(*TARGETS, "results/splits/e.parquet")
 
 
-def test_a_touch_another_path_and_another_order_of_rows_rerun_nothing(shards):
+def test_a_touched_or_moved_file_and_reordered_rows_rerun_nothing(shards):
     assert planned(shards) == {}
     for name in ("virus.fa", "groups.tsv"):
         os.utime(shards.folder / name)
@@ -79,7 +79,7 @@ def test_a_touch_another_path_and_another_order_of_rows_rerun_nothing(shards):
         ("groups.tsv", ("family1", "family0"), {"split": 1}),
     ],
 )
-def test_another_file_of_the_same_size_with_an_older_time_is_noticed(shards, name, change, rules):
+def test_another_file_of_the_same_size_with_an_older_time_is_detected(shards, name, change, rules):
     file, other = shards.folder / name, shards.folder / "other"
     other.write_text(file.read_text().replace(*change))
     assert other.stat().st_size == file.stat().st_size
@@ -88,7 +88,7 @@ def test_another_file_of_the_same_size_with_an_older_time_is_noticed(shards, nam
     assert planned(shards) == rules
 
 
-def test_a_file_that_was_read_once_is_not_read_again(shards):
+def test_an_unchanged_file_is_not_read_again(shards):
     planned(shards)
     store = shards.folder / "work/checksums.tsv"
     before = store.read_text()

@@ -1,4 +1,4 @@
-"""kill -9 in the middle, the same command again: the result of an undisturbed run."""
+"""After kill -9 the same command gives the result of an undisturbed run."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import subprocess
 import time
 
 
-def test_a_killed_run_goes_on_and_ends_the_same(fresh, finished):
+def test_a_killed_run_resumes_with_the_same_result(fresh, finished):
     marker = fresh.folder / "results/embeddings"
     run = subprocess.Popen(
         fresh.command(),

@@ -1,4 +1,4 @@
-"""Weights from a stand-in for the hub: one job where Snakemake runs, and no network after it."""
+"""Weights from a stand-in for the hub: one local job downloads, and no other uses the network."""
 
 import json
 
@@ -84,7 +84,7 @@ def test_one_local_job_downloads_and_no_other_needs_the_network(project, hub, mo
     assert hub.requests == []
 
 
-def test_a_hub_out_of_reach_is_one_sentence(project, monkeypatch):
+def test_an_unreachable_hub_gives_one_sentence(project, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
     done = project.snakemake("embed", "--until", "fetch_model")
     assert done.returncode != 0
