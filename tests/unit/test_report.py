@@ -228,7 +228,7 @@ def test_the_page_shows_all_results(results):
         "window: 300",
     ):
         assert part in text, part
-    # Viral first, then host; what could not be read comes last.
+    # Viral first, then host, then contigs that could not be read.
     assert text.index(NASTY) < text.index("host host") < text.index("dark uncalled")
     assert headline.splitlines() == [
         "A & B",

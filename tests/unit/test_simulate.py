@@ -41,7 +41,7 @@ def rows(path):
 
 
 def gff_features(path):
-    """(contig, kind, start, end, strand, phase, attributes) of every line, as they stand."""
+    """(contig, kind, start, end, strand, phase, attributes) of every line, unchanged."""
     with gzip.open(path, "rt") as handle:
         lines = [line.rstrip("\n").split("\t") for line in handle if not line.startswith("#")]
     return [
@@ -59,7 +59,7 @@ def gff_features(path):
 
 
 def gff_genes(demo, category):
-    """CDS parts by protein id, in the direction of reading: (contig, strand, start, end, phase)."""
+    """CDS segments by protein id, in reading order: (contig, strand, start, end, phase)."""
     parts = defaultdict(list)
     for contig, kind, start, end, strand, phase, attributes in gff_features(
         demo / f"{category}.gff3.gz"
@@ -73,7 +73,7 @@ def gff_genes(demo, category):
 
 
 def gbff_translations(demo, category):
-    """Translation by protein id, each checked against Biopython's own reading of the location."""
+    """Translation by protein id, each compared with Biopython's reading of the location."""
     result = {}
     with gzip.open(demo / f"{category}.gbff.gz", "rt") as handle:
         for record in SeqIO.parse(handle, "genbank"):

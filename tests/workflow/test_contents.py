@@ -31,7 +31,7 @@ def fasta(seed, contigs=6):
 
 @pytest.fixture(scope="module")
 def divided(tmp_path_factory):
-    """A project whose own genomes are cut into shards and split."""
+    """A project with genomes of a user, up to shards and split."""
     project = make_project(tmp_path_factory.mktemp("divided") / "project")
     (project.folder / "config.yaml").write_text(CONFIG)
     (project.folder / "virus.fa").write_text(fasta(100))
@@ -45,7 +45,7 @@ def divided(tmp_path_factory):
 
 @pytest.fixture
 def shards(divided, tmp_path):
-    """A copy of it, which has other inodes and times."""
+    """A copy of the project, with other inodes and times."""
     shutil.copytree(divided.folder, tmp_path / "project", copy_function=shutil.copy2)
     return Project(tmp_path / "project")
 

@@ -158,7 +158,7 @@ def test_a_plan_agrees_with_contigs_and_shards(finished, cut, sample):
     root = finished.folder / "results"
     plan = pd.read_parquet(root / f"plans/{cut}/{sample}.parquet")["window"].to_numpy()
     assert plan.dtype == np.uint8
-    # Bits as the documentation numbers them, not as the code does.
+    # The bits are written as in the documentation, independent of the code.
     lost, read = plan >> 7 == 1, plan >> 6 & 1 == 1
     used = [[i for i in range(6) if byte >> i & 1 and byte < 128] for byte in plan]
     frames = np.array([len(bits) for bits in used])

@@ -24,6 +24,6 @@ def test_a_killed_run_resumes_with_the_same_result(fresh, finished):
     kept = {path: path.stat().st_mtime_ns for path in marker.rglob("[!.]*.safetensors")}
     fresh.run()
     assert fresh.results() == finished.results()
-    # What was finished before the kill was not made again, but for the jobs that were running.
+    # Finished jobs did not run again; up to two were running at the kill.
     again = [path for path, made in kept.items() if path.stat().st_mtime_ns != made]
     assert len(again) <= 2

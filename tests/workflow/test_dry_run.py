@@ -23,7 +23,7 @@ def test_the_whole_dag_is_known_before_any_job(fresh):
 
 
 def test_resources_are_known_before_any_file_exists(fresh):
-    """What looks at results fails at random in a plan made beside a run that removes some."""
+    """A plan that read results would fail at random while another run removes them."""
     lines = fresh.run("-n", "-p").splitlines()
     resources = [line for line in lines if line.strip().startswith("resources:")]
     assert len(resources) == sum(fresh.planned().values()) + 1, "all jobs and `all`"

@@ -44,7 +44,7 @@ def hub():
 
 @pytest.fixture
 def project(fresh, tmp_path, monkeypatch):
-    """One protein, one backend that nobody has fetched."""
+    """One protein, and a backend that has not been downloaded."""
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
     registry = fresh.folder / "resources/models.yaml"
@@ -63,7 +63,7 @@ def test_one_local_job_downloads_and_no_other_needs_the_network(project, hub, mo
 
     monkeypatch.setenv("HF_ENDPOINT", hub.root)
     hub.faults.append(("/content/", cut_after(1000)))
-    # There is no Slurm here: this ends well only if the job runs where Snakemake does.
+    # There is no Slurm here, so this succeeds only if the job runs where Snakemake does.
     slurm = ("--executor", "slurm", "--jobs", "1", "--slurm-init-seconds-before-status-checks", "1")
     project.run("embed", "--until", "fetch_model", *slurm)
     assert hub.ranges() == [None, "bytes=1000-"]

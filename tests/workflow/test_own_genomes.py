@@ -23,7 +23,7 @@ def test_frames_are_exported_without_labels_models_or_experiments(fresh):
         lines = (folder / f"lake.identified_{kind}.fa").read_text().splitlines()
         contigs = dict.fromkeys(line[1] for line in lines if line.startswith(">"))
         assert list(contigs) == ["a", "b", "c"]
-    # The target `all` asks for the same files, and for those between.
+    # The target `all` also asks for the intermediate files.
     assert fresh.planned() == {"report": 1}
 
 

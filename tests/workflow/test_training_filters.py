@@ -22,7 +22,7 @@ EXPERIMENTS = {name: {"cut": name, "fusion": "dna"} for name in CUTS}
 
 
 def sheet(kind: str) -> str:
-    """The demo with annotations of a kind, none if there is none; the query has genetic code 4."""
+    """The demo with annotations of one kind or without; the query has genetic code 4."""
     rows = ["sample\tfasta\tlabel\tannotation\tgenetic_code\tbases"]
     for name, bases in BASES.items():
         label = {"viral": "viral", "bacteria": "host"}.get(name, "")
