@@ -18,7 +18,7 @@ from seqloom.config.schemas import read_yaml
 from seqloom.config.settings import REFSEQ_FOLDER, WHOLE, load_settings
 from seqloom.errors import InputError
 from seqloom.files.folders import check_writable, lock_folder
-from seqloom.report.terminal import show_short
+from seqloom.report.terminal import shorten_output
 from snakemake.exceptions import WorkflowError
 
 # Scripts are called by name, with the Python that runs Snakemake, activated or not; --sdm brings another.
@@ -31,7 +31,7 @@ shell.prefix(
     "lines() {{ printf '%s\\n' \"$@\"; }}; "
 )
 
-show_short(workflow)
+shorten_output(workflow)
 
 try:
     if not workflow.output_settings.dryrun:

@@ -1,4 +1,4 @@
-"""A tiny chain: every script run once, from FASTA to the report, with the files that it reads."""
+"""A small run of all scripts, from FASTA to the report, with the files that each reads."""
 
 import json
 import sys
@@ -35,7 +35,7 @@ CUT = ["--window", "60", "--genetic-code", "11", "--training", "coding"]
 
 @dataclass(frozen=True)
 class Step:
-    """A command of the chain without its --out, and the files of ours that it reads."""
+    """A command of the run without --out, and the result files that it reads."""
 
     script: ModuleType
     words: list[str]
@@ -65,8 +65,8 @@ def arguments_of(step: Step, out: str) -> Iterator[None]:
 
 
 def write_inputs() -> None:
-    """The files of a user: genomes, groups, an annotation, proteins and two models."""
-    # Of a few letters each, so that there is something to learn; without a T there is no stop.
+    """Input files: genomes, groups, an annotation, proteins and two models."""
+    # Each has a few letters only, so that there is something to learn; without T there is no stop.
     alphabets = {"vir": b"AAAAACG", "bac": b"GGGGGAC", "lake": b"AAAAACG"}
     for number, (sample, alphabet) in enumerate(alphabets.items()):
         names = [f"{sample}{i}" for i in range(6 if sample in LABELS else 2)]

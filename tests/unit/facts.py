@@ -1,4 +1,4 @@
-"""Facts that tests are held against: in tests/data, and whole genomes beside the repository."""
+"""Reference data of the tests: those in tests/data, and whole genomes beside the repository."""
 
 import gzip
 import json
@@ -19,19 +19,19 @@ def if_shared(*values: Any) -> Any:
 
 
 def virnucpro() -> dict[str, Any]:
-    """Windows and frames as the published program gave them."""
+    """Windows and frames from the published program."""
     return json.loads((DATA / "virnucpro.json").read_text())
 
 
 def dnabert_tokenizer(folder: Path) -> Path:
-    """The published tokenizer of DNABERT-S, unpacked."""
+    """The published tokenizer of DNABERT-S, decompressed."""
     path = folder / "tokenizer.json"
     path.write_bytes(gzip.decompress((DATA / "dnabert_s_tokenizer.json.gz").read_bytes()))
     return path
 
 
 def genome_file(genome: str, kind: str) -> Path:
-    """Its sequences (fa) or annotation (gff, gbff); a whole genome has a / in its name."""
+    """The sequences (fa) or annotation (gff, gbff) of a genome; names of whole genomes have a /."""
     if "/" in genome:
         return SHARED / "data" / f"{genome}.{kind}.gz"
     return DATA / "genomes" / f"{genome}.{kind}"
@@ -42,7 +42,7 @@ def text_of(path: Path) -> TextIO:
 
 
 def sequences_of(fasta: Path) -> dict[str, str]:
-    """{name: sequence}, as written."""
+    """The sequences of a FASTA text by name, as written."""
     with text_of(fasta) as text:
         return {record.id: str(record.seq) for record in SeqIO.parse(text, "fasta")}
 

@@ -1,4 +1,4 @@
-"""A small world for the tests of learning: contigs, shards and fused matrices of three samples.
+"""A small data set for the tests of learning: contigs, shards and fused matrices of three samples.
 
 Viral frames lie to the right of host frames in every column, and are rich in A and T.
 """
@@ -39,7 +39,7 @@ WINDOW_FRAMES = 2
 
 @dataclass
 class World:
-    """Files in the order of the samples; two shards a sample."""
+    """Files in the order of the samples; two shards per sample."""
 
     samples: list[dict] = field(default_factory=list)
     contigs: list[Path] = field(default_factory=list)
@@ -49,7 +49,7 @@ class World:
 
 
 def make_world(folder: Path, signal: float = 2.0, seed: int = 0) -> World:
-    """Write everything that stands before the rule split, and the fused matrices."""
+    """Write the inputs of split, and the fused matrices."""
     rng = np.random.default_rng(seed)
     world = World()
     for sample, (label, count, frames) in SAMPLES.items():
@@ -73,7 +73,7 @@ def add_sample(world, folder, sample, label, frames_of, rng, signal):
     genome = {name: "".join(rng.choice(list("ATCG"), 400, p=shares)) for name in names}
     table = pd.DataFrame({"contig": names, "kept_frames": list(frames_of.values())})
     table["sha256"] = [hashlib.sha256(s.encode()).hexdigest() for s in genome.values()]
-    # Not all frames are read; what learns must go by those that are.
+    # Only some frames are read, and learning must count those.
     write_frame(world.contigs[-1], table.assign(frames=table["kept_frames"] + 5))
     world.genomes.append(folder / f"{sample}.fa.gz")
     with bgzip(world.genomes[-1]) as write:

@@ -1,4 +1,4 @@
-"""Sequences as the reader gives them, and stored as the workflow keeps them."""
+"""Sequences as the reader gives them, and as the workflow stores them."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Servers of a test's own."""
+"""HTTP servers for tests."""
 
 import threading
 from collections.abc import Iterator

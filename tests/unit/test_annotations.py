@@ -55,7 +55,7 @@ every_annotation = pytest.mark.parametrize(
 
 
 def read_genome(genome, kind):
-    """Its sequences in upper case, and the rows of its annotation."""
+    """The sequences of a genome in upper case, and the rows of its annotation."""
     sequences = sequences_of(genome_file(genome, "fa"))
     lengths = {name: len(sequence) for name, sequence in sequences.items()}
     table = read_annotations([str(genome_file(genome, kind))], lengths, code_of(genome))
@@ -85,7 +85,7 @@ def places(rows):
 
 
 def error(folder, text, lengths=None):
-    """The sentence, without the folder of the test."""
+    """The error sentence, without the folder of the test."""
     with pytest.raises(InputError) as caught:
         read(folder, text, lengths)
     return str(caught.value).replace(f"{folder}/", "")
@@ -109,7 +109,7 @@ def gbff(*features, topology="linear", version="c", name="c"):
 
 
 def whole_codons(rows):
-    """The positions of the bases of every codon that our rows hold, in the order of reading."""
+    """The positions of the bases of every codon in our rows, in the order of reading."""
     for _, start, end, strand, phase, *_ in rows:
         bases = range(start, end) if strand == "+" else range(end - 1, start - 1, -1)
         for first in range(phase, len(bases) - 2, 3):
@@ -167,7 +167,7 @@ def test_joined_segments_of_a_real_cds_give_the_protein_of_its_record(genome):
     for number in {row["cds"] for row in rows}:
         parts = [row for row in rows if row["cds"] == number]
         bases = sum((bases_of(contigs, part) for part in parts), Seq(""))[parts[0]["phase"] :]
-        # The first codon is read as M, whichever it is.
+        # A first codon of any kind is read as M.
         assert translated(bases, genome)[1:].rstrip("*") == parts[0]["translation"][1:]
 
 
@@ -194,7 +194,7 @@ def genbank_text(records):
 
 @st.composite
 def genes(draw):
-    """A contig's length, whether it is a circle, and CDS: (strand, phase, exons in forward order).
+    """Contig length, whether it is circular, and CDS: (strand, phase, exons in forward order).
 
     On a circle exons may end beyond the contig.
     """
@@ -211,7 +211,7 @@ def genes(draw):
 
 
 def expected(length, strand, phase, exons):
-    """The pieces between exon ends and the origin, and the codons that lie in one of them."""
+    """The stretches between exon ends and the origin, and the codons inside one of them."""
     pieces, bases = {}, []
     for exon, (start, end) in enumerate(exons):
         for place in range(start, end):
@@ -248,7 +248,7 @@ def test_gff3_gives_the_codons_of_every_cds(tmp_path_factory, made, data):
     for number, gene in enumerate(found):
         for (start, end), phase in phases_of(*gene).items():
             lines.append(cds_line(start + 1, end, gene[0], phase, f"Name=x;ID=cds-{number}"))
-    # The order of the lines of a CDS, and where the circle is declared, mean nothing.
+    # The order of the lines of a CDS, and where the circle is declared, have no effect.
     lines[1:] = data.draw(st.permutations(lines[1:]))
     order = list(dict.fromkeys(int(line.rpartition("-")[2]) for line in lines[1:]))
     if circular:
@@ -431,7 +431,7 @@ def test_a_truncated_or_damaged_compressed_file_is_an_error(tmp_path, kind, pack
     for place in range(20, len(packed), len(packed) // 20):
         damaged = bytearray(packed)
         damaged[place] ^= 0x5A
-        # The text may turn out wrong before the checksum does: any sentence will do.
+        # The text may be found wrong before the checksum, so any sentence is right.
         assert error(tmp_path, bytes(damaged)).startswith("x")
 
 
@@ -570,7 +570,7 @@ def test_a_missing_file_gives_one_sentence(tmp_path):
     ("text", "count", "first"),
     [
         (cds_line(1, 9, ".") + cds_line(1, 9, "?") + cds_line(11, 19), 2, "x line 1"),
-        # Which strand comes first cannot be told, so only the part with a phase has one.
+        # The first strand is unknown, so only the segment with a phase has one.
         (cds_line(1, 9, "-", ".") + cds_line(11, 19), 1, "x line 1"),
         (gbff(("991..9",), ("11..19",)), 1, 'x, record "c"'),
     ],

@@ -23,7 +23,7 @@ def dna(rng, length):
 
 @pytest.fixture
 def planted(tmp_path):
-    """Half of test contig `leak` is the reverse complement of a piece of train contig `a`."""
+    """Half of test contig `leak` is the reverse complement of a fragment of train contig `a`."""
     rng = np.random.default_rng(0)
     sequences = {name: dna(rng, 20_000) for name in ("a", "b", "val", "other")}
     piece = sequences["a"][5_000:15_000].translate(str.maketrans("ACGT", "TGCA"))[::-1]

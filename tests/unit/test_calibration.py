@@ -9,7 +9,7 @@ from seqloom.learn.scores import calibrated
 
 
 def drawn(count, slope, intercept, seed=0):
-    """Scores in many groups, with labels as likely as the slope and the intercept say."""
+    """Scores in many groups, with labels drawn by slope and intercept."""
     rng = np.random.default_rng(seed)
     logit = rng.normal(0, 3, count)
     viral = rng.random(count) < calibrated(logit, {"slope": slope, "intercept": intercept})

@@ -136,7 +136,7 @@ def test_the_reason_lists_why_windows_have_no_frame(lost, reason):
     stored = pd.DataFrame({"contig": ["a", "b"], "header": "", "length": 0, "gc": "0.5000"})
     stored = stored.assign(n_fraction="0.0000", status="ok", reason="", sha256="")
     layout = Layout(["a", "b"], np.zeros(2), np.array([1, 1 + len(lost)]))
-    # One byte a window: bit 6 is set where it is read, bit 7 where it has no frame.
+    # One byte per window: bit 6 is set if it is read, bit 7 if it has no frame.
     plan = np.array([0b0100_0001, *(0b1100_0000 | STATUSES.index(why) for why in lost)], np.uint8)
     frames = frame_rows(("a", 1, [1.0]), *(("b", i, why) for i, why in enumerate(lost, start=1)))
     planned = planned_contigs(pa.Table.from_pandas(stored), layout, plan).to_pandas()
@@ -161,7 +161,7 @@ def test_a_classifier_that_learned_nothing_calls_nothing_and_gives_the_reason():
     assert calls["call"].unique().tolist() == ["uncalled"]
     assert calls[["probability", "fdr", "confidence"]].isna().all(axis=None)
     assert calls.loc[["host", "phage", "NA"], "reason"].tolist() == [why] * 3
-    # What has no scored window is not called by any classifier.
+    # A contig without a scored window is not called by any classifier.
     rest = calls.index.difference(["host", "phage", "NA"])
     assert calls.loc[rest, "reason"].equals(calls_of(METAGENOME, FRAMES).loc[rest, "reason"])
 

@@ -30,7 +30,7 @@ def table_of(rows):
 
 @st.composite
 def parts(draw):
-    """(contig, start, end, strand, phase), short and many, so that they overlap and touch."""
+    """Many short (contig, start, end, strand, phase), so that some overlap and touch."""
     start = draw(st.integers(0, SIZE - 1))
     end = draw(st.integers(start + 1, SIZE))
     names, strands = st.sampled_from(CONTIGS), st.sampled_from("+-")
@@ -38,7 +38,7 @@ def parts(draw):
 
 
 def coding_codons(rows):
-    """(contig, strand, start) of every codon whose bases are all read as one codon by some part."""
+    """(contig, strand, start) of every codon that lies in some segment and its frame."""
     bases = set()
     for contig, start, end, strand, phase in rows:
         for base in range(start, end):
@@ -180,10 +180,10 @@ def test_planted_genes_are_found_by_coordinates_and_by_translation(tmp_path, cat
         proteins.append(str(bases.translate(code)))
     numbers = np.array([names.index(name) for name, *_ in frames])
     by_text = translations.contain(numbers, [protein.encode() for protein in proteins])
-    # The stop of a gene is no residue of its translation.
+    # A translation does not have the stop of its gene.
     by_place &= np.array(["*" not in protein for protein in proteins])
     assert by_text[by_place].all()
-    # An intron may happen to begin like the exon behind it, so a protein may reach into it.
+    # An intron may begin like the next exon, so a protein may extend into it.
     assert by_text.sum() - by_place.sum() <= (0.01 * by_place.sum() if category == "fungi" else 0)
     assert by_place.sum() > 1000
 
@@ -201,7 +201,7 @@ def test_the_script_writes_a_table_with_its_provenance(tmp_path):
     options = ["--annotation", tmp_path / "x.gbff", "--records", tmp_path / "records.tsv"]
     done = run(*options, "--genetic-code", "11", "--out", out)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.endswith("64 CDS in 64 parts\n")
+    assert done.stderr.endswith("64 CDS in 64 segments\n")
     table = pq.read_table(out)
     provenance = json.loads(table.schema.metadata[b"provenance"])
     assert provenance["settings"] == {"genetic_code": 11}

@@ -1,4 +1,4 @@
-"""Whatever happens to a file of ours, every script that reads it says so in one sentence."""
+"""Every script reports a damaged input file of ours in one sentence."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def overwritten(path: Path) -> bytes:
 
 
 def flipped(path: Path) -> bytes:
-    """One bit of what a file holds: the sign of the first value, or one of a page or a letter."""
+    """The file with one flipped bit: the sign of the first value, or one in a page or letter."""
     data = bytearray(path.read_bytes())
     place = 30  # of bgzip in its first block, of FASTA in its first lines
     if path.suffix == ".parquet":
@@ -53,7 +53,7 @@ def flipped(path: Path) -> bytes:
 
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory):
-    """The chain, in its folder, which is the current one for all tests of this file."""
+    """All steps, run in a folder that is the current one for all tests of this file."""
     before = Path.cwd()
     os.chdir(tmp_path_factory.mktemp("chain"))
     yield make_chain()
@@ -61,7 +61,7 @@ def steps(tmp_path_factory):
 
 
 def refusal(step: Step, out: Path, capsys: pytest.CaptureFixture) -> str:
-    """The one sentence with which a step ends; it writes nothing."""
+    """The sentence with which a step ends; a step that fails writes nothing."""
     with arguments_of(step, str(out)), pytest.raises(SystemExit) as end:
         cli.run(step.script.main, step.script.arguments())
     assert end.value.code == 1

@@ -1,4 +1,4 @@
-"""The doctor as people run it: a process in a folder, with a copy of the package to hurt."""
+"""The doctor as users run it: a process in a folder, on a copy of the package."""
 
 import json
 import os
@@ -18,11 +18,11 @@ from seqloom.embedding.engine import FILES, embed, load_model
 from seqloom.models.fetch import Source, demo_source, write_model
 
 REPOSITORY = Path(__file__).parents[2]
-# Read by the doctor's Python before anything else: whoever asks for the network is stopped.
+# Python imports this first; it stops any use of the network.
 NO_NETWORK = """
 import socket
 def refuse(*_):
-    raise SystemExit("the network was asked for")
+    raise SystemExit("the network was used")
 socket.socket.connect = socket.getaddrinfo = refuse
 """
 SEQUENCES = ["MKLVAAGW", "MPAGFRQ"]
@@ -36,7 +36,7 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def examined(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def doctor_report(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     (folder / "sitecustomize.py").write_text(NO_NETWORK)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "SEQLOOM_"))}
     return subprocess.run(
@@ -69,7 +69,7 @@ def tiny_model(folder: Path, name: str = "tiny", repository: str | None = None) 
 
 
 def write_goldens(house: Path, name: str, model: Path, off: float) -> None:
-    """What `model` gives, `off` by so much."""
+    """Write the vectors of `model` as goldens, shifted by `off`."""
     rows = embed(load_model(model, "float32", 1), SEQUENCES, SEQUENCES).rows.astype(float) + off
     cases = [
         {"sequence": sequence, "head": row[:16].tolist(), "norm": np.linalg.norm(row)}
@@ -93,27 +93,27 @@ def relocked(house: Path, old: str, new: str) -> None:
     assert lock.read_text() != text
 
 
-def told(report: subprocess.CompletedProcess[str], name: str) -> str:
+def line_of(report: subprocess.CompletedProcess[str], name: str) -> str:
     """The line about `name`."""
     [line] = [line for line in report.stdout.splitlines() if line.startswith(f"{name} ")]
     return line
 
 
-def test_a_machine_without_models_asks_for_no_network(tmp_path):
-    report = examined(copied(tmp_path))
+def test_a_machine_without_models_needs_no_network(tmp_path):
+    report = doctor_report(copied(tmp_path))
     assert report.returncode == 0, report.stdout + report.stderr
     assert report.stderr == ""
     assert len(report.stdout.splitlines()) < 60
     assert "broken" not in report.stdout
-    assert told(report, "models").split()[1] == "0"
+    assert line_of(report, "models").split()[1] == "0"
     for name in ("Python", "packages", "machine", "disk", "torch", "GPUs", "Triton", "attention"):
-        assert told(report, name)
+        assert line_of(report, name)
     assert not (tmp_path / "models").exists()
 
 
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory):
-    """Right models; advice to be had about packages, Slurm and a GPU that torch does not see."""
+    """A machine with right models, and advice about packages, Slurm and an unseen GPU."""
     house = copied(tmp_path_factory.mktemp("healthy"))
     tiny_model(house / "models")
     model = tiny_model(house / "models", "published", "someone/published")
@@ -122,29 +122,29 @@ def healthy(tmp_path_factory):
     program(house / "bin", "sbatch", "slurm-wlm 24.11")
     program(house / "bin", "squeue", "")
     program(house / "bin", "nvidia-smi", "GPU 0: NVIDIA RTX A6000 (UUID: GPU-12ab)")
-    return examined(house, PATH=f"{house}/bin:/usr/bin:/bin", HF_TOKEN="secret", HF_HOME="/x")
+    return doctor_report(house, PATH=f"{house}/bin:/usr/bin:/bin", HF_TOKEN="secret", HF_HOME="/x")
 
 
 def test_right_models_pass(healthy):
     assert healthy.returncode == 0, healthy.stdout
-    line = told(healthy, "models/published/0123456789ab")
+    line = line_of(healthy, "models/published/0123456789ab")
     assert "checksums right; 2 golden vectors agree" in line
-    line = told(healthy, "models/tiny/0123456789ab")
+    line = line_of(healthy, "models/tiny/0123456789ab")
     assert "checksums right; no golden vectors, since these are not the published weights" in line
 
 
-def test_another_version_of_a_package_is_advice(healthy):
+def test_another_package_version_gives_advice(healthy):
     assert f"advice: packages: numpy {np.__version__} instead of 1.0: run `pip" in healthy.stdout
 
 
-def test_what_slurm_lacks_is_named(healthy):
+def test_missing_slurm_commands_are_named(healthy):
     if shutil.which("scancel", path="/usr/bin:/bin"):
         pytest.skip("a Slurm is installed here")
-    assert "slurm-wlm 24.11: sbatch, squeue" in told(healthy, "Slurm")
+    assert "slurm-wlm 24.11: sbatch, squeue" in line_of(healthy, "Slurm")
     assert "advice: Slurm: not on the PATH: scancel, sacct" in healthy.stdout
 
 
-def test_a_gpu_that_torch_does_not_see_is_told(healthy):
+def test_a_gpu_that_torch_does_not_see_gives_advice(healthy):
     if torch.cuda.is_available():
         pytest.skip("torch sees a GPU here")
     assert "advice: GPUs: jobs are given GPU-12ab, but torch sees no GPU: install" in healthy.stdout
@@ -156,9 +156,9 @@ def test_the_token_stays_secret(healthy):
 
 
 @pytest.fixture(scope="module")
-def ill(tmp_path_factory):
-    """One model broken in each way, a right one behind them, a package missing."""
-    house = copied(tmp_path_factory.mktemp("ill"))
+def damaged(tmp_path_factory):
+    """A machine with a model for each kind of damage, a right model and a missing package."""
+    house = copied(tmp_path_factory.mktemp("damaged"))
     for what, name in FILES.items():
         with open(tiny_model(house / "models", f"edited_{what}") / name, "a") as file:
             file.write(" ")
@@ -169,37 +169,41 @@ def ill(tmp_path_factory):
     write_goldens(house, "moved", model, off=0.5)
     tiny_model(house / "models", "right")
     relocked(house, r"\Z", "no-such-package==1.0\n")
-    return examined(house)
+    return doctor_report(house)
 
 
 @pytest.mark.parametrize("what", sorted(FILES))
-def test_an_edited_file_is_broken(ill, what):
-    assert ill.returncode == 1 and "Traceback" not in ill.stdout + ill.stderr
+def test_an_edited_file_is_broken(damaged, what):
+    assert damaged.returncode == 1 and "Traceback" not in damaged.stdout + damaged.stderr
     name = f"models/edited_{what}/0123456789ab"
     sentence = f"not the {what} that model.json names; fetch the model again"
-    assert f"broken: {name}: {name}/{FILES[what]}: {sentence}\n" in ill.stdout
+    assert f"broken: {name}: {name}/{FILES[what]}: {sentence}\n" in damaged.stdout
 
 
 @pytest.mark.parametrize("what", sorted(FILES))
-def test_a_lost_file_is_broken(ill, what):
+def test_a_lost_file_is_broken(damaged, what):
     name = f"models/lost_{what}/0123456789ab"
     sentence = rf".*No such file.*{FILES[what]}'; fetch the model again$"
-    assert re.search(f"^broken: {name}: {name}: {sentence}", ill.stdout, re.MULTILINE)
+    assert re.search(f"^broken: {name}: {name}: {sentence}", damaged.stdout, re.MULTILINE)
 
 
-def test_a_damaged_description_is_broken(ill):
-    assert "broken: models/empty/0123456789ab: models/empty/0123456789ab: no model." in ill.stdout
-    assert re.search(r"^broken: models/cut/\w+: .*model.json: damaged", ill.stdout, re.MULTILINE)
+def test_a_damaged_description_is_broken(damaged):
+    assert (
+        "broken: models/empty/0123456789ab: models/empty/0123456789ab: no model." in damaged.stdout
+    )
+    assert re.search(
+        r"^broken: models/cut/\w+: .*model.json: damaged", damaged.stdout, re.MULTILINE
+    )
 
 
-def test_other_vectors_are_broken(ill):
+def test_a_model_with_wrong_vectors_is_broken(damaged):
     sentence = "wrong vectors: golden sequence . of moved is .* off, .* fetch the model again"
-    assert re.search(rf"^broken: models/moved/\w+: \S+: {sentence}", ill.stdout, re.MULTILINE)
+    assert re.search(rf"^broken: models/moved/\w+: \S+: {sentence}", damaged.stdout, re.MULTILINE)
 
 
-def test_a_missing_package_is_broken(ill):
-    assert "broken: packages: no-such-package is missing instead of 1.0: run" in ill.stdout
+def test_a_missing_package_is_broken(damaged):
+    assert "broken: packages: no-such-package is missing instead of 1.0: run" in damaged.stdout
 
 
-def test_what_is_right_is_told_beside_what_is_broken(ill):
-    assert "checksums right" in told(ill, "models/right/0123456789ab")
+def test_right_models_are_reported_beside_broken_ones(damaged):
+    assert "checksums right" in line_of(damaged, "models/right/0123456789ab")

@@ -38,7 +38,7 @@ PATH = "/genomes/all/x.fa.gz"
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves `content` with ranges; each request takes one fault of the server's list, if any."""
+    """Serves `content` with ranges; each request gets the next fault of the list, if any."""
 
     def do_GET(self):
         server = self.server
@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_part()
 
     def send_part(self, most: int | None = None, ranges: bool = True, shift: int = 0) -> None:
-        """Answer as asked, or cut the connection after `most` bytes."""
+        """Send the requested range, or cut the connection after `most` bytes."""
         asked, content = self.headers["Range"], self.server.content
         start = int(asked[6:-1]) if asked and ranges else 0
         if start and start >= len(content):
@@ -84,14 +84,14 @@ def without_ranges(handler: Handler) -> None:
 
 
 def without_length(handler: Handler) -> None:
-    """Half of the content, whose end is the end of the connection."""
+    """Send half of the content and close the connection, without a length."""
     handler.send_response(200)
     handler.end_headers()
     handler.wfile.write(handler.server.content[: len(handler.server.content) // 2])
 
 
 def hangs_up(handler: Handler) -> None:
-    """Not a word of an answer."""
+    """Close the connection without a response."""
 
 
 @contextmanager
@@ -289,7 +289,7 @@ def test_the_mirror_replaces_the_server(tmp_path):
 
 @pytest.fixture
 def stalled() -> Iterator[ThreadingHTTPServer]:
-    """A server that sends half of the file and keeps the connection open until the end."""
+    """A server that sends half of the file and keeps the connection open until the test ends."""
     end = threading.Event()
 
     def sends_half(handler: Handler) -> None:
@@ -311,7 +311,7 @@ def command(server: ThreadingHTTPServer, out: Path) -> list[str]:
 
 
 def begun(server: ThreadingHTTPServer, out: Path) -> subprocess.Popen:
-    """The script, with half of the file on the disk."""
+    """Start the script and wait until half of the file is on disk."""
     process = subprocess.Popen(command(server, out), stderr=subprocess.PIPE, text=True)
     assert server.sent.wait(60)
     wanted = Download(server.root + PATH, None, None, CHECKSUM)

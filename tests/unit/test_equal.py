@@ -45,7 +45,7 @@ def test_the_same_fasta_under_two_names_stays_in_one_part(tmp_path):
 
     rows = {row["part"]: row for row in read_rows(tmp_path / "audit.tsv", "part")}
     equal = rows["equal sequences"]
-    # Five groups of the first sample's file, and each contig of the second is its own.
+    # Five groups from the file of the first sample; each contig of the second is a group.
     assert (equal["contigs"], equal["groups"]) == ("18", "14")
     assert equal["note"] == (
         "18 contigs share their sequence with another contig, such as "

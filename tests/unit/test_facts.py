@@ -1,4 +1,4 @@
-"""The data of the tests are what their sources say."""
+"""The reference data of the tests agree with their checksums."""
 
 import csv
 from hashlib import sha256

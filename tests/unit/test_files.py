@@ -1,4 +1,4 @@
-"""What killed processes leave, and a lock they cannot leave."""
+"""Leftovers and locks of killed processes."""
 
 import os
 import signal

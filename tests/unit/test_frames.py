@@ -168,7 +168,7 @@ def test_the_frames_of_a_window_do_not_depend_on_its_batch(window, cut, data):
     others = data.draw(st.lists(st.integers(0, len(bases) - 1), max_size=3))
     starts, ends = [*others, first], [*[len(bases)] * len(others), first + len(window)]
     batch = batch_of(bases, starts, ends)
-    # The number of a window decides between equal frames: as when it is alone, the first.
+    # Ties are broken by the number of a window, so it is the first here as when alone.
     batch = replace(batch, number=np.zeros_like(batch.number))
     frames = read_frames(batch, cut, 11)
     assert kept_of(batch, frames, len(others), cut, 11) == kept(window, cut)

@@ -166,7 +166,7 @@ def test_evaluation_refuses_another_split(learned, tmp_path):
     world, folder = learned
     table = pd.read_parquet(folder / "split.parquet")
     table.to_parquet(tmp_path / "other.parquet")
-    with pytest.raises(InputError, match="not the split that"):
+    with pytest.raises(InputError, match="was trained on another split"):
         run_evaluate(world, tmp_path / "other.parquet", folder / "classifier", tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The lease with real processes: they are killed, they crowd, they ask for two."""
+"""GPU leases with real processes: killed ones, many at once, some with two GPUs."""
 
 import fcntl
 import os
@@ -46,7 +46,7 @@ def test_a_job_gets_one_device_of_the_pool(tmp_path):
     assert job.communicate()[0].strip() in {"a", "b"}
 
 
-def test_no_device_is_ever_shared(tmp_path):
+def test_no_device_is_shared(tmp_path):
     notes = tmp_path / "notes"
     env = environment(tmp_path, "a,b")
     finish([start(env, WORK, str(notes), gpus=1 + (i % 3 == 0)) for i in range(9)])
@@ -81,7 +81,7 @@ def test_a_killed_job_frees_its_device(tmp_path):
     first.wait()
 
 
-def test_the_exit_code_is_the_command_s(tmp_path):
+def test_the_exit_code_is_that_of_the_command(tmp_path):
     assert start(environment(tmp_path, "a"), "raise SystemExit(7)").wait() == 7
 
 
@@ -89,7 +89,7 @@ def test_without_a_gpu_the_command_runs_on_the_cpu(tmp_path):
     assert start(environment(tmp_path, ""), SHOW).communicate()[0].strip() == ""
 
 
-def test_an_allocation_of_the_scheduler_is_left_alone(tmp_path):
+def test_an_allocation_of_the_scheduler_is_kept(tmp_path):
     env = environment(tmp_path, "a,b", SLURM_JOB_ID="1", CUDA_VISIBLE_DEVICES="1")
     assert start(env, SHOW).communicate()[0].strip() == "1"
     assert "CUDA_DEVICE_ORDER" not in lease(1, env)
@@ -112,7 +112,7 @@ def test_two_allocations_do_not_wait_for_each_other(tmp_path):
     first.wait()
 
 
-def test_a_job_whose_scheduler_names_no_devices_shares_them_with_all(tmp_path):
+def test_a_job_whose_scheduler_names_no_devices_uses_the_common_pool(tmp_path):
     notes = tmp_path / "notes"
     jobs = [environment(tmp_path, "a", SLURM_JOB_ID=job) for job in "12"]
     finish([start(env, WORK, str(notes)) for env in jobs])
@@ -131,7 +131,7 @@ def test_an_index_and_a_uuid_are_the_same_device():
 
 
 @pytest.mark.parametrize(("visible", "left"), [("", []), ("-1", []), ("0,-1,1", ["GPU-x"])])
-def test_minus_one_and_nothing_mean_no_gpu(visible, left):
+def test_minus_one_and_empty_mean_no_gpu(visible, left):
     assert devices({"SEQLOOM_GPUS": "GPU-x,GPU-y", "CUDA_VISIBLE_DEVICES": visible}) == left
 
 
@@ -140,7 +140,7 @@ def test_indexes_are_those_of_nvidia_smi(tmp_path):
     assert start(environment(tmp_path, "0"), show).communicate()[0].strip() == "PCI_BUS_ID"
 
 
-def test_the_folder_is_everybodys_whatever_the_umask(tmp_path):
+def test_the_folder_is_writable_for_all_users_with_any_umask(tmp_path):
     mask = os.umask(0o077)
     try:
         os.close(_try_lock(tmp_path / "new/leases", "a"))
@@ -151,7 +151,7 @@ def test_the_folder_is_everybodys_whatever_the_umask(tmp_path):
 
 
 @pytest.mark.parametrize("made_anew", [False, True])
-def test_a_file_removed_before_it_is_locked_is_no_lock(tmp_path, monkeypatch, made_anew):
+def test_a_lock_file_removed_before_it_is_locked_has_no_effect(tmp_path, monkeypatch, made_anew):
     lock, flock = tmp_path / "a.lock", fcntl.flock
 
     def remove_first(descriptor, how):
@@ -166,6 +166,6 @@ def test_a_file_removed_before_it_is_locked_is_no_lock(tmp_path, monkeypatch, ma
     os.close(_try_lock(tmp_path, "a"))
 
 
-def test_more_than_there_are_is_refused():
-    with pytest.raises(InputError, match="2 GPUs are asked for and 1 are there"):
+def test_more_gpus_than_exist_are_refused():
+    with pytest.raises(InputError, match="2 GPUs are requested, but there are 1"):
         lease(2, {"SEQLOOM_GPUS": "a"})

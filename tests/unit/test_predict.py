@@ -172,7 +172,7 @@ def test_a_classifier_that_learned_nothing_calls_nothing(lake, changes, why):
 
 
 def learn_from(lake, signal):
-    """The description and the model card of what train.py makes of 24 contigs with this signal."""
+    """The description and the model card of a classifier that train.py trains on 24 contigs."""
     rng = np.random.default_rng(0)
     names = [f"t{i}" for i in range(24)]
     labels = ["viral" if i % 2 else "host" for i in range(24)]
@@ -217,7 +217,7 @@ def test_a_classifier_of_a_weak_signal_makes_calls(lake):
 
 def test_a_second_prediction_gives_the_same_bytes(lake):
     predict(out="one")
-    # Another process: nothing may hang on the order of a hash table.
+    # Another process, so that a dependence on the order of a hash table would show.
     command = [sys.executable, script.__file__, *arguments(out="two")]
     subprocess.run(command, cwd=lake, check=True)
     for path in (lake / "one").iterdir():

@@ -55,7 +55,7 @@ def test_windows_that_were_not_read_end_a_region():
 def test_a_region_ends_with_its_contig():
     windows = pd.concat([window_rows([0.1, 0.9], "a"), window_rows([0.9, 0.9], "b")])
     assert spans(windows) == [["a", 200, 500, 1], ["b", 0, 500, 2]]
-    # The numbers go on as if it were one contig: 1, 2 | 3.
+    # Window numbers continue as if it were one contig: 1, 2 | 3.
     windows = pd.concat([window_rows([0.9, 0.9], "a"), window_rows([0.9], "b", numbers=[3])])
     assert spans(windows) == [["a", 0, 500, 2], ["b", 400, 700, 1]]
 

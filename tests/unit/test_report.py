@@ -150,7 +150,7 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-def test_nothing_is_fetched(results):
+def test_the_page_fetches_nothing(results):
     html, _ = full_report(results)
     page = Page(html)
     assert not page.tags & {"script", "link", "iframe", "object", "embed", "base"}
@@ -162,7 +162,7 @@ def test_nothing_is_fetched(results):
     assert html.count('src="data:image/svg+xml;base64,') == 5
 
 
-def test_links_lead_somewhere(results):
+def test_all_links_have_targets(results):
     page = Page(full_report(results)[0])
     ids = {value for name, value in page.attributes if name == "id"}
     links = {value[1:] for name, value in page.attributes if name == "href"}
@@ -170,14 +170,14 @@ def test_links_lead_somewhere(results):
 
 
 @pytest.mark.parametrize("random", [True, False])
-def test_the_banner_is_there_if_and_only_if_weights_are_random(results, random):
+def test_the_banner_is_shown_only_for_random_weights(results, random):
     html, headline = full_report(results, random)
     assert ('class="banner"' in html) == random
     assert ("plumbing, not biology" in html) == random
     assert ("plumbing, not biology" in headline) == random
 
 
-def test_a_prediction_alone_can_raise_the_banner(results):
+def test_a_prediction_with_random_weights_shows_the_banner(results):
     write_prediction(results, CALLS, random=True)
     assert 'class="banner"' in report(results, "--predictions", "predictions/first/lake")[0]
 
@@ -195,7 +195,7 @@ def test_warnings_come_before_all_numbers(results):
     assert html.count('class="banner"') == 2
 
 
-def test_a_prediction_alone_can_warn(results):
+def test_the_warning_of_a_prediction_is_shown(results):
     write_prediction(results, "dark 40 1 1 0   uncalled  why\n", False, warning="nothing")
     _, headline = report(results, "--predictions", "predictions/first/lake")
     assert headline.splitlines()[1] == "  Warning: first: nothing."
@@ -207,7 +207,7 @@ def test_names_are_escaped(results):
     assert NASTY in Page(html).text
 
 
-def test_what_is_shown(results):
+def test_the_page_shows_all_results(results):
     html, headline = full_report(results)
     text = Page(html).text
     for part in (
@@ -228,7 +228,7 @@ def test_what_is_shown(results):
         "window: 300",
     ):
         assert part in text, part
-    # Viral first, then host; what could not be read comes last.
+    # Viral first, then host, then contigs that could not be read.
     assert text.index(NASTY) < text.index("host host") < text.index("dark uncalled")
     assert headline.splitlines() == [
         "A & B",
@@ -242,7 +242,7 @@ def test_what_is_shown(results):
     ]
 
 
-def test_a_run_that_only_embeds_has_a_page_too(results):
+def test_a_run_that_only_embeds_has_a_page(results):
     html, headline = report(results)
     page = Page(html)
     assert "lake" in page.text and headline.startswith("A & B\n")
@@ -250,7 +250,7 @@ def test_a_run_that_only_embeds_has_a_page_too(results):
     assert links == {"#samples", "#made"}
 
 
-def test_of_many_contigs_the_most_viral_are_shown(results):
+def test_the_most_viral_of_many_contigs_are_shown(results):
     rows = [f"c{i} 300 1 1 1 0.{5000 + i} 0.1 viral low yes\n" for i in range(60)]
     write_prediction(results, "".join(rows), random=False)
     text = Page(report(results, "--predictions", "predictions/first/lake")[0]).text

@@ -21,7 +21,7 @@ LEGACY = {"scheme": "virnucpro", "frames": "virnucpro"}
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """A folder with a sheet of two labeled samples and a query, to work in."""
+    """Work in a folder with a sheet of two labeled samples and a query."""
     monkeypatch.chdir(tmp_path)
     Path("a.fa").write_text(">a\nACGT\n")
     write_sheet("viral", "host", "")
@@ -33,7 +33,7 @@ def write_sheet(*labels: str) -> None:
 
 
 def load(text: str = "", **changes: object) -> Settings:
-    """The settings of CONFIG with changes, through YAML as Snakemake reads it."""
+    """The settings of CONFIG with changes, read from YAML as by Snakemake."""
     return load_settings(CONFIG | yaml.safe_load(yaml.safe_dump(changes) + text))
 
 

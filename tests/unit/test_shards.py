@@ -27,7 +27,7 @@ CUT = ["--window", "90", "--genetic-code", "11"]
 
 
 def read_table(path):
-    """The table of a shard, integers kept as such where some are missing."""
+    """The table of a shard, in which integer columns with missing values stay integer."""
     return pq.read_table(path).to_pandas(types_mapper=INTEGERS.get)
 
 
@@ -46,7 +46,7 @@ def frames(folder, shard, out="shards"):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A DNA sample with its plan, as one shard and as two; a protein sample likewise."""
+    """A DNA sample and a protein sample with their plans, each as one shard and as two."""
     folder = tmp_path_factory.mktemp("run")
     generator = np.random.default_rng(2)
     contigs = {"a|1": "".join(generator.choice(list("ACGGCT"), 3000)), "empty": ""}

@@ -12,7 +12,7 @@ from seqloom.files.downloads import Download
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """A folder with a few files of 10 bytes, to work in."""
+    """Work in a folder with a few files of 10 bytes."""
     monkeypatch.chdir(tmp_path)
     for name in ("a.fa", "a.gff3", "g/Z.FNA", "g/b.fna.gz", "g/a10.fa", "g/a9.fa.zst", "g/x.txt"):
         write(name)

@@ -1,4 +1,4 @@
-"""The demo is read back from its files, as a user's tools would read it."""
+"""The demo data, read back from its files with the tools of users."""
 
 import csv
 import gzip
@@ -41,7 +41,7 @@ def rows(path):
 
 
 def gff_features(path):
-    """(contig, kind, start, end, strand, phase, attributes) of every line, as they stand."""
+    """(contig, kind, start, end, strand, phase, attributes) of every line, unchanged."""
     with gzip.open(path, "rt") as handle:
         lines = [line.rstrip("\n").split("\t") for line in handle if not line.startswith("#")]
     return [
@@ -59,7 +59,7 @@ def gff_features(path):
 
 
 def gff_genes(demo, category):
-    """CDS parts by protein id, in the direction of reading: (contig, strand, start, end, phase)."""
+    """CDS segments by protein id, in reading order: (contig, strand, start, end, phase)."""
     parts = defaultdict(list)
     for contig, kind, start, end, strand, phase, attributes in gff_features(
         demo / f"{category}.gff3.gz"
@@ -73,7 +73,7 @@ def gff_genes(demo, category):
 
 
 def gbff_translations(demo, category):
-    """Translation by protein id, each checked against Biopython's own reading of the location."""
+    """Translation by protein id, each compared with Biopython's reading of the location."""
     result = {}
     with gzip.open(demo / f"{category}.gbff.gz", "rt") as handle:
         for record in SeqIO.parse(handle, "genbank"):
@@ -115,7 +115,7 @@ def test_genes_of_gff3_and_fasta_translate_as_in_the_gbff(demo, category):
 
 
 @every_category
-def test_each_cds_line_read_from_its_phase_stays_in_frame(demo, category):
+def test_each_cds_line_is_in_frame_from_its_phase(demo, category):
     contigs, translations = sequences(demo / f"{category}.fa.gz"), gbff_translations(demo, category)
     for name, parts in gff_genes(demo, category).items():
         read = 0
@@ -171,7 +171,7 @@ def test_gbff_and_groups_name_the_contigs_of_the_fasta(demo, category):
     assert [row["contig"] for row in rows(demo / f"{category}.groups.tsv")] == list(contigs)
 
 
-def test_only_members_of_a_family_are_alike(demo):
+def test_only_members_of_a_family_are_similar(demo):
     contigs, groups = {}, {}
     for category in CODES:
         contigs |= sequences(demo / f"{category}.fa.gz")
@@ -183,7 +183,7 @@ def test_only_members_of_a_family_are_alike(demo):
 
 
 @every_category
-def test_most_bases_code_and_gc_is_the_category_s(demo, category):
+def test_most_bases_are_coding_and_gc_is_that_of_the_category(demo, category):
     contigs = sequences(demo / f"{category}.fa.gz")
     coding = sum(
         end - start + 1 for p in gff_genes(demo, category).values() for *_, start, end, _ in p
@@ -196,7 +196,7 @@ def test_most_bases_code_and_gc_is_the_category_s(demo, category):
     )
 
 
-def test_training_genomes_have_the_oddities_of_real_files(demo):
+def test_training_genomes_have_the_irregularities_of_real_files(demo):
     contigs = {n: s for c in CODES for n, s in sequences(demo / f"{c}.fa.gz").items()}
     assert 150_000 < sum(map(len, contigs.values())) < 250_000
     assert any(not s.isupper() and not s.islower() for s in contigs.values())
@@ -206,7 +206,7 @@ def test_training_genomes_have_the_oddities_of_real_files(demo):
         assert max(len(line) for line in handle if not line.startswith(">")) == 71
 
 
-def test_truth_covers_every_query_contig_and_says_what_it_is(demo):
+def test_the_truth_table_has_every_query_contig(demo):
     query, truth = sequences(demo / "query.fa.gz"), rows(demo / "query.truth.tsv")
     assert [row["contig"] for row in truth] == list(query)
     assert {row["truth"] for row in truth} == {"viral", "bacteria", "fungi", "chimera", "none"}
@@ -235,7 +235,7 @@ def test_proteins_are_those_of_the_viral_genes(demo):
     assert dict(proteins) == gbff_translations(demo, "viral")
 
 
-def test_same_seed_same_bytes_other_seed_other_genomes(demo, tmp_path):
+def test_a_seed_gives_the_same_bytes_and_another_one_other_genomes(demo, tmp_path):
     again = written(tmp_path / "again")
     assert sorted(p.name for p in demo.iterdir()) == sorted(p.name for p in again.iterdir())
     assert all(path.read_bytes() == (again / path.name).read_bytes() for path in demo.iterdir())
@@ -243,7 +243,7 @@ def test_same_seed_same_bytes_other_seed_other_genomes(demo, tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(3, 8))
-def test_other_seeds_plant_whole_genes_too(seed):
+def test_other_seeds_give_whole_genes(seed):
     for contigs in simulate(seed).genomes.values():
         for contig in contigs:
             # protein() raises unless the gene runs from a start to its only stop.

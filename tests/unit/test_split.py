@@ -165,7 +165,7 @@ def test_a_total_is_divided_evenly_and_completely(available, total):
     taken = divided_evenly(available, total)
     assert taken.sum() == min(total, available.sum())
     assert np.all((taken >= 0) & (taken <= available))
-    # Whoever gets less than another by more than the remainder has given all it has.
+    # A member that gives less than another, by more than the remainder, gives all.
     level = taken.max(initial=0)
     assert np.all((taken == available) | (taken >= level - 1))
 
@@ -179,7 +179,7 @@ def test_each_part_has_equal_labels_and_even_categories():
         viral, host = (part[part["label"] == label] for label in ("viral", "host"))
         assert viral["take"].sum() == host["take"].sum() == viral["frames"].sum()
         fungi, plant = (host[host["category"] == c] for c in ("fungi", "plant"))
-        # Fungi have fewer than their half: they give all, plants fill up, evenly over groups.
+        # Fungi have less than half and give all; plants give the rest, evenly over groups.
         assert fungi["take"].sum() == min(fungi["frames"].sum(), viral["frames"].sum() // 2)
         assert plant["take"].max() - plant["take"].min() <= 1
 
@@ -205,7 +205,7 @@ def test_virnucpro_takes_all_viral_frames_and_a_seventh_of_each_host_category(vi
     table = contigs(one + other).assign(part=["test"] * len(one) + ["train"] * 2 + [None])
     table["take"] = legacy_take(table)
     assert table["take"].dtype == "int64"
-    # Another part is another count: 2 of 5, for 14 viral frames.
+    # Each part is counted separately: 2 of 5, for 14 viral frames.
     assert table["take"][len(one) :].tolist() == [14, 2, 0]
     part = table[table["part"] == "test"]
     assert part["take"][part["label"] == "viral"].tolist() == viral
@@ -219,7 +219,7 @@ def test_virnucpro_takes_all_viral_frames_and_a_seventh_of_each_host_category(vi
 
 
 def assert_even(taken, offered):
-    """Whoever gets less than another by more than the remainder has given all."""
+    """A member that gives less than another, by more than the remainder, gives all."""
     level = max(taken, default=0)
     for some, everything in zip(taken, offered, strict=True):
         assert some == everything or level - 1 <= some < everything
@@ -239,7 +239,7 @@ def test_virnucpro_balances_each_part_of_a_split():
     split = split_table(contigs(rows), FRACTIONS, "virnucpro", seed=1)
     for _, part in split.groupby("part"):
         viral, host = (part[part["label"] == label] for label in ("viral", "host"))
-        # Nine categories would give nine sevenths: hosts stop where viruses do.
+        # Nine categories would give nine sevenths, but hosts are limited to the number of viruses.
         assert viral["take"].tolist() == viral["frames"].tolist()
         assert host["take"].sum() == viral["take"].sum()
         assert np.ptp(host.groupby("category")["take"].sum()) <= 1

@@ -1,4 +1,4 @@
-"""Parquet pages are held against their checksums; a TSV is whole."""
+"""Parquet pages are checked against their checksums, and a TSV for completeness."""
 
 import pandas as pd
 import pyarrow as pa

@@ -1,4 +1,4 @@
-"""The bytes of a safetensors file depend on its contents alone."""
+"""Safetensors files: reproducible bytes and checksums."""
 
 import json
 import zlib

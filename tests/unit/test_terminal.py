@@ -1,4 +1,4 @@
-"""What the terminal shows of Snakemake's events."""
+"""The terminal output for events of Snakemake."""
 
 import logging
 import os
@@ -36,7 +36,7 @@ def test_a_progress_line_is_found_among_others(total):
     assert last_progress(["error: a, 3/s: no", ""]) == ""
 
 
-def test_an_ended_job_is_one_line_with_its_rate(terminal, tmp_path):
+def test_a_finished_job_gives_one_line_with_its_rate(terminal, tmp_path):
     log = tmp_path / "x.log"
     log.write_text("loading\nembed esm2: 900/900 sequences (100%), 103/s, 9s\nwriting\n")
     start(terminal, str(log))
@@ -47,7 +47,7 @@ def test_an_ended_job_is_one_line_with_its_rate(terminal, tmp_path):
     assert line.endswith(shown)
 
 
-def test_a_running_job_is_shown_again_when_it_went_on(terminal, tmp_path):
+def test_a_running_job_is_shown_again_after_progress(terminal, tmp_path):
     log = tmp_path / "x.log"
     start(terminal, str(log))
     assert terminal.running().endswith("0/3 embed_shard esm2 0001-of-0002: running")
@@ -60,7 +60,7 @@ def test_a_running_job_is_shown_again_when_it_went_on(terminal, tmp_path):
     assert terminal.running() == ""
 
 
-def test_many_running_jobs_are_a_few_lines(terminal):
+def test_many_running_jobs_give_a_few_lines(terminal):
     terminal.jobs = {number: Job(f"train {number}", []) for number in range(64)}
     lines = terminal.running().splitlines()
     assert len(lines) == 9
@@ -86,7 +86,7 @@ def test_the_log_of_an_earlier_run_is_not_read(terminal, tmp_path):
         ("Traceback (most recent call last):\n  File x\nKeyError: 3\n\n", "KeyError: 3"),
     ],
 )
-def test_a_failed_job_tells_its_error_its_exit_and_its_log(terminal, tmp_path, text, sentence):
+def test_a_failed_job_shows_its_error_exit_code_and_log(terminal, tmp_path, text, sentence):
     log = tmp_path / "x.log"
     start(terminal, str(log))
     log.write_text(text)
@@ -99,7 +99,7 @@ def test_a_failed_job_tells_its_error_its_exit_and_its_log(terminal, tmp_path, t
     assert (second, third) == (f"    {sentence}", f"    log: {log}")
 
 
-def test_of_a_failed_submission_the_job_with_the_error_is_told(terminal, tmp_path):
+def test_a_failed_submission_shows_the_job_with_the_error(terminal, tmp_path):
     logs = {number: str(tmp_path / f"{number}.log") for number in (5, 6, 7)}
     for number, log in logs.items():
         start(terminal, log, jobid=number)
@@ -115,7 +115,7 @@ def test_of_a_failed_submission_the_job_with_the_error_is_told(terminal, tmp_pat
     assert end.startswith("1 of ")
 
 
-def test_job_numbers_get_names(terminal):
+def test_job_numbers_are_shown_with_job_names(terminal):
     start(terminal, "x.log", local=False)
     submitted = "Job 5 has been submitted with SLURM jobid 7 (log: y.log)."
     name = "(embed_shard esm2 0001-of-0002)"
@@ -125,7 +125,7 @@ def test_job_numbers_get_names(terminal):
     assert terminal.format(record(None, msg=other)) == other
 
 
-def test_other_errors_stay_as_snakemake_writes_them(terminal):
+def test_other_errors_are_unchanged(terminal):
     for event in (None, "error"):
         error = record(event, msg="MissingOutputException in rule x")
         assert terminal.is_shown(error)

@@ -45,7 +45,7 @@ def test_training_learns_and_is_reproducible(optimizer):
 
 
 def test_the_weights_of_the_best_epoch_are_kept():
-    # What is learned is wrong for the validation examples: their loss soon rises.
+    # The training labels are wrong for the validation examples, whose loss soon rises.
     training, validation = examples(0, 64, 1.0), examples(1, 40, -1.0)
     trained = train(training, validation, RECIPE)
     history = trained.history.set_index("epoch")

@@ -1,4 +1,4 @@
-"""The plain reference is VirNucPro: held against what the published program answered."""
+"""The plain reference gives the same results as the published program."""
 
 import hashlib
 
@@ -48,7 +48,7 @@ def test_frames_follow_windows_and_windows_follow_records():
     titles = [f">b_chunk_{number}{frame}" for number in (1, 2) for frame in frames]
     titles += [">a_chunk_1F1", ">a_chunk_1R1"]
     assert nucleotides.splitlines()[::2] == protein.splitlines()[::2] == titles
-    # 31 bases: the surplus of 29 is 14 for each of two windows, and one more at the only joint.
+    # 31 bases: the surplus of 29 is 14 for each of two windows, and one more at the only overlap.
     assert nucleotides.splitlines()[1] == ALANINES
     assert nucleotides.splitlines()[13] == ALANINES[15:] + "G"
     assert protein.splitlines()[-3:] == ["A", ">a_chunk_1R1", "G"]

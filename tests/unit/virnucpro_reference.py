@@ -1,4 +1,4 @@
-"""What VirNucPro writes for a FASTA file, plainly and slowly, from the specification alone."""
+"""A plain and slow implementation of the FASTA files of VirNucPro, from the specification alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,7 +10,7 @@ _REJECTED_IN_TRAINING = set("NRYMKSWHBVD")
 
 
 def window_starts(length: int, window: int) -> list[int]:
-    """Where the windows of a record begin; the joints with the wider overlap come first."""
+    """Where the windows of a record begin; wider overlaps come first."""
     count = (length + window - 1) // window
     if count == 0:
         return []

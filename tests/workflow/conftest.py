@@ -52,7 +52,7 @@ CONFIG = {
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with the workflow in it."""
+    """A folder with the workflow."""
 
     folder: Path
 
@@ -74,20 +74,20 @@ class Project:
         )
 
     def run(self, *arguments: str) -> str:
-        """Run to the end and return the output; a failure is the test's failure."""
+        """Run to the end and return the output; a failed run fails the test."""
         done = self.snakemake(*arguments)
         assert done.returncode == 0, done.stdout
         return done.stdout
 
     def planned(self, *arguments: str) -> dict[str, int]:
-        """The jobs of a dry-run: how many of each rule."""
+        """The number of jobs by rule in a dry run."""
         lines = self.run(*arguments, "-n").splitlines()
         cells = [line.split() for line in lines]
         counts = [c for c in cells if len(c) == 2 and c[1].isdigit()]
         return {name: int(count) for name, count in counts if name not in ("all", "total")}
 
     def results(self) -> dict[str, bytes]:
-        """Every result, by path; timings and what a killed job left unrenamed are not results."""
+        """Every result by path, without timings and temporary files of killed jobs."""
         root = self.folder / "results"
         files = [path for path in root.rglob("[!.]*") if path.is_file()]
         return {
@@ -129,6 +129,6 @@ def copy(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished project, times of files included, for tests that change it."""
     folder = tmp_path / "project"
     shutil.copytree(finished.folder, folder, symlinks=True, copy_function=shutil.copy2)
-    # Directory times matter to no rule, but the metadata of Snakemake must come along.
+    # Rules do not depend on folder times, but the metadata of Snakemake must be copied.
     assert (folder / ".snakemake").is_dir() and os.access(folder, os.W_OK)
     return Project(folder)

@@ -1,4 +1,4 @@
-"""One clear sentence, exit code not 0, nothing half written; the rest of the run goes on."""
+"""Bad input gives one clear sentence, an exit code and no partial file; other jobs continue."""
 
 import gzip
 
@@ -15,7 +15,7 @@ def assert_refused(project, sentence):
     assert not (project.folder / "results").exists()
 
 
-def test_a_wrong_config_is_one_sentence_before_any_job(fresh):
+def test_a_wrong_config_gives_one_sentence_before_any_job(fresh):
     fresh.configure(cutz={})
     assert_refused(fresh, 'config: key "cutz" is unknown; did you mean cuts?')
 
@@ -30,7 +30,7 @@ def test_a_key_given_twice_is_refused_before_any_job(fresh):
     )
 
 
-def test_bad_fasta_stops_its_sample_and_no_other(fresh):
+def test_a_bad_fasta_stops_only_its_sample(fresh):
     bad = {
         "empty": b"",
         "binary": bytes(range(256)) * 4,
@@ -58,7 +58,7 @@ def test_bad_fasta_stops_its_sample_and_no_other(fresh):
         assert line.startswith(f"error: {name}.fa")
 
 
-def test_a_model_folder_without_weights_is_one_sentence(fresh):
+def test_a_model_folder_without_weights_gives_one_sentence(fresh):
     (fresh.folder / "weights").mkdir()
     (fresh.folder / "weights/config.json").write_text("{}")
     fresh.configure(
@@ -71,7 +71,7 @@ def test_a_model_folder_without_weights_is_one_sentence(fresh):
     assert not list((fresh.folder / "models/esm2_8m").rglob("*.json"))
 
 
-def test_a_file_in_place_of_the_results_is_one_sentence(fresh):
+def test_a_file_in_place_of_the_results_folder_gives_one_sentence(fresh):
     (fresh.folder / "results").touch()
     done = fresh.snakemake()
     assert done.returncode != 0

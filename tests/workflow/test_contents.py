@@ -1,4 +1,4 @@
-"""The content of a file of the user counts: not its times or path, nor the order of the sheet."""
+"""Reruns depend on the contents of input files, not on times, paths or the order of the sheet."""
 
 import os
 import random
@@ -31,7 +31,7 @@ def fasta(seed, contigs=6):
 
 @pytest.fixture(scope="module")
 def divided(tmp_path_factory):
-    """A project whose own genomes are cut into shards and split."""
+    """A project with genomes of a user, up to shards and split."""
     project = make_project(tmp_path_factory.mktemp("divided") / "project")
     (project.folder / "config.yaml").write_text(CONFIG)
     (project.folder / "virus.fa").write_text(fasta(100))
@@ -45,7 +45,7 @@ def divided(tmp_path_factory):
 
 @pytest.fixture
 def shards(divided, tmp_path):
-    """A copy of it, which has other inodes and times."""
+    """A copy of the project, with other inodes and times."""
     shutil.copytree(divided.folder, tmp_path / "project", copy_function=shutil.copy2)
     return Project(tmp_path / "project")
 
@@ -58,7 +58,7 @@ def planned(project):
     return project.planned(*TARGETS, "results/splits/e.parquet")
 
 
-def test_a_touch_another_path_and_another_order_of_rows_rerun_nothing(shards):
+def test_a_touched_or_moved_file_and_reordered_rows_rerun_nothing(shards):
     assert planned(shards) == {}
     for name in ("virus.fa", "groups.tsv"):
         os.utime(shards.folder / name)
@@ -79,7 +79,7 @@ def test_a_touch_another_path_and_another_order_of_rows_rerun_nothing(shards):
         ("groups.tsv", ("family1", "family0"), {"split": 1}),
     ],
 )
-def test_another_file_of_the_same_size_with_an_older_time_is_noticed(shards, name, change, rules):
+def test_another_file_of_the_same_size_with_an_older_time_is_detected(shards, name, change, rules):
     file, other = shards.folder / name, shards.folder / "other"
     other.write_text(file.read_text().replace(*change))
     assert other.stat().st_size == file.stat().st_size
@@ -88,7 +88,7 @@ def test_another_file_of_the_same_size_with_an_older_time_is_noticed(shards, nam
     assert planned(shards) == rules
 
 
-def test_a_file_that_was_read_once_is_not_read_again(shards):
+def test_an_unchanged_file_is_not_read_again(shards):
     planned(shards)
     store = shards.folder / "work/checksums.tsv"
     before = store.read_text()

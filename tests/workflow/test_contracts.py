@@ -1,4 +1,4 @@
-"""Every output of a finished run against docs/outputs.md: names, columns, types, metadata, rows."""
+"""The outputs of a finished run have the names, columns, types and metadata of docs/outputs.md."""
 
 import itertools
 import json
@@ -56,7 +56,7 @@ def test_columns_of_tables(finished, title, pattern):
     assert list(table.columns) == list(documented_columns(title))
 
 
-def test_the_table_of_records_is_that_of_contigs_but_for_the_counts(finished):
+def test_the_record_table_has_the_contig_columns_without_counts(finished):
     text = " ".join(section("genomes/{sample}").split())
     assert "the columns of contigs.tsv below but for the four counts" in text
     columns = documented_columns("contigs/{cut}/{sample}.tsv")
@@ -95,7 +95,7 @@ def test_columns_of_parquet(finished, title, pattern):
         ("predictions/long/query/windows.parquet", "experiment sample"),
     ],
 )
-def test_metadata_says_what_made_the_file(finished, pattern, keys):
+def test_files_have_the_documented_metadata(finished, pattern, keys):
     metadata = metadata_of(only(finished, pattern))
     assert set(keys.split()) <= set(metadata)
     made = json.loads(metadata["provenance"])
@@ -119,12 +119,12 @@ def test_metadata_says_what_made_the_file(finished, pattern, keys):
         ("predictions/long/query/summary.json", "contigs bases threshold min_windows random fdr"),
     ],
 )
-def test_json_says_what_made_it(finished, pattern, keys):
+def test_json_files_have_the_documented_keys(finished, pattern, keys):
     value = json.loads(only(finished, pattern).read_text())
     assert {*keys.split(), "provenance"} <= set(value)
 
 
-def test_every_documented_folder_is_written_and_no_other(finished):
+def test_exactly_the_documented_folders_are_written(finished):
     documented = {
         title.split("/")[0] for title in re.findall(r"^## ([a-z]+)/", OUTPUTS, re.MULTILINE)
     }
@@ -132,7 +132,7 @@ def test_every_documented_folder_is_written_and_no_other(finished):
     assert written - {"benchmarks"} == documented - {"models", "resources"}
 
 
-def test_rows_in_are_rows_out(finished):
+def test_every_stage_keeps_all_rows(finished):
     """The frames of contigs, shards, embeddings and fusion agree, sample by sample."""
     root = finished.folder / "results"
     for table in root.glob("contigs/*/*.tsv"):
@@ -154,11 +154,11 @@ def test_rows_in_are_rows_out(finished):
 
 @pytest.mark.parametrize("sample", ["viral", "bacteria", "query"])
 @pytest.mark.parametrize("cut", ["w300", "w150"])
-def test_a_plan_tells_what_the_contigs_count_and_the_shards_hold(finished, cut, sample):
+def test_a_plan_agrees_with_contigs_and_shards(finished, cut, sample):
     root = finished.folder / "results"
     plan = pd.read_parquet(root / f"plans/{cut}/{sample}.parquet")["window"].to_numpy()
     assert plan.dtype == np.uint8
-    # Bits as the documentation numbers them, not as the code does.
+    # The bits are written as in the documentation, independent of the code.
     lost, read = plan >> 7 == 1, plan >> 6 & 1 == 1
     used = [[i for i in range(6) if byte >> i & 1 and byte < 128] for byte in plan]
     frames = np.array([len(bits) for bits in used])
@@ -184,14 +184,14 @@ def test_a_plan_tells_what_the_contigs_count_and_the_shards_hold(finished, cut, 
     assert ((contigs["status"] == "ok") == (contigs["reason"] == "")).all()
 
 
-def test_only_labeled_samples_lose_frames_for_they_are_not_coding(finished):
+def test_only_labeled_samples_lose_noncoding_frames(finished):
     for cut, sample in itertools.product(("w300", "w150"), ("viral", "bacteria", "query")):
         plan = pd.read_parquet(finished.folder / f"results/plans/{cut}/{sample}.parquet")["window"]
         not_coding = (plan & 0b1011_1111) == 0b1000_0011
         assert not_coding.any() == (cut == "w150" and sample != "query"), (cut, sample)
 
 
-def test_every_contig_has_its_line_in_input_order(finished):
+def test_every_contig_has_a_row_in_input_order(finished):
     records, contigs, calls = (
         tsv(only(finished, path))
         for path in (

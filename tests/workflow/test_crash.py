@@ -1,4 +1,4 @@
-"""kill -9 in the middle, the same command again: the result of an undisturbed run."""
+"""After kill -9 the same command gives the result of an undisturbed run."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import subprocess
 import time
 
 
-def test_a_killed_run_goes_on_and_ends_the_same(fresh, finished):
+def test_a_killed_run_resumes_with_the_same_result(fresh, finished):
     marker = fresh.folder / "results/embeddings"
     run = subprocess.Popen(
         fresh.command(),
@@ -24,6 +24,6 @@ def test_a_killed_run_goes_on_and_ends_the_same(fresh, finished):
     kept = {path: path.stat().st_mtime_ns for path in marker.rglob("[!.]*.safetensors")}
     fresh.run()
     assert fresh.results() == finished.results()
-    # What was finished before the kill was not made again, but for the jobs that were running.
+    # Finished jobs did not run again; up to two were running at the kill.
     again = [path for path, made in kept.items() if path.stat().st_mtime_ns != made]
     assert len(again) <= 2

@@ -1,4 +1,4 @@
-"""The whole DAG before any result exists, under every name it goes by."""
+"""The whole DAG before any result exists, for all targets."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from seqloom.config.settings import load_settings
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_the_whole_dag_shows_before_anything_ran(fresh):
+def test_the_whole_dag_is_known_before_any_job(fresh):
     planned = fresh.planned()
     for rule in (REPOSITORY / "rules").glob("*.smk"):
         names = [
@@ -23,7 +23,7 @@ def test_the_whole_dag_shows_before_anything_ran(fresh):
 
 
 def test_resources_are_known_before_any_file_exists(fresh):
-    """What looks at results fails at random in a plan made beside a run that removes some."""
+    """A plan that read results would fail at random while another run removes them."""
     lines = fresh.run("-n", "-p").splitlines()
     resources = [line for line in lines if line.strip().startswith("resources:")]
     assert len(resources) == sum(fresh.planned().values()) + 1, "all jobs and `all`"
@@ -31,7 +31,7 @@ def test_resources_are_known_before_any_file_exists(fresh):
         assert "mem_mb=<TBD>" not in line and "runtime=<TBD>" not in line, line
 
 
-def test_the_foreseen_sizes_of_matrices_cover_the_real_ones(finished, monkeypatch):
+def test_estimated_matrix_sizes_cover_the_real_ones(finished, monkeypatch):
     monkeypatch.chdir(finished.folder)
     needs = Needs(load_settings(CONFIG))
     for file in (finished.folder / "results" / "embeddings").rglob("*.safetensors"):
@@ -40,7 +40,7 @@ def test_the_foreseen_sizes_of_matrices_cover_the_real_ones(finished, monkeypatc
         assert foreseen / 4 < file.stat().st_size / 1e6 < foreseen + 0.1, file
 
 
-def test_the_named_targets_together_plan_what_the_whole_run_does(fresh):
+def test_the_named_targets_together_plan_the_whole_run(fresh):
     targets = ["embed", "train", "evaluate", "predict", "export"]
     together = fresh.planned(*targets, "report")
     assert [together.pop(target, 0) for target in targets] == [1] * len(targets)

@@ -1,4 +1,4 @@
-"""Lists that are longer than a command line."""
+"""Lists that are too long for a command line."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Weights from a stand-in for the hub: one job where Snakemake runs, and no network after it."""
+"""Weights from a stand-in for the hub: one local job downloads, and no other uses the network."""
 
 import json
 import shutil
@@ -45,7 +45,7 @@ def hub():
 
 @pytest.fixture
 def project(fresh, tmp_path, monkeypatch):
-    """One protein, one backend that nobody has fetched."""
+    """One protein, and a backend that has not been downloaded."""
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
     registry = fresh.folder / "resources/models.yaml"
@@ -66,7 +66,7 @@ def test_one_local_job_downloads_and_no_other_needs_the_network(
 
     monkeypatch.setenv("HF_ENDPOINT", hub.root)
     hub.faults.append(("/content/", cut_after(1000)))
-    # There is no Slurm here: this ends well only if the job runs where Snakemake does.
+    # There is no Slurm here, so this succeeds only if the job runs where Snakemake does.
     slurm = ("--executor", "slurm", "--jobs", "1", "--slurm-init-seconds-before-status-checks", "1")
     project.run("embed", "--until", "fetch_model", *slurm)
     assert hub.ranges() == [None, "bytes=1000-"]
@@ -95,7 +95,7 @@ def test_one_local_job_downloads_and_no_other_needs_the_network(
     assert planned["embed"] == 1 and "fetch_model" not in planned
 
 
-def test_a_hub_out_of_reach_is_one_sentence(project, monkeypatch):
+def test_an_unreachable_hub_gives_one_sentence(project, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
     done = project.snakemake("embed", "--until", "fetch_model")
     assert done.returncode != 0

@@ -1,4 +1,4 @@
-"""Genomes of the user without the demo: rehearsed with random models, or exported as frames."""
+"""Genomes of a user without the demo, with random models or exported as frames."""
 
 CONTIG = ">{name}\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
 LEGACY = {"window": 300, "scheme": "virnucpro", "frames": "virnucpro"}
@@ -12,7 +12,7 @@ def write_genomes(project):
     (project.folder / "samples.tsv").write_text("sample\tfasta\nlake\tgenomes\n")
 
 
-def test_frames_are_exported_without_labels_models_and_experiments(fresh):
+def test_frames_are_exported_without_labels_models_or_experiments(fresh):
     write_genomes(fresh)
     fresh.configure(cuts={"legacy": LEGACY}, fusions={}, export=["virnucpro"], **NO_LABELS)
     jobs = {"index": 1, "plan": 1, "frames": 1, "export_identified": 1}
@@ -23,7 +23,7 @@ def test_frames_are_exported_without_labels_models_and_experiments(fresh):
         lines = (folder / f"lake.identified_{kind}.fa").read_text().splitlines()
         contigs = dict.fromkeys(line[1] for line in lines if line.startswith(">"))
         assert list(contigs) == ["a", "b", "c"]
-    # The target `all` asks for the same files, and for those between.
+    # The target `all` also asks for the intermediate files.
     assert fresh.planned() == {"report": 1}
 
 

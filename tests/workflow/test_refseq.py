@@ -1,4 +1,4 @@
-"""Files of `refseq: list`: fetched from a server that breaks off, once, and used."""
+"""Files of `refseq: list`, downloaded once from a server that breaks off."""
 
 import gzip
 import hashlib
@@ -52,7 +52,7 @@ def configure(project, mirror, md5=MD5):
     project.configure(refseq={"list": "list.tsv", "mirror": mirror}, **NO_EXPERIMENT)
 
 
-def test_a_listed_genome_is_fetched_once_whatever_the_mirror(fresh, server):
+def test_a_listed_genome_is_downloaded_once_with_any_mirror(fresh, server):
     configure(fresh, f"{server.root}/mirrored")
     assert fresh.planned(TARGET) == {"download": 1, "index": 1}
     fresh.run(TARGET)
@@ -69,7 +69,7 @@ def test_a_listed_genome_is_fetched_once_whatever_the_mirror(fresh, server):
     assert server.answers == 2
 
 
-def test_another_checksum_in_the_list_fetches_again(fresh, server):
+def test_another_listed_checksum_downloads_again(fresh, server):
     configure(fresh, f"{server.root}/mirrored")
     fresh.run(TARGET)
     configure(fresh, f"{server.root}/mirrored", md5="0" * 32)

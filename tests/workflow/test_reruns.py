@@ -1,4 +1,4 @@
-"""What a change rebuilds, and what it must leave alone."""
+"""What a change rebuilds, and what it must not."""
 
 import os
 from collections import Counter
@@ -67,7 +67,7 @@ def test_another_training_seed_embeds_nothing(copy):
     assert {"split", "plan", "frames", "embed_shard", "baseline"}.isdisjoint(planned)
 
 
-def test_the_order_of_a_fusion_counts(copy):
+def test_another_order_of_a_fusion_fuses_again(copy):
     swapped = CONFIG["fusions"] | {"both": ["demo_esm2", "demo_dnabert_s"]}
     copy.configure(fusions=swapped, export=["npy"])
     planned = copy.planned()
@@ -87,7 +87,7 @@ def test_a_clone_a_comment_and_a_touched_script_rebuild_nothing(copy):
     assert copy.planned() == {}
 
 
-def test_another_cut_is_left_alone(copy):
+def test_a_changed_cut_leaves_other_cuts(copy):
     copy.configure(cuts=CONFIG["cuts"] | {"w150": CONFIG["cuts"]["w150"] | {"window": 160}})
     planned = copy.planned()
     assert planned["plan"] == 3

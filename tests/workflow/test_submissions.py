@@ -1,4 +1,4 @@
-"""Jobs that share a submission to a cluster, by an executor that submits to processes here."""
+"""Jobs that share a cluster submission, with an executor that submits to local processes."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ export: [virnucpro]
 GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
 
 
-def test_a_bad_sample_takes_no_other_down(fresh):
+def test_a_bad_sample_does_not_stop_others(fresh):
     files = {"good": GOOD, "fine": GOOD, "bad": ">a\nACGT!\n"}
     for name, text in files.items():
         (fresh.folder / f"{name}.fa").write_text(text)

@@ -1,4 +1,4 @@
-"""Labeled samples train on coding frames, queries give all; legacy FASTA through Snakemake."""
+"""Training on coding frames, and the FASTA files of VirNucPro, through Snakemake."""
 
 import gzip
 import shutil
@@ -22,7 +22,7 @@ EXPERIMENTS = {name: {"cut": name, "fusion": "dna"} for name in CUTS}
 
 
 def sheet(kind: str) -> str:
-    """The demo with annotations of a kind, none if there is none; the query has genetic code 4."""
+    """The demo with annotations of one kind or without; the query has genetic code 4."""
     rows = ["sample\tfasta\tlabel\tannotation\tgenetic_code\tbases"]
     for name, bases in BASES.items():
         label = {"viral": "viral", "bacteria": "host"}.get(name, "")
@@ -97,7 +97,7 @@ def changed(trained: Project, tmp_path) -> Project:
 
 
 @pytest.mark.parametrize("sample", ALL)
-def test_identified_fasta_is_that_of_virnucpro(trained, sample):
+def test_identified_fasta_equals_that_of_virnucpro(trained, sample):
     records = demo_records(trained, f"{sample}.fa.gz", "fasta")
     translations = None
     if sample in LABELED:
@@ -110,7 +110,7 @@ def test_identified_fasta_is_that_of_virnucpro(trained, sample):
 
 
 @pytest.mark.parametrize("sample", LABELED)
-def test_labeled_samples_train_on_coding_frames_alone(trained, sample):
+def test_labeled_samples_train_on_coding_frames_only(trained, sample):
     found = rows(trained, "coding", sample)
     assert {row["status"] for row in found} >= {"ok", "not_coding"}
     genes = [(contig, cds.location) for contig, cds in coding_sequences(trained, sample)]
@@ -156,14 +156,14 @@ def test_the_filter_of_virnucpro_refuses_an_annotation_without_translations(chan
     assert not (changed.folder / "results/plans/legacy/viral.parquet").exists()
 
 
-def test_another_training_filter_indexes_nothing_again(changed):
+def test_another_training_filter_does_not_index_again(changed):
     files = [path for name in ALL for path in identified_files(name)]
     assert changed.planned(*files) == {}
     configure(changed, "gbff", legacy=LEGACY)
     assert changed.planned(*files) == {"plan": 3, "frames": 5, "export_identified": 3}
 
 
-def test_coding_sequences_are_read_once_they_are_needed(changed):
+def test_coding_sequences_are_read_only_when_needed(changed):
     shutil.rmtree(changed.folder / "results/coding")
     plans = [f"results/plans/plain/{name}.parquet" for name in ALL]
     assert changed.planned(*plans) == {}

@@ -1,4 +1,4 @@
-"""What a person sees: short unless more is asked for."""
+"""The terminal output: short unless the user asks for more."""
 
 import gzip
 
@@ -18,7 +18,7 @@ def small(fresh: Project) -> Project:
     return fresh
 
 
-def test_a_job_is_one_line_and_the_complete_log_has_the_rest(small):
+def test_a_job_gives_one_line_and_the_complete_log_has_the_rest(small):
     lines = small.run().splitlines()
     index, report, everything = [line for line in lines if line.startswith("[")]
     assert "] 1/3 index good: done in 0:00:" in index
@@ -47,7 +47,7 @@ def test_a_failed_job_shows_its_error_once_and_its_log(small):
     assert len(lines) < 30
 
 
-def test_who_asks_for_more_gets_it(small):
+def test_options_for_more_output_work(small):
     files = "output: results/genomes/good.fa.gz"
     assert files not in small.run("-n")
     assert files in small.run("-n", "--verbose")
@@ -56,7 +56,7 @@ def test_who_asks_for_more_gets_it(small):
     assert "Shell command: index.py --sample good" in shown
 
 
-def test_the_plan_of_300_samples_fits_a_screen(small):
+def test_the_plan_of_300_samples_fits_on_a_screen(small):
     rows = [f"s{number}\tgood.fa\n" for number in range(300)]
     (small.folder / "samples.tsv").write_text(HEADER + "".join(rows))
     plan = small.run("-n")

@@ -23,7 +23,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     options.add_argument("--records", required=True, help=".tsv of index.py")
     options.add_argument("--genetic-code", type=int, default=1, help="number of the NCBI table")
-    options.add_argument("--out", required=True, help="parquet, one row per part of a CDS")
+    options.add_argument("--out", required=True, help="parquet, one row per segment of a CDS")
     return options
 
 
@@ -42,7 +42,7 @@ def main(args: argparse.Namespace) -> None:
     }
     with atomic(args.out) as file:
         write_arrow(file, table, as_strings(metadata))
-    log.info("%d CDS in %d parts", pc.max(table["cds"]).as_py() + 1, len(table))
+    log.info("%d CDS in %d segments", pc.max(table["cds"]).as_py() + 1, len(table))
 
 
 if __name__ == "__main__":

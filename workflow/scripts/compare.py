@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""All experiments and their baselines in one table and one figure."""
+"""Compare all experiments and their baselines in one table and one figure."""
 
 import argparse
 from pathlib import Path
@@ -30,11 +30,11 @@ def main(args: argparse.Namespace) -> None:
     files = metrics_files(args.evaluations)
     table = comparison_table(files)
     inputs = {f"{file.stem} of {file.parent.name}": file for file in files}
-    made = provenance("compare", inputs, {}, ("pandas", "matplotlib"))
+    origin = provenance("compare", inputs, {}, ("pandas", "matplotlib"))
     with atomic_all([args.out, args.figure, args.out.with_suffix(".json")]) as (tsv, svg, json):
         table.to_csv(tsv, sep="\t", index=False, float_format="%.4f", lineterminator="\n")
         write_comparison(svg, table)
-        write_json(json, {"provenance": made})
+        write_json(json, {"provenance": origin})
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tell what this machine has, which models under models/ are right, and what to mend."""
+"""Check this machine and the models under models/, and say what to fix."""
 
 import argparse
 import logging
@@ -7,23 +7,23 @@ import sys
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.machine.doctor import examine
+from seqloom.machine.doctor import run_checks
 
 
 def main(_args: argparse.Namespace) -> None:
     logging.getLogger().setLevel(logging.WARNING)
-    findings = examine(Path("models"))
+    findings = run_checks(Path("models"))
     width = max(map(len, findings))
-    for name, found in findings.items():
-        for i, line in enumerate(found.text.splitlines()):
+    for name, finding in findings.items():
+        for i, line in enumerate(finding.text.splitlines()):
             print(f"{'' if i else name:{width}}  {line}")
     print()
-    for name, found in findings.items():
-        if found.advice:
-            print(f"{'broken' if found.is_broken else 'advice'}: {name}: {found.advice}")
-    if not any(found.advice for found in findings.values()):
-        print("nothing to mend")
-    if any(found.is_broken for found in findings.values()):
+    for name, finding in findings.items():
+        if finding.advice:
+            print(f"{'broken' if finding.is_broken else 'advice'}: {name}: {finding.advice}")
+    if not any(finding.advice for finding in findings.values()):
+        print("nothing to fix")
+    if any(finding.is_broken for finding in findings.values()):
         sys.exit(1)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetch a file, going on where the last try ended; it appears once its checksums are right."""
+"""Download a file, resuming an unfinished one; it appears once its checksums are right."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,7 @@ from seqloom.files.downloads import checked_download, fetch
 def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--url", required=True)
-    options.add_argument("--mirror", help="server, and path if any, that stands for the URL's own")
+    options.add_argument("--mirror", help="server, with path if any, in place of that of the URL")
     options.add_argument("--bytes", help="the size the file must have")
     options.add_argument("--md5", help="the MD5 it must have, as NCBI publishes them")
     options.add_argument("--sha256", help="the SHA-256 it must have")

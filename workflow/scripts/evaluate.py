@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Read the test part of a split once: metrics and figures for frames, windows and contigs."""
+"""Evaluate a classifier on the test part: metrics and figures for frames, windows and contigs."""
 
 import argparse
 import logging
@@ -44,8 +44,8 @@ def main(args: argparse.Namespace) -> None:
     description = classifier.description
     if sha256(args.split) != description["provenance"]["inputs"]["split"]["sha256"]:
         raise InputError(
-            f"{args.split}: not the split that {args.classifier} was trained on, so its test part "
-            "may have been seen; train again"
+            f"{args.split}: {args.classifier} was trained on another split and may have seen the "
+            "test part; train again"
         )
     check_shards(description, args.frames, args.fused)
     test = chosen_frames(args.split, args.frames, "test")
@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> None:
         "split": args.split,
     }
     digests = shard_digests(frames=args.frames, fused=args.fused)
-    made = provenance("evaluate", inputs, {}, ("torch", "scikit-learn"), digests)
+    origin = provenance("evaluate", inputs, {}, ("torch", "scikit-learn"), digests)
     metrics = {
         "experiment": description["experiment"],
         "warning": doubt,
@@ -68,11 +68,11 @@ def main(args: argparse.Namespace) -> None:
         "columns": description["architecture"]["columns"],
         "random": any(backend["random"] for backend in description["backends"]),
         **all_metrics(tables),
-        "provenance": made,
+        "provenance": origin,
     }
     with atomic_all([args.out / name for name in FILES]) as (json, predictions, roc, calibration):
         write_json(json, metrics)
-        write_table(predictions, tables["frame"][COLUMNS], as_strings({"provenance": made}))
+        write_table(predictions, tables["frame"][COLUMNS], as_strings({"provenance": origin}))
         write_roc(roc, tables)
         write_calibration(calibration, tables)
     if doubt:

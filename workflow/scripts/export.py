@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the embeddings of a sample for other programs: numpy, HDF5, or as VirNucPro does."""
+"""Export the embeddings or frames of a sample: numpy, HDF5 or the files of VirNucPro."""
 
 import argparse
 import json
@@ -35,15 +35,17 @@ def arguments() -> argparse.ArgumentParser:
         ("identified", export_identified, [], "the FASTA files of VirNucPro; OUT is a prefix"),
         ("virnucpro", export_virnucpro, ["dna", "protein", "fused"], "OUT_merged.pt and its parts"),
     ):
-        part = formats.add_parser(name, help=text)
-        part.set_defaults(export=export)
-        part.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
+        command = formats.add_parser(name, help=text)
+        command.set_defaults(export=export)
+        command.add_argument(
+            "--frames", type=Path, nargs="+", required=True, help="a table per shard"
+        )
         for matrices in lists:
-            part.add_argument(
+            command.add_argument(
                 f"--{matrices}", type=Path, nargs="+", required=True, help="in the same order"
             )
-        part.add_argument("--out", type=Path, required=True)
-    part.add_argument("--label", choices=LABELS, help="of the sample; none if it is a query")
+        command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--label", choices=LABELS, help="of the sample; none if it is a query")
     return options
 
 
@@ -72,14 +74,14 @@ def export_hdf5(args: argparse.Namespace) -> int:
 
 def export_identified(args: argparse.Namespace) -> int:
     tables = [read_table_metadata(path) for path in args.frames]
-    made = provenance("export", {}, {}, (), shard_digests(frames=args.frames))
-    facts = {"sample": tables[0]["sample"], "cut": tables[0]["cut"]}
-    facts |= {"cut_settings": json.loads(tables[0]["cut_settings"]), "provenance": made}
+    origin = provenance("export", {}, {}, (), shard_digests(frames=args.frames))
+    description = {"sample": tables[0]["sample"], "cut": tables[0]["cut"]}
+    description |= {"cut_settings": json.loads(tables[0]["cut_settings"]), "provenance": origin}
     ends = (".identified_nucleotide.fa", ".identified_protein.fa", ".identified.json")
     files = [args.out.with_name(args.out.name + end) for end in ends]
     with atomic_all(files) as (nucleotides, proteins, card_file):
         write_identified(nucleotides, proteins, args.frames)
-        write_json(card_file, facts)
+        write_json(card_file, description)
     return sum(int(table["rows"]) for table in tables)
 
 
@@ -89,12 +91,12 @@ def export_virnucpro(args: argparse.Namespace) -> int:
     digests = shard_digests(
         frames=args.frames, dna=args.dna, protein=args.protein, fused=args.fused
     )
-    made = provenance("export", {}, {"label": args.label}, ("torch",), digests)
+    origin = provenance("export", {}, {"label": args.label}, ("torch",), digests)
     ends = ("_DNABERT_S.pt", "_ESM.pt", "_merged.pt", ".json")
     files = [args.out.with_name(args.out.name + end) for end in ends]
     with atomic_all(files) as (*payloads, card_file):
         write_virnucpro(payloads, dna, protein, fused, args.label)
-        write_json(card_file, card(fused, made))
+        write_json(card_file, card(fused, origin))
     return len(all_ids(fused))
 
 

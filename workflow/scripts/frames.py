@@ -30,9 +30,9 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     cut, code, genome = cut_of(args), code_of(args), open_genome(args.genome)
     layout = window_layout(genome, cut.window)
-    plan, made = read_plan(args.plan, layout)
+    plan, plan_metadata = read_plan(args.plan, layout)
     settings = {**asdict(cut), "genetic_code": code}
-    check_plan(args.plan, made, settings)
+    check_plan(args.plan, plan_metadata, settings)
     metadata = {
         "sample": args.sample,
         "cut": args.cut_name,
@@ -44,7 +44,7 @@ def main(args: argparse.Namespace) -> None:
             inputs={"plan": args.plan},
             settings=settings,
             packages=("numpy", "biopython"),
-            digests=genome_digest(made),
+            digests=genome_digest(plan_metadata),
         ),
     }
     batches = frame_batches(genome, layout, plan, args.shard, cut, code)

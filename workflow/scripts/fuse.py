@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Put the embeddings of one shard side by side, after checking that they belong to it."""
+"""Join the embeddings of one shard side by side, after checking that they belong to it."""
 
 import argparse
 from pathlib import Path

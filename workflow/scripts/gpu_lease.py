@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run a command with GPUs of its own, chosen among those no other lease holds."""
+"""Run a command with GPUs that no other lease holds."""
 
 import argparse
 import os
@@ -9,15 +9,15 @@ from seqloom.machine.lease import lease
 
 
 def arguments() -> argparse.ArgumentParser:
-    known = parser(__doc__)
-    known.add_argument("--gpus", type=int, default=1, help="how many the command needs")
-    known.add_argument("command", nargs="+", help="the command, after --")
-    return known
+    options = parser(__doc__)
+    options.add_argument("--gpus", type=int, default=1, help="how many the command needs")
+    options.add_argument("command", nargs="+", help="the command, after --")
+    return options
 
 
 def main(args: argparse.Namespace) -> None:
     os.environ.update(lease(args.gpus, os.environ))
-    # The command takes over this process and its locks, which end when it does, however it ends.
+    # The command takes over this process and its locks, which end with it.
     os.execvp(args.command[0], args.command)
 
 

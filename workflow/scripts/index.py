@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check a sample record by record; store it as indexed bgzip with a table of its records."""
+"""Check the records of a sample, and store them as indexed bgzip with a table."""
 
 import argparse
 import logging

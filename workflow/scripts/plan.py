@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Find the frames of every window under a cut, choose those that are used, and count them."""
+"""Find and count the frames of all windows under a cut, and choose the used ones."""
 
 import argparse
 import logging
@@ -59,12 +59,12 @@ def main(args: argparse.Namespace) -> None:
         plan = sampled(plan, layout, args.seed, args.max_frames)
     contigs = planned_contigs(records, layout, plan)
     counts = {name: int(contigs[name].to_numpy().sum()) for name in COUNTS}
-    made = {"provenance": provenance("plan", inputs, settings, ("numpy", "biopython"))}
+    metadata = {"provenance": provenance("plan", inputs, settings, ("numpy", "biopython"))}
     card = args.contigs.removesuffix(".tsv") + ".json"
     with atomic_all([args.out, args.contigs, card]) as (plan_file, contig_file, card_file):
-        write_arrow(plan_file, pa.table([plan], schema=SCHEMA), as_strings(made))
+        write_arrow(plan_file, pa.table([plan], schema=SCHEMA), as_strings(metadata))
         write_tsv(contig_file, contigs)
-        write_json(card_file, {"contigs": len(contigs), **counts, **made})
+        write_json(card_file, {"contigs": len(contigs), **counts, **metadata})
     log.info("%s", ", ".join(f"{count} {name}" for name, count in counts.items()))
 
 

@@ -46,8 +46,8 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--genome", type=Path, required=True, help="bgzip of index.py")
     options.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
     options.add_argument("--fused", type=Path, nargs="+", required=True, help="in this order")
-    options.add_argument("--threshold", type=float, default=0.5, help="viral from here on")
-    options.add_argument("--min-windows", type=int, default=1, help="with fewer: uncalled")
+    options.add_argument("--threshold", type=float, default=0.5, help="least for viral")
+    options.add_argument("--min-windows", type=int, default=1, help="least for a call")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--out", type=Path, required=True, help="folder of the prediction")
     return options
@@ -68,10 +68,10 @@ def main(args: argparse.Namespace) -> None:
     calibration = description["calibration"]
     settings = {"threshold": args.threshold, "min_windows": args.min_windows}
     windows = window_table(frames, calibration["frame"])
-    nothing, doubt = learning_failure(description), warning(description)
-    if nothing:
+    failure, doubt = learning_failure(description), warning(description)
+    if failure:
         windows["probability"] = np.nan
-    calls = contig_calls(records, windows, calibration["contig"], nothing, **settings)
+    calls = contig_calls(records, windows, calibration["contig"], failure, **settings)
     regions = viral_regions(windows)
     inputs = {
         "weights": args.classifier / "classifier.safetensors",
@@ -79,32 +79,32 @@ def main(args: argparse.Namespace) -> None:
         "contigs": args.contigs,
         "genome": args.genome,
     }
-    facts = {"experiment": description["experiment"], "sample": args.sample}
+    names = {"experiment": description["experiment"], "sample": args.sample}
     digests = shard_digests(frames=args.frames, fused=args.fused)
-    made = {"provenance": provenance("predict", inputs, settings, ("torch", "pandas"), digests)}
+    origin = {"provenance": provenance("predict", inputs, settings, ("torch", "pandas"), digests)}
     card = {
-        **facts,
+        **names,
         "warning": doubt,
         **summary(calls, regions),
         **settings,
         "random": any(backend["random"] for backend in description["backends"]),
-        **made,
+        **origin,
     }
     viral = dict(records.loc[calls["call"] == VIRAL, ["contig", "header"]].to_numpy())
     with atomic_all([args.out / name for name in FILES]) as (tsv, parquet, gff3, bed, fna, json):
         write_calls(tsv, calls)
-        write_table(parquet, windows, as_strings(facts | made))
+        write_table(parquet, windows, as_strings(names | origin))
         write_gff3(gff3, regions, dict(zip(records["contig"], records["length"], strict=True)))
         write_bed(bed, regions)
         write_viral(fna, genome, viral)
         write_json(json, card)
     if doubt:
         log.warning("%s", doubt)
-    log.info("%s by %s: %s", args.sample, facts["experiment"], card["contigs"])
+    log.info("%s by %s: %s", args.sample, names["experiment"], card["contigs"])
 
 
 def scored(classifier: Classifier, frame_file: Path, fused_file: Path) -> pd.DataFrame:
-    """The rows of a shard with the log-odds of each frame; one shard in memory at a time."""
+    """The rows of a shard with the log-odds of each frame."""
     columns = ["row", "id", "contig", "window", "start", "end", "status"]
     frames = read_table(frame_file, columns).to_pandas().assign(logit=np.nan)
     present = frames["row"].notna()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Take the proteins of one shard, whole."""
+"""Write the proteins of one shard."""
 
 import argparse
 import logging
@@ -27,14 +27,16 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     genome = open_genome(args.genome)
     layout = window_layout(genome, None)
-    plan, made = read_plan(args.plan, layout)
+    plan, plan_metadata = read_plan(args.plan, layout)
     metadata = {
         "sample": args.sample,
         "cut": "whole",
         "cut_settings": {},
         "molecule": "protein",
         "shard": args.shard,
-        "provenance": provenance("proteins", {"plan": args.plan}, {}, digests=genome_digest(made)),
+        "provenance": provenance(
+            "proteins", {"plan": args.plan}, {}, digests=genome_digest(plan_metadata)
+        ),
     }
     batch = protein_batch(genome, layout, plan, args.shard)
     rows = write_shard(args.out, (".faa",), [batch], metadata)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Put samples, experiments, comparison and calls on one HTML page that needs no network."""
+"""Write samples, experiments, comparison and calls to one self-contained HTML page."""
 
 import argparse
 import json

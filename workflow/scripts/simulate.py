@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the demo: training genomes with annotation, a metagenome with its truth, and proteins."""
+"""Write the demo data: annotated training genomes, a metagenome with its truth, and proteins."""
 
 import argparse
 import gzip
@@ -26,7 +26,7 @@ def main(args: argparse.Namespace) -> None:
     with atomic_all([args.out / name for name in files]) as temporaries:
         for temporary, (name, text) in zip(temporaries, files.items(), strict=True):
             data = text.encode()
-            # mtime=0: gzip would store the clock, and the bytes would differ between runs.
+            # mtime=0, because gzip would store the time and the bytes would differ between runs.
             temporary.write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
     log.info("wrote %d files to %s", len(files), args.out)
 

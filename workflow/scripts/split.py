@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Divide the labeled contigs by groups into train, validation and test, and audit for leaks."""
+"""Split the labeled contigs by group into train, validation and test, and audit for leaks."""
 
 import argparse
 import csv
@@ -46,7 +46,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     names = [sample["sample"] for sample in args.samples]
     if not len(names) == len(args.contigs) == len(args.genomes):
-        raise InputError("--samples, --contigs and --genomes are not as many; give one of each")
+        raise InputError("--samples, --contigs and --genomes differ in number; give one each")
     contigs = labeled_contigs(args.samples, args.contigs)
     equal = equal_contigs(contigs)
     contigs["group"] = merged_groups(contigs["group"], equal)
@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> None:
     }
     with atomic_all([args.out, args.audit]) as (table, tsv):
         write_table(table, split, as_strings(metadata))
-        # Contigs are named in the notes, between quotes.
+        # Notes contain contig names in quotes.
         audit.to_csv(
             tsv,
             sep="\t",

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train one experiment's classifier; validation chooses the epoch and the calibration."""
+"""Train the classifier of an experiment; validation decides the epoch and the calibration."""
 
 import argparse
 import dataclasses

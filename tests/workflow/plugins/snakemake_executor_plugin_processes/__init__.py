@@ -1,4 +1,4 @@
-"""An executor that submits like one of a cluster, to processes of this machine."""
+"""An executor that submits jobs like a cluster executor, to local processes."""
 
 import subprocess
 

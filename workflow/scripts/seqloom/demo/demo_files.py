@@ -1,4 +1,4 @@
-"""The demo genomes as the text of the files that users have: FASTA, GFF3, GenBank and tables."""
+"""The demo genomes as FASTA, GFF3, GenBank and tables, as users have them."""
 
 from collections.abc import Iterable
 from io import StringIO
@@ -15,7 +15,7 @@ LINE = 70
 
 
 def demo_files(demo: Demo) -> dict[str, str]:
-    """The text of every file of the demo, by file name; names in .gz are to be compressed."""
+    """The text of each demo file by file name; those in .gz are compressed later."""
     files = {}
     for category, contigs in demo.genomes.items():
         files[f"{category}.fa.gz"] = fasta((_header(c), c.sequence) for c in contigs)
@@ -53,7 +53,7 @@ def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def gff3(contigs: Iterable[Contig]) -> str:
-    """gene -> CDS, and gene -> mRNA -> CDS where genes have introns; no exon lines."""
+    """GFF3 with gene and CDS, and mRNA between them where genes have introns."""
     lines = ["##gff-version 3"]
     for contig in contigs:
         lines.append(f"##sequence-region {contig.name} 1 {len(contig.sequence)}")
@@ -84,7 +84,7 @@ def _gff3_gene(contig: Contig, gene: Gene) -> list[str]:
 
 
 def _phases(gene: Gene) -> list[int]:
-    """For every exon the bases to skip, in the direction of reading, to its first whole codon."""
+    """For each exon the bases to skip, in the direction of reading, to its first whole codon."""
     phases, read = [], 0
     for start, end in gene.exons[:: gene.strand]:
         phases.append(-read % 3)
@@ -116,9 +116,9 @@ def _genbank_record(contig: Contig) -> SeqRecord:
 
 def _genbank_gene(contig: Contig, gene: Gene) -> list[SeqFeature]:
     name = contig.protein_id(gene)
-    # Biopython wants the parts in the direction of reading.
-    parts = [SimpleLocation(*exon, gene.strand) for exon in gene.exons[:: gene.strand]]
-    coding = CompoundLocation(parts) if len(parts) > 1 else parts[0]
+    # Biopython needs the exons in the direction of reading.
+    exons = [SimpleLocation(*exon, gene.strand) for exon in gene.exons[:: gene.strand]]
+    coding = CompoundLocation(exons) if len(exons) > 1 else exons[0]
     whole = SimpleLocation(gene.exons[0][0], gene.exons[-1][1], gene.strand)
     qualifiers = {
         "locus_tag": name,

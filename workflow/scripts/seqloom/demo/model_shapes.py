@@ -1,8 +1,8 @@
-"""The shapes of demo models: the real architectures, as far as models.yaml does not change them."""
+"""The shapes of demo models: those of the real models, where models.yaml sets nothing else."""
 
 from typing import Any
 
-# What a demo backend of models.yaml does not set.
+# Defaults for demo backends of models.yaml.
 CONFIGS: dict[str, dict[str, Any]] = {
     "dnabert": {
         "vocab_size": 4096,

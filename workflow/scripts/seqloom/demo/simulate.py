@@ -9,16 +9,16 @@ from Bio.Seq import reverse_complement, translate
 
 GENE_CODONS = (210, 330)
 SPACER_BASES = (30, 160)
-INTRON_BODY = (28, 68)  # and 12 bases of splice signals: introns of 40 to 80 bases
-DIVERGENCE = (0.025, 0.06)  # of a member from its ancestor, so twice that between members
-SYNONYMOUS = 20  # how much more often a silent mutation survives than one that changes the protein
-INDEL = 1 / 500  # lost codons, and gained ones, per codon
-PIECE_BASES = (2000, 3200)
+INTRON_BODY = (28, 68)  # plus 12 bases of splice signals: introns of 40 to 80 bases
+DIVERGENCE = (0.025, 0.06)  # from the ancestor; twice that between members
+SYNONYMOUS = 20  # how many times more often a silent mutation survives than others
+INDEL = 1 / 500  # lost codons, and as many gained, per codon
+FRAGMENT_BASES = (2000, 3200)
 
 
 @dataclass(frozen=True)
 class Category:
-    """What sets the genomes of one category apart."""
+    """The properties of the genomes of a category."""
 
     name: str
     prefix: str
@@ -39,7 +39,7 @@ CATEGORIES = (
 
 @dataclass(frozen=True)
 class Codon:
-    """A codon, and the intron that stands after `cut` of its bases."""
+    """A codon, and the intron after the first `cut` of its bases."""
 
     bases: str
     intron: str = ""
@@ -85,7 +85,7 @@ class Contig:
 
 @dataclass(frozen=True)
 class Query:
-    """A contig of the metagenome and what it really is."""
+    """A contig of the metagenome and its true origin."""
 
     name: str
     sequence: str
@@ -100,7 +100,7 @@ class Demo:
 
 
 class Population:
-    """The families of one category, and one family more that only the metagenome knows."""
+    """The families of a category, with an extra one that only the metagenome has."""
 
     def __init__(self, category: Category, rng: np.random.Generator) -> None:
         self.category, self.rng = category, rng
@@ -123,11 +123,11 @@ class Population:
     def member(self, family: int, suffix: str) -> Contig:
         """A new mutated copy of the family's ancestor."""
         group = self.group(family)
-        sequence, genes = laid_out(self._mutated(self.ancestors[family]))
+        sequence, genes = lay_out(self._mutated(self.ancestors[family]))
         return Contig(group + suffix, group, self.category, sequence, genes)
 
-    def piece(self, family: int, length: int) -> str:
-        """`length` bases from anywhere on a new member of the family."""
+    def fragment(self, family: int, length: int) -> str:
+        """`length` bases at a random position of a new member of the family."""
         sequence = self.member(family, "").sequence
         start = self.rng.integers(len(sequence) - length + 1)
         return sequence[start : start + length]
@@ -203,22 +203,22 @@ class Population:
 def codon_usage(
     category: Category, amino_acids: dict[str, str], rng: np.random.Generator
 ) -> dict[str, float]:
-    """Probability of every sense codon: random tastes, tilted until the GC is the category's."""
+    """Random codon frequencies, adjusted to the GC content of the category."""
     codons = sorted(amino_acids)
-    acid_taste = {acid: rng.lognormal(sigma=0.2) for acid in sorted(set(amino_acids.values()))}
-    taste = rng.lognormal(sigma=0.3, size=len(codons))
-    taste *= [acid_taste[amino_acids[codon]] for codon in codons]
+    acid_weight = {acid: rng.lognormal(sigma=0.2) for acid in sorted(set(amino_acids.values()))}
+    weights = rng.lognormal(sigma=0.3, size=len(codons))
+    weights *= [acid_weight[amino_acids[codon]] for codon in codons]
     gc = np.array([codon.count("G") + codon.count("C") for codon in codons])
-    tilted = taste * np.exp(np.outer(np.linspace(-2, 2, 401), gc))
-    tilted /= tilted.sum(axis=1, keepdims=True)
-    best = np.abs(tilted @ gc / 3 - category.gc).argmin()
-    return dict(zip(codons, tilted[best].tolist(), strict=True))
+    adjusted = weights * np.exp(np.outer(np.linspace(-2, 2, 401), gc))
+    adjusted /= adjusted.sum(axis=1, keepdims=True)
+    best = np.abs(adjusted @ gc / 3 - category.gc).argmin()
+    return dict(zip(codons, adjusted[best].tolist(), strict=True))
 
 
 def point_mutations(
     usage: dict[str, float], amino_acids: dict[str, str]
 ) -> dict[str, tuple[list[str], np.ndarray]]:
-    """For every codon the codons one base away, with probabilities; never a stop."""
+    """For each codon, the sense codons one base away, with probabilities."""
     result = {}
     for old in usage:
         near = [new for new in usage if sum(a != b for a, b in zip(old, new, strict=True)) == 1]
@@ -232,11 +232,11 @@ def point_mutations(
     return result
 
 
-def laid_out(blueprint: Blueprint) -> tuple[str, tuple[Gene, ...]]:
-    """The sequence of a blueprint, and where its genes came to stand."""
+def lay_out(blueprint: Blueprint) -> tuple[str, tuple[Gene, ...]]:
+    """The sequence of a blueprint, with the positions of its genes."""
     sequence, genes = blueprint.spacers[0], []
     for (strand, codons), spacer in zip(blueprint.genes, blueprint.spacers[1:], strict=True):
-        # Introns in lower case: the exons are the runs of capitals, on either strand.
+        # Introns are in lower case, so exons are runs of capitals on either strand.
         text = "".join(c.bases[: c.cut] + c.intron.lower() + c.bases[c.cut :] for c in codons)
         if strand < 0:
             text = reverse_complement(text)
@@ -252,12 +252,12 @@ def simulate(seed: int) -> Demo:
     *streams, rng = np.random.default_rng(seed).spawn(len(CATEGORIES) + 1)
     populations = [Population(*pair) for pair in zip(CATEGORIES, streams, strict=True)]
     genomes = {p.category.name: p.contigs() for p in populations}
-    _add_oddities(genomes)
+    _add_irregularities(genomes)
     return Demo(genomes, _metagenome(*populations, rng))
 
 
-def _add_oddities(genomes: dict[str, list[Contig]]) -> None:
-    """What real files have: soft-masked stretches, Ns, an id with `|`."""
+def _add_irregularities(genomes: dict[str, list[Contig]]) -> None:
+    """Add what real files have: soft-masked regions, Ns, an id with `|`."""
     genomes["bacteria"][0] = _soft_masked(genomes["bacteria"][0], 700, 1150)
     genomes["fungi"][1] = _soft_masked(genomes["fungi"][1], 2000, 2600)
     with_ns = genomes["bacteria"][3]
@@ -274,17 +274,17 @@ def _soft_masked(contig: Contig, start: int, end: int) -> Contig:
 def _metagenome(
     viral: Population, bacteria: Population, fungi: Population, rng: np.random.Generator
 ) -> list[Query]:
-    found = []
+    fragments = []
     for population, known_families in ((viral, (0, 1)), (bacteria, (0, 1)), (fungi, (0,))):
         for family in (*known_families, population.category.families):
             new = family == population.category.families
             note = "of a new family" if new else f"a new member of {population.group(family)}"
-            length = int(rng.integers(*PIECE_BASES, endpoint=True))
-            found.append((population.piece(family, length), population.category.name, note))
-    host, insert = bacteria.piece(2, 2400), viral.piece(2, 1800)
-    found += [
+            length = int(rng.integers(*FRAGMENT_BASES, endpoint=True))
+            fragments.append((population.fragment(family, length), population.category.name, note))
+    host, insert = bacteria.fragment(2, 2400), viral.fragment(2, 1800)
+    fragments += [
         (host[:1200] + insert + host[1200:], "chimera", "bac3 with vir3 inserted at 1200-3000"),
-        (viral.piece(3, 140), "viral", "a new member of vir4, shorter than a window"),
+        (viral.fragment(3, 140), "viral", "a new member of vir4, shorter than a window"),
         ("N" * 600, "none", "only N"),
     ]
-    return [Query(f"contig_{number:02d}", *row) for number, row in enumerate(found, start=1)]
+    return [Query(f"contig_{number:02d}", *row) for number, row in enumerate(fragments, start=1)]

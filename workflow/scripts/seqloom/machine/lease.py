@@ -1,14 +1,14 @@
-"""Which GPU a job may use: a lock file per device, held by the job's process, freed by the kernel.
+"""GPU leases: one lock file per device, held by the process of the job and freed by the kernel.
 
-Snakemake counts GPUs but never says which one. A lease is an flock on a file per device; it
-survives exec and ends with the process, so kill -9 frees it. Environment:
+Snakemake counts GPUs but does not say which one a job may use. A lease is an flock on the file of
+a device; it survives exec and ends with the process, so kill -9 frees it. Environment:
 
-- SEQLOOM_GPUS: the pool, comma-separated, instead of what nvidia-smi lists; empty means no GPU.
+- SEQLOOM_GPUS: the pool, comma-separated, instead of the list of nvidia-smi; empty means no GPU.
 - CUDA_VISIBLE_DEVICES: restricts the pool; empty or -1 means no GPU.
 - SEQLOOM_LEASES: folder of the lock files, in memory or on a disk of this machine.
 
-The devices a scheduler gives a job are its own: their locks are named after the job too, and only
-what runs inside one allocation takes turns.
+The devices that a scheduler gives a job belong to it: the names of their locks contain the job, so
+only processes inside one allocation take turns.
 """
 
 import fcntl
@@ -27,8 +27,8 @@ from seqloom.errors import InputError
 
 log = logging.getLogger(__name__)
 
-# One folder for all users of the machine, or two of them would share a GPU; not in /tmp, where
-# files are removed when they grow old, held or not.
+# One folder for all users, or two of them could share a GPU. Not in /tmp, where old files are
+# removed even if they are locked.
 LEASES = "/dev/shm/seqloom-leases"
 _SCHEDULER_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 
@@ -41,7 +41,7 @@ def lease(count: int, environment: Mapping[str, str]) -> dict[str, str]:
         return {"CUDA_VISIBLE_DEVICES": ""}
     if len(pool) < count:
         raise InputError(
-            f"{count} GPUs are asked for and {len(pool)} are there; lower `gpu` of the rule"
+            f"{count} GPUs are requested, but there are {len(pool)}; lower `gpu` of the rule"
         )
     job = _scheduler_job(environment)
     locks = {device: f"{job}-{device}" if job else device for device in pool}
@@ -49,19 +49,19 @@ def lease(count: int, environment: Mapping[str, str]) -> dict[str, str]:
     log.info("leased GPU %s", ",".join(chosen))
     if job and len(pool) == count:
         return {}
-    # Indexes shall mean what nvidia-smi lists.
+    # Indexes must have the meaning of nvidia-smi.
     return {"CUDA_VISIBLE_DEVICES": ",".join(chosen), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 def _scheduler_job(environment: Mapping[str, str]) -> str | None:
-    """The job whose own the visible devices are; a scheduler that names none leaves them to all."""
+    """The job to which the visible devices belong; None if the scheduler names no devices."""
     if "CUDA_VISIBLE_DEVICES" not in environment:
         return None
     return next((environment[name] for name in _SCHEDULER_JOBS if name in environment), None)
 
 
 def devices(environment: Mapping[str, str]) -> list[str]:
-    """Identifiers of the GPUs this process may choose among."""
+    """Identifiers of the GPUs that this process may lease."""
     if "SEQLOOM_GPUS" in environment:
         present = _listed(environment["SEQLOOM_GPUS"])
     elif shutil.which("nvidia-smi"):
@@ -84,15 +84,15 @@ def _uuids() -> list[str]:
     if answer.returncode:
         reason = (answer.stderr or answer.stdout).strip().splitlines()[-1:]
         raise InputError(
-            f"nvidia-smi failed ({' '.join(reason)}); mend the driver, "
+            f"nvidia-smi failed ({' '.join(reason)}); repair the driver, "
             "or set SEQLOOM_GPUS= to run on the CPU"
         )
     return re.findall(r"^GPU \d+:.*\(UUID: (GPU-[^)]+)\)", answer.stdout, flags=re.MULTILINE)
 
 
 def _wait_for(count: int, locks: Mapping[str, str], folder: Path) -> list[str]:
-    """Devices whose locks, named by `locks`, are now held."""
-    told = False
+    """Wait for `count` devices and lock them; `locks` are the lock names by device."""
+    is_logged = False
     while True:
         held: dict[str, int] = {}
         for device, name in locks.items():
@@ -103,12 +103,12 @@ def _wait_for(count: int, locks: Mapping[str, str], folder: Path) -> list[str]:
                 for descriptor in held.values():
                     os.set_inheritable(descriptor, True)
                 return list(held)
-        # All or nothing: two jobs that each hold a part would wait for each other forever.
+        # Release all: two jobs that each hold some would wait for each other forever.
         for descriptor in held.values():
             os.close(descriptor)
-        if not told:
+        if not is_logged:
             log.info("waiting for %d of %d GPUs", count, len(locks))
-            told = True
+            is_logged = True
         time.sleep(random.uniform(0.2, 1.0))
 
 
@@ -118,7 +118,7 @@ def _try_lock(folder: Path, name: str) -> int | None:
     descriptor = _open_lock(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # A file that was removed before it was locked keeps nobody out.
+        # The lock of a file that was removed before has no effect.
         if os.path.samestat(os.fstat(descriptor), os.stat(path)):
             return descriptor
     except (BlockingIOError, FileNotFoundError):
@@ -128,7 +128,7 @@ def _try_lock(folder: Path, name: str) -> int | None:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make the folder for all users at once: a later chmod would be its owner's alone."""
+    """Make the folder with access for all users, which a later user could not change."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     mask = os.umask(0)
     try:
@@ -139,7 +139,7 @@ def _make_folder(folder: Path) -> None:
 
 def _open_lock(path: Path) -> int:
     try:
-        # Read-only and without O_CREAT: the kernel forbids creating over another user's file here.
+        # No O_CREAT: in this folder the kernel refuses it for the file of another user.
         return os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         try:

@@ -1,4 +1,4 @@
-"""What the report shows, read from the files of the other stages and put together by name."""
+"""The data of the report, read from the files of the other stages and joined by name."""
 
 import csv
 import heapq
@@ -21,7 +21,7 @@ FIGURES = {"roc.svg": "ROC curve", "calibration.svg": "Calibration"}
 
 @dataclass(frozen=True)
 class Experiment:
-    """A classifier: how it was trained, on what split, and how it did on the test part."""
+    """A classifier with its training, its split and its evaluation."""
 
     name: str
     card: dict[str, Any]
@@ -35,7 +35,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one experiment says of one sample, and its first calls."""
+    """The prediction of one experiment for one sample, with its first calls."""
 
     experiment: str
     sample: str
@@ -64,7 +64,7 @@ class Report:
 
     @property
     def warnings(self) -> list[str]:
-        """What must be read before any number: doubts about classifiers, then leaks."""
+        """The warnings that come before all numbers: about classifiers, then about leaks."""
         results = [(e.name, e.metrics) for e in self.experiments]
         results += [(p.experiment, p.summary) for p in self.predictions]
         doubts = [f"{name}: {card['warning']}." for name, card in results if card["warning"]]
@@ -79,12 +79,12 @@ class Report:
     @property
     def backends(self) -> list[dict[str, Any]]:
         """Each backend once, in the order of the experiments."""
-        found = {b["backend"]: b for e in self.experiments for b in e.card["backends"]}
-        return list(found.values())
+        by_name = {b["backend"]: b for e in self.experiments for b in e.card["backends"]}
+        return list(by_name.values())
 
     @property
     def versions(self) -> dict[str, list[str]]:
-        """Of each program, the versions that made the results: more than one is worth seeing."""
+        """For each program, all versions that made results; there should be one."""
         cards = [*self.samples]
         cards += [card for e in self.experiments for card in (e.card, e.metrics)]
         cards += [p.summary for p in self.predictions]
@@ -100,7 +100,7 @@ class Report:
 def read_experiments(
     evaluations: Sequence[Path], classifiers: Sequence[Path], audits: Sequence[Path]
 ) -> list[Experiment]:
-    """Experiments in the order of `evaluations`; the lists are joined by name, not by order."""
+    """Experiments in the order of `evaluations`; the other lists are joined by name."""
     trained = {folder.name: folder for folder in classifiers}
     audited = {path.name.removesuffix(".audit.tsv"): path for path in audits}
     for names, option in ((trained, "--classifiers"), (audited, "--audits")):
@@ -127,7 +127,7 @@ def _experiment(evaluation: Path, classifier: Path, audit: Path) -> Experiment:
 
 
 def read_predictions(folders: Iterable[Path]) -> list[Prediction]:
-    """Predictions sample by sample; a folder is EXPERIMENT/SAMPLE."""
+    """Predictions ordered by sample; folders are EXPERIMENT/SAMPLE."""
     predictions = [
         Prediction(
             experiment=folder.parent.name,
@@ -142,7 +142,7 @@ def read_predictions(folders: Iterable[Path]) -> list[Prediction]:
 
 
 def first_calls(path: Path) -> list[Row]:
-    """The first calls of a table that may have a million: viral first, the most probable first."""
+    """The first calls of a table of any length: viral ones first, by probability."""
     with open_tsv(path, "contig") as file:
         return heapq.nsmallest(
             SHOWN_CALLS,
@@ -158,7 +158,7 @@ def read_rows(path: Path, first: str) -> list[Row]:
 
 
 def read_figure(path: Path) -> bytes:
-    """An SVG, which must be whole."""
+    """An SVG file, checked to be complete."""
     svg = path.read_bytes()
     with reraise_as_damaged(path, ElementTree.ParseError):
         ElementTree.fromstring(svg)
@@ -166,7 +166,7 @@ def read_figure(path: Path) -> bytes:
 
 
 def by_level(comparison: Iterable[Mapping[str, str]]) -> dict[str, list[Mapping[str, str]]]:
-    """Rows of the comparison, those of whole contigs first: they are what a user sees."""
+    """The rows of the comparison by level, with contigs first."""
     levels: dict[str, list[Mapping[str, str]]] = {"contig": [], "window": [], "frame": []}
     for row in comparison:
         levels[row["level"]].append(row)

@@ -1,4 +1,4 @@
-"""Figures as SVG whose bytes depend on the numbers alone."""
+"""Figures as reproducible SVG."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve
 from seqloom.learn.metrics import reliability
 
 matplotlib.use("Agg")
-# Text stays text; ids in the file come from its contents, not from chance.
+# Text stays text, and ids are derived from the contents instead of random.
 matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "seqloom"})
 
 DIAGONAL = {"color": "0.7", "linewidth": 1, "linestyle": "--"}
@@ -20,7 +20,7 @@ BAR = 0.4
 
 
 def write_roc(path: Path, tables: Mapping[str, pd.DataFrame]) -> None:
-    """ROC curves of the levels that have both labels."""
+    """ROC curves of the levels with both labels."""
     figure, axes = _square("False positive rate", "True positive rate")
     for level, table in tables.items():
         if table["viral"].nunique() == 2:
@@ -31,7 +31,7 @@ def write_roc(path: Path, tables: Mapping[str, pd.DataFrame]) -> None:
 
 
 def write_calibration(path: Path, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Share of viral records against their mean probability."""
+    """The share of viral records by predicted probability."""
     figure, axes = _square("Probability", "Share of viral")
     for level, table in tables.items():
         bins = reliability(table["viral"].to_numpy(), table["probability"].to_numpy())

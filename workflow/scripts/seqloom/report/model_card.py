@@ -1,4 +1,4 @@
-"""The classifier in words."""
+"""The model card of a classifier."""
 
 from collections.abc import Mapping
 from typing import Any

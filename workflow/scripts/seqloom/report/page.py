@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing but a browser, and its headline as plain text."""
+"""The report as one self-contained HTML page, and its headline as plain text."""
 
 import base64
 from pathlib import Path
@@ -15,7 +15,7 @@ CHART = (300.0, 260.0)
 
 
 def page(report: Report) -> str:
-    """The HTML; every figure is in it, and nothing on it is fetched."""
+    """The HTML page with all figures embedded."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -34,7 +34,7 @@ def page(report: Report) -> str:
 
 
 def headline(report: Report, path: Path) -> str:
-    """One screen for a terminal: what was made, the numbers worth knowing, where the report is."""
+    """The headline for a terminal: the main results, and the path of the report."""
     bases = sum(sample["bases"] for sample in report.samples)
     lines = [report.title, *(f"  Warning: {warning}" for warning in report.warnings)]
     lines.append(f"  samples: {len(report.samples)}, bases and residues: {bases:,}")
@@ -55,7 +55,7 @@ def headline(report: Report, path: Path) -> str:
 
 
 def training_chart(experiment: Experiment) -> dict[str, Any]:
-    """Polylines of the two losses and the place of the best epoch, in the units of CHART."""
+    """Polylines of the two losses and the point of the best epoch, in units of CHART."""
     epochs = [int(row["epoch"]) for row in experiment.history]
     losses = {
         name: [float(row[name]) for row in experiment.history]
@@ -83,7 +83,7 @@ def training_chart(experiment: Experiment) -> dict[str, Any]:
 
 
 def image(svg: bytes) -> str:
-    """A figure as a data URI: an image cannot run scripts, and its ids meet no others."""
+    """A figure as a data URI, so that it runs no scripts and its ids stay separate."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 
@@ -92,7 +92,7 @@ def count(value: Any) -> str:
 
 
 def short(value: int) -> str:
-    """`365.1 M`; numbers below ten thousand in full."""
+    """A number such as `365.1 M`; below ten thousand in full."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= max(size, 1e4):
             return f"{value / size:.1f} {letter}"

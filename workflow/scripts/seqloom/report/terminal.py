@@ -1,4 +1,4 @@
-"""What a person sees of a run: one line per job, why a job failed, how fast the running jobs go."""
+"""The terminal output of a run: a line per job, errors of failed jobs, progress of running jobs."""
 
 import logging
 import os
@@ -18,12 +18,12 @@ _LOGGER = logging.getLogger("snakemake.logging")
 _HIDDEN = ("workflow_started", "resources_info", "job_started", "shellcmd", "progress")
 _RUNNING_SHOWN = 8
 _INTERVAL, _INTERVAL_IN_FILE = 30, 300  # seconds
-_CLOCK_SKEW = 5  # seconds, of a file server
+_CLOCK_SKEW = 5  # seconds that the clock of a file server may be off
 
 
 @dataclass
 class Job:
-    """One try of a job; on a cluster it starts when it is submitted."""
+    """An attempt of a job; on a cluster it starts with the submission."""
 
     title: str
     logs: list[str]
@@ -33,14 +33,14 @@ class Job:
     shown: str = ""
 
     def progress(self) -> str:
-        """The rate and the rest of the work, if the job writes them to its log."""
+        """The last progress in the logs of the job; empty if there is none."""
         return last_progress([line for log in self.logs for line in last_lines(log, self.started)])
 
     def duration(self) -> timedelta:
         return timedelta(seconds=round(time.time() - self.started))
 
     def reason(self, logs: list[str]) -> str:
-        """The error sentence in the first log with any text, else its last line."""
+        """The error sentence, or else the last line, of the first log that is not empty."""
         for lines in (last_lines(log, self.started) for log in logs):
             if lines:
                 return next((line for line in lines[::-1] if line.startswith("error: ")), lines[-1])
@@ -48,17 +48,17 @@ class Job:
 
 
 class Terminal(logging.Formatter):
-    """Turn the events of Snakemake into short lines; all others stay as Snakemake writes them."""
+    """A formatter that shortens events of Snakemake and leaves all other messages unchanged."""
 
     def __init__(self, usual: logging.Formatter, dry_run: bool) -> None:
         super().__init__()
         self.usual, self.dry_run = usual, dry_run
         self.jobs: dict[int, Job] = {}
         self.done, self.total = 0, 0
-        self.exits: dict[int | None, str] = {}  # of the command that failed last, by thread
+        self.exits: dict[int | None, str] = {}  # how the last failed command ended, by thread
 
     def is_shown(self, record: logging.LogRecord) -> bool:
-        """Whether this record has a line, remembering what those without one say."""
+        """Whether a record is shown; the contents of hidden records are kept for later lines."""
         match getattr(record, "event", None):
             case "job_info":
                 title = " ".join([record.rule_name, *record.wildcards.values()])
@@ -66,13 +66,13 @@ class Terminal(logging.Formatter):
                 return False
             case "run_info":
                 known, self.total = self.total, record.stats["total"]
-                return not known  # a dry-run counts the jobs twice
+                return not known  # a dry run counts the jobs twice
             case "error" if "\nCalledProcessError in file" in record.getMessage():
-                # The whole script; "job_error" follows, with the rule and its log.
+                # It has the whole script; "job_error" follows with the rule and its log.
                 self.exits[record.thread] = record.getMessage().rpartition("' ")[2].rstrip(".")
                 return False
             case "job_error" if record.indent:
-                return False  # "group_error" told of it
+                return False  # "group_error" has the same
             case event:
                 return event not in _HIDDEN and record.msg != "Select jobs to execute..."
 
@@ -84,7 +84,7 @@ class Terminal(logging.Formatter):
                 return self._line(job, f"done in {job.duration()}", job.progress())
             case "job_error":
                 how = record.rule_msg or self.exits.pop(record.thread, "")
-                how = how.partition("For further error details")[0]  # of the slurm executor
+                how = how.partition("For further error details")[0]  # from the slurm executor
                 return self._failure(self.jobs[record.jobid], record.log, how)
             case "group_error":
                 return self._failures(record)
@@ -98,10 +98,10 @@ class Terminal(logging.Formatter):
         return re.sub(r"^(?:Trying to restart job|Job) (\d+)", self._with_title, text)
 
     def running(self) -> str:
-        """A line for every running job with news since the last call."""
+        """A line for each running job that has made progress since the last call."""
         lines = []
         for job in filter(lambda job: job.state == "running", list(self.jobs.values())):
-            # Who submits jobs to a cluster says so; when they begin it does not know.
+            # When a job on a cluster begins is unknown.
             news = job.progress() or ("running" if job.local else "")
             if news not in ("", job.shown):
                 job.shown = news
@@ -119,7 +119,7 @@ class Terminal(logging.Formatter):
         return f"{line}\n    {job.reason(logs)}\n    log: {', '.join(logs)}"
 
     def _failures(self, record: logging.LogRecord) -> str:
-        """The jobs of a submission that had an error, or all; the others stop with them."""
+        """The jobs of a submission with an error, or all if none has one."""
         jobs = [(self.jobs[info["jobid"]], info["log"]) for info in record.job_error_info]
         for job, _ in jobs:
             job.state = "stopped"
@@ -133,21 +133,21 @@ class Terminal(logging.Formatter):
 
 
 def last_lines(log: str, since: float, size: int = 4096) -> list[str]:
-    """The lines that end a log; none if it was written before this time, in an earlier run."""
+    """The last lines of a log; none if an earlier run, before `since`, wrote it."""
     try:
         with open(log, "rb") as file:
-            facts = os.fstat(file.fileno())
-            if facts.st_mtime < since - _CLOCK_SKEW:
+            status = os.fstat(file.fileno())
+            if status.st_mtime < since - _CLOCK_SKEW:
                 return []
-            file.seek(max(0, facts.st_size - size))
+            file.seek(max(0, status.st_size - size))
             lines = file.read().decode(errors="replace").splitlines()
-    except OSError:  # not there yet, or not any more
+    except OSError:  # it does not exist yet, or no longer
         return []
     return [line for line in lines if line.strip()]
 
 
-def show_short(workflow: "Workflow") -> None:
-    """Show a run in short, unless the user asked for another view or this is a job on a cluster."""
+def shorten_output(workflow: "Workflow") -> None:
+    """Shorten the terminal output, except in jobs on a cluster or if the user asks for more."""
     settings = workflow.output_settings
     asked = settings.quiet or settings.printshellcmds or settings.verbose or settings.debug_dag
     handlers = [h for h in _LOGGER.handlers if h.name == "DefaultStreamHandler"]
