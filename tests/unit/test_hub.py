@@ -294,7 +294,7 @@ def test_after_kill_9_only_the_rest_is_asked_for(machine, hub):
 
 def test_two_processes_do_not_fetch_one_model(machine, hub):
     first = stalled(machine, hub)
-    assert f"{machine.part}: another run is at work in this folder" in machine.refusal()
+    assert f"{machine.part}: another run is using this folder" in machine.refusal()
     assert [part.stat().st_size for part in machine.unfinished()] == [HALF]
     hub.ended.set()
     _, told = first.communicate()
