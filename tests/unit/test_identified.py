@@ -69,8 +69,8 @@ def written(folder, fasta, window, gbff=None):
         write_coding(folder, gbff, 1)
         cut += ["--training", "virnucpro"]
     write_shards(folder, cut)
-    shards = folder / "shards" / "*-of-0003.parquet"
-    call(export, "identified", "--frames", shards, "--out", folder / "s")
+    shards = sorted((folder / "shards").glob("*.parquet"))
+    call(export, "identified", "--frames", *shards, "--out", folder / "s")
     return tuple(
         (folder / f"s.identified_{kind}.fa").read_bytes().decode()
         for kind in ("nucleotide", "protein")

@@ -95,7 +95,7 @@ def test_rows_of_another_making_or_number_are_not_used(tmp_path):
 
 def test_a_second_process_is_refused(tmp_path):
     work = Work(tmp_path, {})
-    with KeptRows(np.zeros((2, 2)), work), pytest.raises(InputError, match="another run is at"):
+    with KeptRows(np.zeros((2, 2)), work), pytest.raises(InputError, match="another run is using"):
         KeptRows(np.zeros((2, 2)), work).__enter__()
     with KeptRows(np.zeros((2, 2)), work):
         pass

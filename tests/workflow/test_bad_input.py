@@ -32,7 +32,7 @@ def test_a_key_given_twice_is_refused_before_any_job(fresh):
 
 def test_a_wrong_sheet_gives_one_sentence_before_any_job(fresh):
     (fresh.folder / "samples.tsv").write_text(SAMPLES + SAMPLES.splitlines()[1] + "\n")
-    assert_refused(fresh, 'samples.tsv line 5: sample "viral" is listed twice, on line 2')
+    assert_refused(fresh, 'samples.tsv line 5: sample "viral" is already listed on line 2')
 
 
 def test_a_bad_fasta_stops_only_its_sample(fresh):

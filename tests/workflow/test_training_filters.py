@@ -162,8 +162,8 @@ def test_coding_frames_of_a_sample_without_annotation_are_an_error_before_any_jo
     done = fresh.snakemake()
     assert done.returncode != 0
     assert (
-        "samples.tsv: sample bacteria needs an annotation, for cut coding takes coding frames "
-        "only; fill the column, or set cuts.coding.training: all"
+        "samples.tsv: sample bacteria needs an annotation, because cut coding takes coding "
+        "frames only; fill the column, or set cuts.coding.training: all"
     ) in done.stdout
     assert "Traceback" not in done.stdout
     assert not (fresh.folder / "results").exists()
