@@ -158,7 +158,9 @@ def test_a_classifier_that_learned_nothing_calls_nothing(lake, changes, why):
     calls = contig_frame(out / "contigs.tsv")
     assert calls["call"].tolist() == ["uncalled"] * 4
     assert calls["reason"].tolist() == [why, "no sequence", why, "no open frame in 1 window"]
-    assert calls["viral_windows"].eq(0).all() and calls[["probability", "fdr"]].isna().all(None)
+    assert calls["viral_windows"].eq(0).all() and calls[["probability", "fdr"]].isna().all(
+        axis=None
+    )
     windows = pd.read_parquet(out / "windows.parquet")
     assert windows["probability"].isna().all() and windows["logit"].notna().sum() == 4
     assert (out / "regions.bed").read_text() == ""
