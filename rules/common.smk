@@ -15,7 +15,8 @@ from seqloom.config.contents import content_checksum, labels_checksum
 from seqloom.config.options import Options, options
 from seqloom.config.resources import Needs
 from seqloom.config.schemas import read_yaml
-from seqloom.config.settings import REFSEQ_FOLDER, WHOLE, load_settings
+from seqloom.config.settings import WHOLE, load_settings
+from seqloom.config.sheet_files import REFSEQ_FOLDER
 from seqloom.errors import InputError
 from seqloom.files.folders import check_writable, lock_folder
 from seqloom.report.terminal import shorten_output
@@ -91,7 +92,3 @@ def growing(need):
 
 def row_of(sample):
     return SETTINGS.samples[sample]
-
-
-def experiment_of(experiment):
-    return SETTINGS["experiments"][experiment]

@@ -65,10 +65,7 @@ rule compare:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        folders=[
-            os.path.dirname(path)
-            for path in expand(paths.BASELINE, experiment=SETTINGS["experiments"])
-        ],
+        folders=PATHS.evaluation_folders(),
     shell:
         "compare.py --evaluations {params.folders} --out {output.table} --figure {output.figure}"
         " 2> {log}"

@@ -55,7 +55,7 @@ rule index:
 rule coding:
     """Read the coding sequences of an annotated sample into one table."""
     input:
-        made=of(PATHS.annotation_from_rules),
+        annotation=of(PATHS.annotation_from_rules),
         records=paths.INDEX["records"],
     output:
         paths.CODING,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from seqloom.files.tables import write_tsv
+from seqloom.files.tables import write_arrow_tsv
 from seqloom.seqs.contigs import read_contigs
 from seqloom.seqs.reading import Record, Title
 from seqloom.seqs.storing import write_sample
@@ -39,4 +39,4 @@ def contig_frame(path: str | Path) -> pd.DataFrame:
 
 
 def write_frame(path: str | Path, contigs: pd.DataFrame) -> None:
-    write_tsv(path, pa.Table.from_pandas(contigs, preserve_index=False))
+    write_arrow_tsv(path, pa.Table.from_pandas(contigs, preserve_index=False))

@@ -12,10 +12,10 @@ from seqloom.calls.contig_calls import (
     contig_calls,
     expected_fdr,
     window_table,
-    write_calls,
 )
 from seqloom.calls.regions import viral_regions
 from seqloom.calls.summary import summary
+from seqloom.files.tables import write_tsv
 from seqloom.seqs.contigs import planned_contigs
 from seqloom.seqs.frames import STATUSES
 from seqloom.seqs.windows import Layout
@@ -244,7 +244,7 @@ def test_a_sample_without_readable_contigs():
 
 def test_the_table_reads_back(tmp_path):
     calls = calls_of(METAGENOME, FRAMES)
-    write_calls(tmp_path / "contigs.tsv", calls)
+    write_tsv(tmp_path / "contigs.tsv", calls)
     with open(tmp_path / "contigs.tsv", newline="") as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
     assert [row["contig"] for row in rows] == METAGENOME["contig"].tolist()

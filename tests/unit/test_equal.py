@@ -12,7 +12,7 @@ from learn_data import make_world
 import split as script
 from seqloom.errors import InputError
 from seqloom.learn.equal import equal_contigs, merged_groups
-from seqloom.report.data import read_rows
+from seqloom.report.data import result_rows
 
 
 def add_copy(world, sample, of, label, groups=None):
@@ -43,7 +43,7 @@ def test_the_same_fasta_under_two_names_stays_in_one_part(tmp_path):
     assert own["part"].equals(twin["part"]) and own["group"].equals(twin["group"])
     assert own["group"].nunique() == 5
 
-    rows = {row["part"]: row for row in read_rows(tmp_path / "audit.tsv", "part")}
+    rows = {row["part"]: row for row in result_rows(tmp_path / "audit.tsv", "part")}
     equal = rows["equal sequences"]
     # Five groups from the file of the first sample; each contig of the second is a group.
     assert (equal["contigs"], equal["groups"]) == ("18", "14")
@@ -72,7 +72,9 @@ def test_the_same_fasta_as_viral_and_as_host_is_refused(tmp_path):
 def test_the_audit_reports_that_no_sequences_are_equal(tmp_path):
     done = run_split(make_world(tmp_path), tmp_path)
     assert "sequence that another" not in done.stderr
-    [row] = [r for r in read_rows(tmp_path / "audit.tsv", "part") if r["part"] == "equal sequences"]
+    [row] = [
+        r for r in result_rows(tmp_path / "audit.tsv", "part") if r["part"] == "equal sequences"
+    ]
     assert (row["contigs"], row["groups"], row["note"]) == ("0", "0", "")
 
 

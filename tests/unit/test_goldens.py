@@ -84,7 +84,7 @@ def goldens(tmp_path):
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_the_right_weights_pass_in_every_precision(tmp_path, goldens, dtype):
     model = loaded(tmp_path, checkpoint(), dtype)
-    assert check_goldens(model, tmp_path, goldens).startswith("3 golden vectors agree")
+    assert check_goldens(model, goldens).startswith("3 golden vectors agree")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -95,7 +95,7 @@ def test_wrong_pooling_is_refused(tmp_path, goldens, dtype, case):
     goldens.write_text(json.dumps(kept))
     model = loaded(tmp_path, checkpoint(), dtype, pooling="mean_residues")
     with pytest.raises(InputError, match=r"golden sequence 1 of tiny is .* off, .* is allowed in"):
-        check_goldens(model, tmp_path / "model", goldens)
+        check_goldens(model, goldens)
 
 
 @pytest.mark.parametrize("name", sorted(checkpoint()))
@@ -105,7 +105,7 @@ def test_any_changed_tensor_is_refused(tmp_path, goldens, name):
     tensors[name] = tensors[name] * torch.linspace(1, 1.05, tensors[name].shape[-1])
     model = loaded(tmp_path, tensors)
     with pytest.raises(InputError, match=r"wrong vectors: .*in float32 on .*; fetch the model ag"):
-        check_goldens(model, tmp_path / "model", goldens)
+        check_goldens(model, goldens)
 
 
 @pytest.mark.parametrize("which", range(3))
@@ -116,14 +116,14 @@ def test_float32_is_held_to_a_ten_thousandth_per_value_and_norm(tmp_path, which)
         vectors[which][3] += step
         file = written(tmp_path / "goldens.json", vectors)
         if is_right:
-            check_goldens(model, tmp_path, file)
+            check_goldens(model, file)
         else:
             with pytest.raises(InputError, match=f"golden sequence {which + 1} .* is 0.0002 off"):
-                check_goldens(model, tmp_path, file)
+                check_goldens(model, file)
     vectors = expected()
     vectors[1][HEAD:] *= 1.001  # seen in the norm alone
     with pytest.raises(InputError, match="golden sequence 2"):
-        check_goldens(model, tmp_path, written(tmp_path / "goldens.json", vectors))
+        check_goldens(model, written(tmp_path / "goldens.json", vectors))
 
 
 def test_low_precision_is_held_to_a_cosine_of_9999(tmp_path):
@@ -136,29 +136,29 @@ def test_low_precision_is_held_to_a_cosine_of_9999(tmp_path):
     assert 0.999 < cosine < 0.9999
     file = written(tmp_path / "goldens.json", [turned, *expected()[1:]])
     with pytest.raises(InputError, match=r"golden sequence 1 .* 0\.014 is allowed in bfloat16"):
-        check_goldens(model, tmp_path, file)
+        check_goldens(model, file)
 
 
 def test_a_reference_in_bfloat16_is_given_its_own_error(tmp_path):
     model = loaded(tmp_path, checkpoint())
     rounded = [vector * 1.02 for vector in expected()]
-    check_goldens(model, tmp_path, written(tmp_path / "goldens.json", rounded, "all bfloat16"))
+    check_goldens(model, written(tmp_path / "goldens.json", rounded, "all bfloat16"))
     with pytest.raises(InputError, match="wrong vectors"):
-        check_goldens(model, tmp_path, written(tmp_path / "goldens.json", rounded))
+        check_goldens(model, written(tmp_path / "goldens.json", rounded))
     far = [vector * 1.1 for vector in expected()]
     with pytest.raises(InputError, match="wrong vectors"):
-        check_goldens(model, tmp_path, written(tmp_path / "goldens.json", far, "all bfloat16"))
+        check_goldens(model, written(tmp_path / "goldens.json", far, "all bfloat16"))
 
 
 def test_weights_that_nobody_published_have_no_goldens(tmp_path, goldens):
     tensors = {name: tensor * 2 for name, tensor in checkpoint().items()}
     model = loaded(tmp_path, tensors, repository=None)
-    assert "not the published weights" in check_goldens(model, tmp_path, goldens)
+    assert "not the published weights" in check_goldens(model, goldens)
 
 
 def test_a_backend_without_goldens_is_told(tmp_path, caplog):
     caplog.set_level("INFO")
-    check_goldens(loaded(tmp_path, checkpoint()), tmp_path)
+    check_goldens(loaded(tmp_path, checkpoint()))
     assert "no golden vectors of tiny are known" in caplog.text
 
 
@@ -167,7 +167,7 @@ def test_what_agreed_once_is_not_tested_again_until_something_changes(tmp_path, 
 
     def is_tested(model: Model) -> bool:
         caplog.clear()
-        check_goldens_once(model, tmp_path / "model", goldens)
+        check_goldens_once(model, goldens)
         return "passed before on this device" not in caplog.text
 
     model = loaded(tmp_path, checkpoint())
@@ -180,7 +180,7 @@ def test_what_agreed_once_is_not_tested_again_until_something_changes(tmp_path, 
     wrong = loaded(tmp_path, {name: tensor * 2 for name, tensor in checkpoint().items()})
     for _ in range(2):
         with pytest.raises(InputError, match="wrong vectors"):
-            check_goldens_once(wrong, tmp_path / "model", goldens)
+            check_goldens_once(wrong, goldens)
     assert len(json.loads((tmp_path / "model" / PASSED).read_text())) == 3
 
 

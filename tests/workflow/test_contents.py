@@ -1,11 +1,11 @@
 """Reruns depend on the contents of input files, not on times, paths or the order of the sheet."""
 
 import os
-import random
 import shutil
 
 import pytest
 from conftest import Project, make_project
+from seqs_data import letters
 
 CONFIG = """\
 samples: samples.tsv
@@ -21,12 +21,8 @@ SHEET = [
 TARGETS = [f"results/shards/w300/{name}/0001-of-0001.parquet" for name in ("virus", "yeast")]
 
 
-def bases(seed, length):
-    return "".join(random.Random(seed).choices("ACGT", k=length))
-
-
 def fasta(seed, contigs=6):
-    return "".join(f">c{i}\n{bases(seed + i, 2000)}\n" for i in range(contigs))
+    return "".join(f">c{i}\n{letters(seed + i, 2000).decode()}\n" for i in range(contigs))
 
 
 @pytest.fixture(scope="module")

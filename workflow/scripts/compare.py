@@ -8,6 +8,7 @@ from seqloom.cli import parser, run
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import provenance
+from seqloom.files.tables import write_tsv
 from seqloom.learn.comparison import comparison_table, metrics_files
 from seqloom.report.figures import write_comparison
 
@@ -32,7 +33,7 @@ def main(args: argparse.Namespace) -> None:
     inputs = {f"{file.stem} of {file.parent.name}": file for file in files}
     origin = provenance("compare", inputs, {}, ("pandas", "matplotlib"))
     with atomic_all([args.out, args.figure, args.out.with_suffix(".json")]) as (tsv, svg, json):
-        table.to_csv(tsv, sep="\t", index=False, float_format="%.4f", lineterminator="\n")
+        write_tsv(tsv, table)
         write_comparison(svg, table)
         write_json(json, {"provenance": origin})
 

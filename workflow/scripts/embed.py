@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> None:
     with ThreadPoolExecutor(1) as thread:
         tokenizing = thread.submit(times.timed, "tokenize", tokenize, reader, sequences)
         model = times.timed("load", load_encoder, reader, args.dtype, args.threads)
-        times.timed("self-test", check_goldens_once, model, args.model)
+        times.timed("self-test", check_goldens_once, model)
         tokens = tokenizing.result()
     made_from = {
         **describe(model),

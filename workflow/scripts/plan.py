@@ -12,7 +12,7 @@ from seqloom.errors import InputError
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import as_strings, provenance
-from seqloom.files.tables import read_table, write_arrow, write_tsv
+from seqloom.files.tables import read_table, write_arrow, write_arrow_tsv
 from seqloom.seqs.contigs import COUNTS, check_contigs, planned_contigs, read_contigs
 from seqloom.seqs.genome import open_genome
 from seqloom.seqs.plans import SCHEMA, frame_plan, protein_plan, sampled, training_filter
@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> None:
     card = args.contigs.removesuffix(".tsv") + ".json"
     with atomic_all([args.out, args.contigs, card]) as (plan_file, contig_file, card_file):
         write_arrow(plan_file, pa.table([plan], schema=SCHEMA), as_strings(metadata))
-        write_tsv(contig_file, contigs)
+        write_arrow_tsv(contig_file, contigs)
         write_json(card_file, {"contigs": len(contigs), **counts, **metadata})
     log.info("%s", ", ".join(f"{count} {name}" for name, count in counts.items()))
 

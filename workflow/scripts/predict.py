@@ -9,13 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from seqloom.calls.contig_calls import (
-    VIRAL,
-    check_complete,
-    contig_calls,
-    window_table,
-    write_calls,
-)
+from seqloom.calls.contig_calls import VIRAL, check_complete, contig_calls, window_table
 from seqloom.calls.regions import viral_regions, write_bed, write_gff3, write_viral
 from seqloom.calls.summary import summary
 from seqloom.cli import parser, run
@@ -23,7 +17,7 @@ from seqloom.embedding.matrices import shard_digests
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import as_strings, provenance
-from seqloom.files.tables import read_table, write_table
+from seqloom.files.tables import read_table, write_table, write_tsv
 from seqloom.learn.classifier import Classifier, load, log_odds
 from seqloom.learn.features import check_shards, feature_matrix
 from seqloom.learn.verdict import learning_failure, warning
@@ -92,7 +86,7 @@ def main(args: argparse.Namespace) -> None:
     }
     viral = dict(records.loc[calls["call"] == VIRAL, ["contig", "header"]].to_numpy())
     with atomic_all([args.out / name for name in FILES]) as (tsv, parquet, gff3, bed, fna, json):
-        write_calls(tsv, calls)
+        write_tsv(tsv, calls)
         write_table(parquet, windows, as_strings(names | origin))
         write_gff3(gff3, regions, dict(zip(records["contig"], records["length"], strict=True)))
         write_bed(bed, regions)

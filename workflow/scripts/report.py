@@ -13,7 +13,7 @@ from seqloom.report.data import (
     read_experiments,
     read_figure,
     read_predictions,
-    read_rows,
+    result_rows,
 )
 from seqloom.report.page import headline, page
 
@@ -41,7 +41,7 @@ def main(args: argparse.Namespace) -> None:
         title=args.title,
         samples=[read_json(path) for path in args.genomes],
         experiments=read_experiments(args.evaluations, args.classifiers, args.audits),
-        comparison=read_rows(args.comparison, "experiment") if args.comparison else [],
+        comparison=result_rows(args.comparison, "experiment") if args.comparison else [],
         figure=read_figure(args.figure) if args.figure else None,
         predictions=read_predictions(args.predictions),
         settings=args.settings,

@@ -2,7 +2,6 @@
 """Split the labeled contigs by group into train, validation and test, and audit for leaks."""
 
 import argparse
-import csv
 import json
 import logging
 from pathlib import Path
@@ -11,7 +10,7 @@ from seqloom.cli import parser, run
 from seqloom.errors import InputError
 from seqloom.files.atomic import atomic_all
 from seqloom.files.provenance import as_strings, provenance
-from seqloom.files.tables import write_table
+from seqloom.files.tables import write_table, write_tsv
 from seqloom.learn.audit import audit_table
 from seqloom.learn.equal import equal_contigs, equality_row, merged_groups
 from seqloom.learn.split import BALANCES, labeled_contigs, split_table
@@ -68,15 +67,7 @@ def main(args: argparse.Namespace) -> None:
     }
     with atomic_all([args.out, args.audit]) as (table, tsv):
         write_table(table, split, as_strings(metadata))
-        # Notes contain contig names in quotes.
-        audit.to_csv(
-            tsv,
-            sep="\t",
-            index=False,
-            float_format="%.4f",
-            quoting=csv.QUOTE_NONE,
-            lineterminator="\n",
-        )
+        write_tsv(tsv, audit)
     log.info("%s", audit.drop(columns="note").to_string(index=False, na_rep=""))
 
 

@@ -15,6 +15,7 @@ from seqloom.embedding.matrices import shard_digests
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import as_strings, provenance
+from seqloom.files.tables import write_tsv
 from seqloom.files.tensors import read_metadata
 from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.classifier import describe_inputs, network_log_odds, write_weights
@@ -86,9 +87,7 @@ def main(args: argparse.Namespace) -> None:
         provenance_only = {"provenance": description["provenance"]}
         write_weights(weights, trained.network, as_strings(provenance_only))
         write_json(card, description)
-        trained.history.to_csv(
-            history, sep="\t", index=False, float_format="%.6g", lineterminator="\n"
-        )
+        write_tsv(history, trained.history, "%.6g")
         text.write_text(model_card(description, trained.history))
     if doubt := warning(description):
         log.warning("%s", doubt)

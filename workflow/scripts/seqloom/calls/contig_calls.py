@@ -1,6 +1,5 @@
 """Calls: the log-odds of frames become scores of windows, and these one call per contig."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -83,18 +82,6 @@ def contig_calls(
     calls["confidence"] = np.where(called, _confidence(calls), None)
     calls["reason"] = [_reason(row, learning_failure, min_windows) for row in calls.itertuples()]
     return calls[COLUMNS]
-
-
-def write_calls(path: str | Path, calls: pd.DataFrame) -> None:
-    """Write the calls as a TSV; probabilities have four digits."""
-    calls.to_csv(
-        path,
-        sep="\t",
-        index=False,
-        float_format="%.4f",
-        quoting=csv.QUOTE_NONE,
-        lineterminator="\n",
-    )
 
 
 def expected_fdr(probability: np.ndarray) -> np.ndarray:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seqloom.config.paths import BASELINE, COMPARISON, Paths
-from seqloom.config.settings import REFSEQ_FOLDER, WHOLE, Settings
+from seqloom.config.paths import COMPARISON, Paths
+from seqloom.config.settings import WHOLE, Settings
+from seqloom.config.sheet_files import REFSEQ_FOLDER
 
 
 def options(values: Mapping[str, Any]) -> str:
@@ -71,15 +72,15 @@ class Options:
 
     def report(self) -> list[str]:
         """The folders and files of the report, without those the config does not ask for."""
-        names, inputs = list(self.settings["experiments"]), self.paths.report_inputs()
+        evaluations, inputs = self.paths.evaluation_folders(), self.paths.report_inputs()
         # The mirror has no effect on the report.
         refseq = self.settings["refseq"] and self.settings["refseq"] | {"mirror": None}
         return words(
             {
-                "evaluations": _folders([BASELINE.format(experiment=name) for name in names]),
+                "evaluations": evaluations,
                 "classifiers": _folders(inputs["classifiers"]),
-                "comparison": COMPARISON["table"] if names else None,
-                "figure": COMPARISON["figure"] if names else None,
+                "comparison": COMPARISON["table"] if evaluations else None,
+                "figure": COMPARISON["figure"] if evaluations else None,
                 "predictions": _folders(self.paths.predictions()),
                 "genomes": inputs["genomes"],
                 "audits": inputs["audits"],

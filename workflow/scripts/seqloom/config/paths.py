@@ -4,58 +4,64 @@ A pattern has the wildcards of its rule in braces. `Paths` fills them in: the in
 and the files of each target.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from seqloom.config.contents import files_from_rules, model_name
 from seqloom.config.settings import WHOLE, Settings
 
-Pattern = Mapping[str, str]
-
 
 def _beside(prefix: str, **ends: str) -> dict[str, str]:
+    """Patterns that begin alike, by name."""
     return {name: f"{prefix}{end}" for name, end in ends.items()}
 
 
-_GENOME = {"genome": ".fa.gz", "fai": ".fa.gz.fai", "gzi": ".fa.gz.gzi"}
-GENOME = _beside("results/genomes/{sample}", **_GENOME)
-INDEX = GENOME | _beside("results/genomes/{sample}", records=".tsv", card=".json")
+_STORED = "results/genomes/{sample}"
+GENOME = _beside(_STORED, genome=".fa.gz", fai=".fa.gz.fai", gzi=".fa.gz.gzi")
+INDEX = GENOME | _beside(_STORED, records=".tsv", card=".json")
 CODING = "results/coding/{sample}.parquet"
 PLAN = {"plan": "results/plans/{cut}/{sample}.parquet"}
 PLAN |= _beside("results/contigs/{cut}/{sample}", contigs=".tsv", card=".json")
-SHARD = _beside("results/shards/{cut}/{sample}/{shard}", table=".parquet", dna=".fna")
-SHARD |= {"protein": "results/shards/{cut}/{sample}/{shard}.faa"}
+SHARD = _beside(
+    "results/shards/{cut}/{sample}/{shard}", table=".parquet", dna=".fna", protein=".faa"
+)
 PROTEINS = {name: SHARD[name].replace("{cut}", WHOLE) for name in ("table", "protein")}
-MODEL = {
-    "config": "models/{backend}/{model}/config.json",
-    "weights": "models/{backend}/{model}/model.safetensors",
-    "tokenizer": "models/{backend}/{model}/tokenizer.json",
-    "card": "models/{backend}/{model}/model.json",
-}
+_MODEL_FOLDER = "models/{backend}/{model}"
+MODEL = _beside(
+    _MODEL_FOLDER,
+    config="/config.json",
+    weights="/model.safetensors",
+    tokenizer="/tokenizer.json",
+    card="/model.json",
+)
 EMBEDDING = "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors"
 FUSED = "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors"
 SPLIT = _beside("results/splits/{experiment}", table=".parquet", audit=".audit.tsv")
-CLASSIFIER = {
-    "weights": "results/classifiers/{experiment}/classifier.safetensors",
-    "card": "results/classifiers/{experiment}/classifier.json",
-    "history": "results/classifiers/{experiment}/history.tsv",
-    "model_card": "results/classifiers/{experiment}/model_card.md",
-}
-EVALUATION = {
-    "metrics": "results/evaluation/{experiment}/metrics.json",
-    "predictions": "results/evaluation/{experiment}/predictions.parquet",
-    "roc": "results/evaluation/{experiment}/roc.svg",
-    "calibration": "results/evaluation/{experiment}/calibration.svg",
-}
-BASELINE = "results/evaluation/{experiment}/baseline.json"
+CLASSIFIER = _beside(
+    "results/classifiers/{experiment}",
+    weights="/classifier.safetensors",
+    card="/classifier.json",
+    history="/history.tsv",
+    model_card="/model_card.md",
+)
+_EVALUATION_FOLDER = "results/evaluation/{experiment}"
+EVALUATION = _beside(
+    _EVALUATION_FOLDER,
+    metrics="/metrics.json",
+    predictions="/predictions.parquet",
+    roc="/roc.svg",
+    calibration="/calibration.svg",
+)
+BASELINE = f"{_EVALUATION_FOLDER}/baseline.json"
 COMPARISON = _beside("results/comparison/comparison", table=".tsv", figure=".svg", card=".json")
-PREDICTION = {
-    "contigs": "results/predictions/{experiment}/{sample}/contigs.tsv",
-    "windows": "results/predictions/{experiment}/{sample}/windows.parquet",
-    "gff": "results/predictions/{experiment}/{sample}/regions.gff3",
-    "bed": "results/predictions/{experiment}/{sample}/regions.bed",
-    "fasta": "results/predictions/{experiment}/{sample}/viral.fna.gz",
-    "card": "results/predictions/{experiment}/{sample}/summary.json",
-}
+PREDICTION = _beside(
+    "results/predictions/{experiment}/{sample}",
+    contigs="/contigs.tsv",
+    windows="/windows.parquet",
+    gff="/regions.gff3",
+    bed="/regions.bed",
+    fasta="/viral.fna.gz",
+    card="/summary.json",
+)
 NPY = _beside(
     "results/export/npy/{backend}/{cut}/{sample}", matrix=".npy", ids=".ids.txt", card=".json"
 )
@@ -78,10 +84,6 @@ REPORT = {"page": "results/report.html", "summary": "results/summary.txt"}
 
 def filled(patterns: Iterable[str], **values: str) -> list[str]:
     return [pattern.format(**values) for pattern in patterns]
-
-
-def _filled(patterns: Pattern, **values: str) -> dict[str, str]:
-    return {name: pattern.format(**values) for name, pattern in patterns.items()}
 
 
 class Paths:
@@ -133,7 +135,7 @@ class Paths:
         return SHARD[self.settings.backends[backend].molecule]
 
     def model_folder(self, backend: str) -> str:
-        return f"models/{backend}/{model_name(self.settings, backend)}"
+        return _MODEL_FOLDER.format(backend=backend, model=model_name(self.settings, backend))
 
     def model(self, backend: str) -> list[str]:
         name = model_name(self.settings, backend)
@@ -229,6 +231,9 @@ class Paths:
 
     def classifiers(self) -> list[str]:
         return self._of_experiments(CLASSIFIER.values())
+
+    def evaluation_folders(self) -> list[str]:
+        return self._of_experiments([_EVALUATION_FOLDER])
 
     def evaluations(self) -> list[str]:
         found = self._of_experiments([*EVALUATION.values(), BASELINE])

@@ -37,14 +37,14 @@ _HEAD = {name: 5 * math.sqrt(2 * (1 - cosine)) for name, cosine in _COSINES.item
 _WHOLE = _HEAD | dict.fromkeys(("float16", "bfloat16"), math.sqrt(2 * (1 - 0.9999)))
 
 
-def check_goldens(model: Model, folder: Path, goldens: Path = GOLDENS) -> str:
+def check_goldens(model: Model, goldens: Path = GOLDENS) -> str:
     """Embed the golden sequences of a model; the outcome in words, an error if it is another."""
-    outcome = _outcome(model, folder, read_json(goldens).get(model.description["backend"]))
+    outcome = _outcome(model, _golden_of(model, goldens))
     log.info("self-test: %s", outcome)
     return outcome
 
 
-def check_goldens_once(model: Model, folder: Path, goldens: Path = GOLDENS) -> None:
+def check_goldens_once(model: Model, goldens: Path = GOLDENS) -> None:
     """Check the golden vectors, unless they agreed with these files and versions on this device."""
     key = {
         **{what: value for what, value in describe(model).items() if what != "random"},
@@ -52,17 +52,27 @@ def check_goldens_once(model: Model, folder: Path, goldens: Path = GOLDENS) -> N
         "torch": torch.__version__,
         "goldens_sha256": sha256(goldens),
     }
-    passed = read_json(folder / PASSED) if (folder / PASSED).exists() else []
+    file = model.folder / PASSED
+    passed = read_json(file) if file.exists() else []
     if key in passed:
-        log.info("self-test: passed before on this device, see %s", folder / PASSED)
-    elif "golden vectors agree" in check_goldens(model, folder, goldens):
+        log.info("self-test: passed before on this device, see %s", file)
+        return
+    check_goldens(model, goldens)
+    if _golden_of(model, goldens):
         # Where the folder cannot be written, each job makes the test.
         with contextlib.suppress(OSError):
-            write_json(folder / PASSED, [*passed, key])
+            write_json(file, [*passed, key])
 
 
-def _outcome(model: Model, folder: Path, golden: Mapping[str, Any] | None) -> str:
+def _golden_of(model: Model, goldens: Path) -> Mapping[str, Any] | None:
+    """The golden vectors of published weights, if any are known."""
     if model.description["repository"] is None:
+        return None
+    return read_json(goldens).get(model.description["backend"])
+
+
+def _outcome(model: Model, golden: Mapping[str, Any] | None) -> str:
+    if golden is None and model.description["repository"] is None:
         return "no golden vectors, since these are not the published weights"
     if golden is None:
         return f"no golden vectors of {model.description['backend']} are known"
@@ -77,7 +87,7 @@ def _outcome(model: Model, folder: Path, golden: Mapping[str, Any] | None) -> st
     difference, allowed = found[worst]
     if difference > allowed:
         raise InputError(
-            f"{folder}: wrong vectors: {ids[worst]} of {model.description['backend']} is "
+            f"{model.folder}: wrong vectors: {ids[worst]} of {model.description['backend']} is "
             f"{difference:.2g} off, {allowed:.2g} is allowed in {model.dtype} on "
             f"{device_name(model.device)}; fetch the model again, try another driver or torch, "
             "or set `embed: dtype: float32`"

@@ -59,8 +59,20 @@ def read_table_metadata(path: str | Path) -> dict[str, str]:
         return {key.decode(): value.decode() for key, value in metadata.items()}
 
 
-def write_tsv(path: str | Path, table: pa.Table) -> None:
-    """Write a table whose cells need no quotes."""
+def write_tsv(path: str | Path, table: "pd.DataFrame", float_format: str = "%.4f") -> None:
+    """Write a pandas table as a TSV, without the index and without quotes."""
+    table.to_csv(
+        path,
+        sep="\t",
+        index=False,
+        float_format=float_format,
+        quoting=csv.QUOTE_NONE,
+        lineterminator="\n",
+    )
+
+
+def write_arrow_tsv(path: str | Path, table: pa.Table) -> None:
+    """Write an Arrow table as a TSV; its cells must need no quotes."""
     with open(path, "w", encoding="utf-8") as file:
         print(*table.column_names, sep="\t", file=file)
         for batch in table.to_batches(max_chunksize=_ROWS):

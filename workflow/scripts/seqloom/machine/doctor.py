@@ -243,4 +243,4 @@ def model(folder: Path) -> Finding:
     from seqloom.embedding.goldens import check_goldens
 
     loaded = load_model(folder, "auto", len(os.sched_getaffinity(0)))
-    return Finding(f"checksums right; {check_goldens(loaded, folder)}")
+    return Finding(f"checksums right; {check_goldens(loaded)}")

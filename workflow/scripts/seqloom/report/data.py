@@ -113,11 +113,11 @@ def read_experiments(
 
 
 def _experiment(evaluation: Path, classifier: Path, audit: Path) -> Experiment:
-    rows = read_rows(audit, "part")
+    rows = result_rows(audit, "part")
     return Experiment(
         name=evaluation.name,
         card=read_json(classifier / "classifier.json"),
-        history=read_rows(classifier / "history.tsv", "epoch"),
+        history=result_rows(classifier / "history.tsv", "epoch"),
         metrics=read_json(evaluation / "metrics.json"),
         figures={title: read_figure(evaluation / file) for file, title in FIGURES.items()},
         parts=[row for row in rows if row["category"]],
@@ -151,7 +151,7 @@ def first_calls(path: Path) -> list[Row]:
         )
 
 
-def read_rows(path: Path, first: str) -> list[Row]:
+def result_rows(path: Path, first: str) -> list[Row]:
     """The rows of a TSV whose first column is `first`, all cells as text."""
     with open_tsv(path, first) as file:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
