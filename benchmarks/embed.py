@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 from seqloom.config.registry import read_backend
 from seqloom.demo.model_shapes import CONFIGS
 from seqloom.embedding.batches import batch_end
-from seqloom.embedding.engine import TOKENS_PER_BATCH, Model, embed, load_model, pooled
+from seqloom.embedding.engine import TOKENS_PER_BATCH, embed, pooled
+from seqloom.embedding.loading import Model, load_model
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.cpu import use_onednn
 from seqloom.encoders.layers import Linear, set_precision
@@ -309,9 +310,9 @@ def main() -> None:
         some = np.random.default_rng(0).permutation(len(windows["fna"]))
         sizes = zip(MODELS, options.sequences, options.one_by_one, strict=True)
         for (name, layers, suffix), count, few in sizes:
-            made = write_random(name, folder / name, num_hidden_layers=layers)
-            compare(made, [windows[suffix][i] for i in some[:count]], few, options.rounds)
-            print_padding(made, [windows[suffix][i] for i in some[:10_000]])
+            model = write_random(name, folder / name, num_hidden_layers=layers)
+            compare(model, [windows[suffix][i] for i in some[:count]], few, options.rounds)
+            print_padding(model, [windows[suffix][i] for i in some[:10_000]])
 
 
 if __name__ == "__main__":

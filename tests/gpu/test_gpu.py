@@ -7,7 +7,7 @@ import pytest
 import torch
 from test_engine import SHAPES, backend, rows_of, sequences_of, spied
 
-from seqloom.embedding.engine import Model, load_model
+from seqloom.embedding.loading import Model, load_model
 from seqloom.embedding.resume import Work
 from seqloom.encoders import attention
 from seqloom.models.fetch import demo_source, write_model

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from seqloom.config.registry import Backend
-from seqloom.embedding.engine import FILES, embed, load_model
+from seqloom.embedding.engine import embed
+from seqloom.embedding.loading import FILES, load_model
 from seqloom.models.fetch import Source, demo_source, write_model
 
 REPOSITORY = Path(__file__).parents[2]

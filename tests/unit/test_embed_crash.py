@@ -169,5 +169,5 @@ def test_a_second_process_is_refused_and_the_first_is_not_disturbed(inputs, undi
 
 def test_the_metadata_tell_what_was_split(inputs, undisturbed):
     pieces = read_tensor(inputs / "undisturbed", "pieces")
-    told = read_metadata(inputs / "undisturbed")
-    assert int(told["split_sequences"]) == (pieces == 2).sum() > 0 == (pieces > 2).sum()
+    metadata = read_metadata(inputs / "undisturbed")
+    assert int(metadata["split_sequences"]) == (pieces == 2).sum() > 0 == (pieces > 2).sum()

@@ -14,9 +14,10 @@ from models_data import write_shard
 import embed as embed_script
 from seqloom.config.registry import Backend
 from seqloom.demo.model_shapes import CONFIGS
-from seqloom.embedding import engine
+from seqloom.embedding import engine, loading
 from seqloom.embedding.batches import batch_end, pieces_of
-from seqloom.embedding.engine import FILES, Model, describe, embed, load_model, pooled
+from seqloom.embedding.engine import embed, pooled
+from seqloom.embedding.loading import FILES, Model, describe, load_model
 from seqloom.errors import InputError
 from seqloom.files import checksums
 from seqloom.models.fetch import Source, demo_source, write_model
@@ -194,14 +195,14 @@ def test_too_long_names_the_record(models):
 def test_too_long_is_split_into_overlapping_pieces_and_averaged(models):
     model, letters = models["protein"], sequences_of("protein", 1, 2000)[0].ljust(150, "A")[:150]
     sequences = ["MKV", letters, "MKL", letters]
-    made = embed(model, sequences, sequences, too_long="split")
-    assert made.pieces.tolist() == [1, 3, 1, 3]
+    embedded = embed(model, sequences, sequences, too_long="split")
+    assert embedded.pieces.tolist() == [1, 3, 1, 3]
     # The limit of 64 tokens has room for 62 residues; 150 are three times 62 with 18 twice.
     pieces = [letters[start : start + 62] for start in (0, 44, 88)]
     expected = rows_of(model, pieces).mean(axis=0)
-    np.testing.assert_allclose(made.rows[1], expected, rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(made.rows[3], made.rows[1])
-    np.testing.assert_array_equal(made.rows[[0, 2]], rows_of(model, ["MKV", "MKL"]))
+    np.testing.assert_allclose(embedded.rows[1], expected, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(embedded.rows[3], embedded.rows[1])
+    np.testing.assert_array_equal(embedded.rows[[0, 2]], rows_of(model, ["MKV", "MKL"]))
 
 
 def test_low_precision_stays_close(folders, models):
@@ -246,9 +247,9 @@ def test_edited_files_are_refused(tmp_path, what):
 
 
 def test_an_embedding_names_every_file_of_its_model(models):
-    told = describe(models["dna"])
+    description = describe(models["dna"])
     for what in FILES:
-        assert told[f"{what}_sha256"] == models["dna"].description[f"{what}_sha256"]
+        assert description[f"{what}_sha256"] == models["dna"].description[f"{what}_sha256"]
 
 
 def test_tokenizing_goes_on_while_weights_are_hashed_and_they_are_hashed_once(
@@ -269,7 +270,7 @@ def test_tokenizing_goes_on_while_weights_are_hashed_and_they_are_hashed_once(
         return checksums.sha256(path)
 
     monkeypatch.setattr(embed_script, "tokenize", tokenize)
-    monkeypatch.setattr(engine, "sha256", sha256)
+    monkeypatch.setattr(loading, "sha256", sha256)
     options = ["--model", folders / "dna", "--shard", tmp_path / "s", "--out", tmp_path / "out"]
     embed_script.main(embed_script.arguments().parse_args(list(map(str, options))))
     assert sorted(hashed) == sorted(FILES.values())

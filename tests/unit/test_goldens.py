@@ -18,8 +18,8 @@ from tokenizers.processors import TemplateProcessing
 
 from seqloom.config.registry import Backend
 from seqloom.demo.model_shapes import CONFIGS
-from seqloom.embedding.engine import Model, load_model
 from seqloom.embedding.goldens import GOLDENS, PASSED, check_goldens, check_goldens_once
+from seqloom.embedding.loading import Model, load_model
 from seqloom.errors import InputError
 from seqloom.models.fetch import Source, demo_source, write_model
 

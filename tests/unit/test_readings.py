@@ -13,7 +13,8 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
 from seqloom.embedding.batches import pieces_of
-from seqloom.embedding.engine import embed, load_model, pooled
+from seqloom.embedding.engine import embed, pooled
+from seqloom.embedding.loading import load_model
 from seqloom.encoders.readings import READINGS, Reading
 
 RARE = str.maketrans("UZOB", "XXXX")

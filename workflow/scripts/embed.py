@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.embedding.engine import describe, embed, load_encoder, open_model, tokenize
+from seqloom.embedding.engine import embed, tokenize
 from seqloom.embedding.goldens import check_goldens_once
+from seqloom.embedding.loading import describe, load_encoder, open_model
 from seqloom.embedding.resume import Work, remove_kept, try_again_when_stopped
 from seqloom.files.atomic import atomic
 from seqloom.files.progress import Times
@@ -73,15 +74,15 @@ def main(args: argparse.Namespace) -> None:
     }
     work = Work(args.work, made_from) if args.work else None
     options = {"store": args.store, "too_long": args.too_long, "work": work, "tokens": tokens}
-    made = times.timed("embed", embed, model, ids, sequences, **options)
-    split = int((made.pieces > 1).sum())
-    metadata = made_from | {"rows": len(made.rows), "split_sequences": split}
-    tensors = {"embedding": made.rows, "pieces": made.pieces.astype("int32")}
+    embedded = times.timed("embed", embed, model, ids, sequences, **options)
+    split = int((embedded.pieces > 1).sum())
+    metadata = made_from | {"rows": len(embedded.rows), "split_sequences": split}
+    tensors = {"embedding": embedded.rows, "pieces": embedded.pieces.astype("int32")}
     with atomic(args.out) as temporary:
         times.timed("write", write_tensors, temporary, tensors, as_strings(metadata))
     if args.work:
         remove_kept(args.work)
-    log.info("%s; %.0f tokens/s", times, made.tokens / times.seconds["embed"])
+    log.info("%s; %.0f tokens/s", times, embedded.tokens / times.seconds["embed"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Any encoder over any list of sequences: order, batches, device, precision.
+"""Any encoder over any list of sequences: order, batches, pooling.
 
 Identical sequences are embedded once. On a CPU a batch holds sequences of equal token length, so
 nothing is padded and a vector does not depend on its neighbors by a single bit. A GPU, whose
@@ -6,39 +6,24 @@ numbers depend on them anyway, is given full batches of similar lengths, padded 
 """
 
 import logging
-import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import Tensor
 
-from seqloom import ENGINE_VERSION
 from seqloom.embedding.batches import Pieces, batch_end, pieces_of
+from seqloom.embedding.loading import Model, Reader
 from seqloom.embedding.resume import KeptRows, Work
-from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.cpu import use_onednn
-from seqloom.encoders.layers import set_precision
 from seqloom.encoders.pooling import POOLINGS
-from seqloom.encoders.readings import READINGS, Reading
-from seqloom.encoders.tokenizers import load_tokenizer
 from seqloom.errors import InputError
-from seqloom.files.checksums import sha256
-from seqloom.files.json_files import read_json
 from seqloom.files.progress import Progress
-from seqloom.models.weights import load_weights
 
 log = logging.getLogger(__name__)
 
-# What decides a vector; model.json has their checksums.
-FILES = {"weights": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}
 # More are no faster on a CPU, and a signal to stop waits for the end of a batch.
 TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 32768}
 BATCHES_AHEAD = 8
@@ -46,25 +31,6 @@ TOKENIZED_TOGETHER = 4096
 
 # Place of the first vector, vectors on the CPU, what happens when they have arrived there.
 Batch = tuple[int, Tensor, torch.cuda.Event | None]
-
-
-@dataclass(frozen=True)
-class Reader:
-    """What of a model folder is needed to tokenize."""
-
-    folder: Path
-    description: Mapping[str, Any]  # model.json
-    reading: Reading
-    tokenizer: Tokenizer
-
-
-@dataclass(frozen=True)
-class Model(Reader):
-    """A backend, loaded and ready to run."""
-
-    encoder: nn.Module
-    device: torch.device
-    dtype: str
 
 
 @dataclass(frozen=True)
@@ -80,82 +46,6 @@ class Embedded:
     rows: np.ndarray
     pieces: np.ndarray  # of how many pieces each row is the average
     tokens: int  # that were read in this run, not before a restart
-
-
-def open_model(folder: Path, threads: int) -> Reader:
-    """The small files of a model folder, checked; the tokenizer is given `threads`."""
-    os.environ["RAYON_NUM_THREADS"] = str(threads)
-    if not (folder / "model.json").is_file():
-        raise InputError(f"{folder}: no model.json here; make this folder with fetch_model.py")
-    with _files_of(folder):
-        description = read_json(folder / "model.json")
-        for what in ("config", "tokenizer"):
-            _check(folder, what, description)
-        tokenizer = load_tokenizer(folder / FILES["tokenizer"])
-    return Reader(folder, description, READINGS[description["architecture"]], tokenizer)
-
-
-def load_model(folder: Path, dtype: str, threads: int) -> Model:
-    """Load a model folder onto the GPU if there is one, else the CPU; `dtype` may be `auto`."""
-    return load_encoder(open_model(folder, threads), dtype, threads)
-
-
-def load_encoder(reader: Reader, dtype: str, threads: int) -> Model:
-    """Check and load the weights of a model whose small files are read."""
-    torch.set_num_threads(threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    folder, description = reader.folder, reader.description
-    with _files_of(folder):
-        _check(folder, "weights", description)
-        config = folder / FILES["config"]
-        encoder = build_encoder(description["architecture"], read_json(config), config)
-        load_weights(encoder, folder / FILES["weights"])
-    if dtype == "auto":
-        dtype = description["dtype"] if device.type == "cuda" else "float32"
-    set_precision(encoder, getattr(torch, dtype))
-    encoder.to(device)
-    if device.type == "cpu":
-        use_onednn(encoder)
-    else:
-        # Not at the top: its import takes a second.
-        from seqloom.encoders.compiled import Compiled
-
-        encoder = Compiled(encoder)
-    log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
-    return Model(**vars(reader), encoder=encoder, device=device, dtype=dtype)
-
-
-@contextmanager
-def _files_of(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:  # a file is lost
-        raise InputError(f"{folder}: {error}; fetch the model again") from error
-
-
-def _check(folder: Path, what: str, description: Mapping[str, Any]) -> None:
-    if sha256(folder / FILES[what]) != description.get(f"{what}_sha256"):
-        raise InputError(
-            f"{folder / FILES[what]}: not the {what} that model.json names; fetch the model again"
-        )
-
-
-def describe(model: Model) -> dict[str, Any]:
-    """What made an embedding, as far as the model goes."""
-    return {
-        **{
-            key: model.description[key]
-            for key in ("backend", *(f"{what}_sha256" for what in FILES), "pooling", "random")
-        },
-        "revision": model.description["revision"] or "",
-        "dtype": model.dtype,
-        "engine_version": ENGINE_VERSION,
-        "device": device_name(model.device),
-    }
-
-
-def device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def tokenize(reader: Reader, sequences: Sequence[str]) -> Tokens:
@@ -204,20 +94,20 @@ def embed(
         batches = _batches(model, pieces, order, kept.done, budget)
         title = f"embed {model.description['backend']}"
         with Progress(title, len(order) - kept.done, "sequences") as progress:
-            _keep(batches, kept, check, progress)
+            _save_batches(batches, kept, check, progress)
     return Embedded(vectors[_averaged(vectors, order, pieces.counts)[which]], counts, read)
 
 
-def _keep(
+def _save_batches(
     batches: Iterator[Batch],
     kept: KeptRows,
     check: Callable[[np.ndarray, int], None],
     progress: Progress,
 ) -> None:
-    """Let a thread check and keep the vectors of each batch while the next are computed."""
+    """A thread checks and saves the vectors of each batch while the next are computed."""
     dtype = getattr(torch, kept.rows.dtype.name)
 
-    def keep(start: int, rows: Tensor, is_there: torch.cuda.Event | None) -> None:
+    def save(start: int, rows: Tensor, is_there: torch.cuda.Event | None) -> None:
         if is_there:
             is_there.synchronize()
         if start == kept.done:  # else a batch before failed
@@ -229,7 +119,7 @@ def _keep(
     waiting: deque[Future[None]] = deque()
     with ThreadPoolExecutor(1) as writer:
         for batch in batches:
-            waiting.append(writer.submit(keep, *batch))
+            waiting.append(writer.submit(save, *batch))
             # Neither too much in memory, nor a failure noticed at the end only.
             if len(waiting) > BATCHES_AHEAD:
                 waiting.popleft().result()
@@ -295,11 +185,11 @@ def _halved(sequences: int, length: int) -> int:
 
 def pooled(model: Model, tokens: np.ndarray, mask: np.ndarray | None) -> Tensor:
     """One float32 vector per row of tokens, on the device."""
-    there = None if mask is None else _sent(mask, model.device)
-    states = model.encoder(_sent(tokens, model.device), there)
+    there = None if mask is None else _on_device(mask, model.device)
+    states = model.encoder(_on_device(tokens, model.device), there)
     return POOLINGS[model.description["pooling"]](states, there, model.reading)
 
 
-def _sent(values: np.ndarray, device: torch.device) -> Tensor:
+def _on_device(values: np.ndarray, device: torch.device) -> Tensor:
     tensor = torch.from_numpy(values)
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)

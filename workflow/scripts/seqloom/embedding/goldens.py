@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqloom.embedding.engine import Model, describe, device_name, embed
+from seqloom.embedding.engine import embed
+from seqloom.embedding.loading import Model, describe, device_name
 from seqloom.errors import InputError
 from seqloom.files.checksums import sha256
 from seqloom.files.json_files import read_json, write_json

@@ -50,7 +50,7 @@ class KeptRows:
     def __enter__(self) -> Self:
         if self.work:
             folder = self.work.folder
-            with _told(folder):
+            with _input_error(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 self._lock = lock_folder(folder / _LOCK)
                 # Never cut: the record does not vouch for what lies behind its rows.
@@ -76,7 +76,7 @@ class KeptRows:
     def _save(self) -> None:
         new, sha256 = self.rows[self._saved : self.done], self._sha256.copy()
         sha256.update(new)
-        with _told(self.work.folder):
+        with _input_error(self.work.folder):
             self._file.seek(self.rows[: self._saved].nbytes)
             self._file.write(new)
             self._file.flush()
@@ -130,7 +130,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _input_error(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

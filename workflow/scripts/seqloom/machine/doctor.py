@@ -239,8 +239,8 @@ def hugging_face() -> Finding:
 
 def model(folder: Path) -> Finding:
     """Check checksums and golden vectors of a model folder on the device of a job."""
-    from seqloom.embedding.engine import load_model
     from seqloom.embedding.goldens import check_goldens
+    from seqloom.embedding.loading import load_model
 
     loaded = load_model(folder, "auto", len(os.sched_getaffinity(0)))
     return Finding(f"checksums right; {check_goldens(loaded)}")

@@ -1,0 +1,124 @@
+"""A model folder as an encoder and a tokenizer that are ready to run."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import nn
+
+from seqloom import ENGINE_VERSION
+from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.cpu import use_onednn
+from seqloom.encoders.layers import set_precision
+from seqloom.encoders.readings import READINGS, Reading
+from seqloom.encoders.tokenizers import load_tokenizer
+from seqloom.errors import InputError
+from seqloom.files.checksums import sha256
+from seqloom.files.json_files import read_json
+from seqloom.models.weights import load_weights
+
+log = logging.getLogger(__name__)
+
+# What decides a vector; model.json has their checksums.
+FILES = {"weights": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What of a model folder is needed to tokenize."""
+
+    folder: Path
+    description: Mapping[str, Any]  # model.json
+    reading: Reading
+    tokenizer: Tokenizer
+
+
+@dataclass(frozen=True)
+class Model(Reader):
+    """A backend, loaded and ready to run."""
+
+    encoder: nn.Module
+    device: torch.device
+    dtype: str
+
+
+def open_model(folder: Path, threads: int) -> Reader:
+    """The small files of a model folder, checked; the tokenizer is given `threads`."""
+    os.environ["RAYON_NUM_THREADS"] = str(threads)
+    if not (folder / "model.json").is_file():
+        raise InputError(f"{folder}: no model.json here; make this folder with fetch_model.py")
+    with _files_of(folder):
+        description = read_json(folder / "model.json")
+        for what in ("config", "tokenizer"):
+            _check(folder, what, description)
+        tokenizer = load_tokenizer(folder / FILES["tokenizer"])
+    return Reader(folder, description, READINGS[description["architecture"]], tokenizer)
+
+
+def load_model(folder: Path, dtype: str, threads: int) -> Model:
+    """Load a model folder onto the GPU if there is one, else the CPU; `dtype` may be `auto`."""
+    return load_encoder(open_model(folder, threads), dtype, threads)
+
+
+def load_encoder(reader: Reader, dtype: str, threads: int) -> Model:
+    """Check and load the weights of a model whose small files are read."""
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    folder, description = reader.folder, reader.description
+    with _files_of(folder):
+        _check(folder, "weights", description)
+        config = folder / FILES["config"]
+        encoder = build_encoder(description["architecture"], read_json(config), config)
+        load_weights(encoder, folder / FILES["weights"])
+    if dtype == "auto":
+        dtype = description["dtype"] if device.type == "cuda" else "float32"
+    set_precision(encoder, getattr(torch, dtype))
+    encoder.to(device)
+    if device.type == "cpu":
+        use_onednn(encoder)
+    else:
+        # Not at the top: its import takes a second.
+        from seqloom.encoders.compiled import Compiled
+
+        encoder = Compiled(encoder)
+    log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
+    return Model(**vars(reader), encoder=encoder, device=device, dtype=dtype)
+
+
+@contextmanager
+def _files_of(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # a file is lost
+        raise InputError(f"{folder}: {error}; fetch the model again") from error
+
+
+def _check(folder: Path, what: str, description: Mapping[str, Any]) -> None:
+    if sha256(folder / FILES[what]) != description.get(f"{what}_sha256"):
+        raise InputError(
+            f"{folder / FILES[what]}: not the {what} that model.json names; fetch the model again"
+        )
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """What made an embedding, as far as the model goes."""
+    return {
+        **{
+            key: model.description[key]
+            for key in ("backend", *(f"{what}_sha256" for what in FILES), "pooling", "random")
+        },
+        "revision": model.description["revision"] or "",
+        "dtype": model.dtype,
+        "engine_version": ENGINE_VERSION,
+        "device": device_name(model.device),
+    }
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
