@@ -27,7 +27,6 @@ TINY_ENTRY = {
     "pooling": "mean_residues",
     "max_length": 100,
     "dtype": "float16",
-    "built": True,
     "repository": "someone/tiny",
 }
 PUBLISHED_DNABERT = CONFIGS["dnabert"] | {"num_hidden_layers": 12}
@@ -59,7 +58,6 @@ def write_tiny_model(folder: Path, molecule: str) -> None:
         pooling={"dna": "mean_tokens", "protein": "mean_residues"}[molecule],
         max_length=50,
         dtype="float16",
-        built=True,
         parameters=1,
         demo={"seed": 3, "num_hidden_layers": 1, "intermediate_size": 16},
     )
@@ -72,6 +70,13 @@ def write_shard(prefix: Path, suffix: str, fasta: str) -> None:
     facts = dict.fromkeys(("sample", "cut", "cut_settings", "shard"), "x")
     facts[f"{suffix}_sha256"] = sha256(fasta.encode()).hexdigest()
     pq.write_table(pa.table({}).replace_schema_metadata(facts), prefix.with_suffix(".parquet"))
+
+
+def pooled(states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """The mean over all tokens but the first and the last, by a loop."""
+    lengths = [states.shape[1]] * len(states) if mask is None else mask.sum(dim=1).tolist()
+    pairs = zip(states, lengths, strict=True)
+    return torch.stack([row[1 : length - 1].mean(dim=0) for row, length in pairs])
 
 
 def randomize(model: torch.nn.Module) -> None:

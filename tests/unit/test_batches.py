@@ -6,44 +6,39 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqloom.embedding.batches import batch_end, overlapping_pieces, pieces_of
-from seqloom.embedding.engine import TOKENS_PER_BATCH
-from seqloom.encoders.readings import READINGS
+from seqloom.embedding.batches import batch_end, pieces_of
+from seqloom.embedding.compute import TOKENS_PER_BATCH
+from seqloom.encoders.readings import Reading
 
 # A special token before the residues and one after them.
-BOTH_ENDS = READINGS["esm"]
+BOTH_ENDS = Reading(before=1, after=1)
 LENGTHS = st.lists(st.integers(2, 40), max_size=80)
 
 
-@given(st.integers(2, 400), st.integers(8, 60))
-def test_pieces_have_one_length_cover_everything_and_overlap(length, limit):
-    tokens = [-1, *range(length - 2), -2]
-    pieces = overlapping_pieces(tokens, limit, BOTH_ENDS)
-    assert (len(pieces) == 1) == (length <= limit)
-    assert {len(piece) for piece in pieces} == {min(length, limit)}
-    assert all(piece[0] == -1 and piece[-1] == -2 for piece in pieces)
-    inner = [piece[1:-1] for piece in pieces]
-    assert sorted({token for piece in inner for token in piece}) == list(range(length - 2))
-    for before, after in pairwise(inner):
-        assert len(set(before) & set(after)) >= limit // 8
-    for piece in inner:
-        assert piece == list(range(piece[0], piece[0] + len(piece))) if piece else length == 2
-
-
-@given(st.lists(st.lists(st.integers(0, 4095), min_size=2, max_size=30), max_size=20))
-def test_pieces_in_one_array_are_those_of_each_sequence(sequences):
-    pieces = pieces_of(sequences, 10, BOTH_ENDS)
-    expected = [overlapping_pieces(sequence, 10, BOTH_ENDS) for sequence in sequences]
-    assert pieces.counts.tolist() == [len(group) for group in expected]
-    flat = [piece for group in expected for piece in group]
-    assert pieces.lengths.tolist() == [len(piece) for piece in flat]
-    for number, piece in enumerate(flat):
-        tokens, mask = pieces.padded(np.array([number]), len(piece))
-        assert tokens.tolist() == [piece] and mask is None
+@given(st.lists(st.integers(0, 300), max_size=4), st.integers(8, 60), st.integers(0, 2))
+def test_pieces_of_a_sequence_have_one_length_overlap_and_own_each_token_once(
+    lengths, limit, before
+):
+    reading = Reading(before=before, after=1)
+    sequences = [[-1] * before + [*range(length)] + [-2] for length in lengths]
+    for special_tokens_count in (False, True):
+        pieces = pieces_of(sequences, limit, reading, special_tokens_count)
+        for number, sequence in enumerate(sequences):
+            tokens, mask = pieces.padded(pieces.of(number), min(len(sequence), limit))
+            assert mask is None and (len(tokens) == 1) == (len(sequence) <= limit)
+            assert (tokens[:, :before] == -1).all() and (tokens[:, -1] == -2).all()
+            own = [
+                row[pieces.begins[piece] : pieces.ends[piece]].tolist()
+                for piece, row in zip(pieces.of(number), tokens, strict=True)
+            ]
+            expected = sequence if special_tokens_count else sequence[before:-1]
+            assert [token for part in own for token in part] == expected
+            for one, next_one in pairwise(tokens[:, before:-1]):
+                assert len(set(one) & set(next_one)) >= limit // 8
 
 
 def test_padding_is_masked():
-    pieces = pieces_of([[7, 8], [1, 2, 3], [4, 5, 6, 9]], 10, BOTH_ENDS)
+    pieces = pieces_of([[7, 8], [1, 2, 3], [4, 5, 6, 9]], 10, BOTH_ENDS, True)
     tokens, mask = pieces.padded(np.array([1, 2, 0]), 4)
     assert tokens.tolist() == [[1, 2, 3, 0], [4, 5, 6, 9], [7, 8, 0, 0]]
     assert mask.sum(axis=1).tolist() == [3, 4, 2]

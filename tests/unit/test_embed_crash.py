@@ -34,7 +34,6 @@ def write_tiny_model(folder: Path, seed: int) -> Path:
         pooling="mean_residues",
         max_length=LIMIT,
         dtype="float16",
-        built=True,
         parameters=1,
         demo={"seed": seed, **SHAPE},
     )

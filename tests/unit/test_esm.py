@@ -2,24 +2,20 @@
 
 import json
 import re
-from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as F
-from models_data import one_thread, published_esm, randomize  # noqa: F401
+from models_data import one_thread, pooled, published_esm, randomize  # noqa: F401
 
 from seqloom.config.registry import read_backend
 from seqloom.config.settings import REGISTRY
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.layers import set_precision
-from seqloom.encoders.pooling import mean_residues
-from seqloom.encoders.readings import READINGS
 from seqloom.errors import InputError
 from seqloom.models.weights import encoder_tensors, read_tensors, weight_files
 
 transformers = pytest.importorskip("transformers")
-pooled = partial(mean_residues, reading=READINGS["esm"])
 
 CONFIG = published_esm(320, 3, 20)
 WIDE = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 2}
@@ -106,15 +102,6 @@ def test_what_stands_in_the_padding_changes_nothing(pair):
     assert torch.equal(pair[1](ids, mask)[mask], pair[1](other, mask)[mask])
 
 
-@torch.no_grad()
-def test_pooling_leaves_the_ends_out(pair):
-    ids, mask = batch()
-    states = pair[1](ids, mask)
-    for vector, row, length in zip(pooled(states, mask), states, LENGTHS, strict=True):
-        residues = [row[j] for j in range(1, length - 1)]
-        assert_close(vector, sum(residues) / len(residues))
-
-
 @pytest.mark.parametrize("name", ["esm2_8m", "esm1b"])
 def test_a_folder_saved_by_transformers_loads_strictly(tmp_path, name):
     theirs = reference(MODELS[name] | {"num_hidden_layers": 1})
@@ -182,7 +169,7 @@ def test_low_precision_is_that_of_the_matmuls_alone(pair):
 
 def test_query_key_and_value_are_one_product_and_three_tensors_of_a_checkpoint(pair):
     theirs, encoder = pair
-    layer = encoder.encoder.layer[0].attention.self
+    layer = encoder.encoder.layer[0].attention.self.joined
     width = theirs.config.hidden_size
     assert layer.weight.shape == (3 * width, width)
     for name in ("query", "key", "value"):

@@ -2,18 +2,15 @@
 
 import json
 import re
-from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as F
-from models_data import one_thread, randomize  # noqa: F401
+from models_data import one_thread, pooled, randomize  # noqa: F401
 
 from seqloom.config.registry import Backend
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.layers import set_precision
-from seqloom.encoders.pooling import mean_residues
-from seqloom.encoders.readings import READINGS
 from seqloom.encoders.tokenizers import load_tokenizer, token_ids
 from seqloom.errors import InputError
 from seqloom.models.fetch import local_source, write_model
@@ -26,7 +23,6 @@ from seqloom.models.weights import (
 )
 
 transformers = pytest.importorskip("transformers")
-pooled = partial(mean_residues, reading=READINGS["esmc"])
 
 LAYERS = 2
 # As published; transformers names the same in another way.
@@ -188,7 +184,6 @@ def test_from_a_published_folder_to_a_vector(tmp_path, theirs):
         pooling="mean_residues",
         max_length=2048,
         dtype="bfloat16",
-        built=True,
         parameters=1,
     )
     write_model(backend, local_source(backend, published_folder, None), made, tmp_path / "l", False)

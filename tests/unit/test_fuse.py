@@ -28,6 +28,7 @@ MODEL_KEYS = {
     "revision",
     "dtype",
     "pooling",
+    "reading",
     "engine_version",
     "random",
 }

@@ -212,10 +212,6 @@ def test_a_wrong_config_gives_one_sentence(changes, sentence):
         ),
         ({"fusions": {"both": ["dnabert_t"]}}, f'{REGISTRY}: there is no backend "dnabert_t"; '),
         (
-            {"fusions": {"both": ["prot_t5_xl"]}},
-            f'{REGISTRY}: backend "prot_t5_xl" is not built ye',
-        ),
-        (
             {"cuts": {"w300": {"training": "coding"}}},
             "s.tsv: sample s0 needs an annotation, because cut w300 takes coding frames only; "
             "fill the column, or set cuts.w300.training: all",

@@ -3,6 +3,6 @@
 __version__ = "0.1.0"
 # Raise one when the results of its stage change: as a param of the rules it makes them run again.
 CUT_VERSION = "2"
-ENGINE_VERSION = "4"
+ENGINE_VERSION = 5
 LEARN_VERSION = "2"
 CALL_VERSION = "2"

@@ -51,6 +51,7 @@ def model_name(settings: Settings, backend: str) -> str:
     else:
         weights = given.get("sha256") or entry.identity
     reading = [entry.architecture, entry.pooling, entry.max_length, entry.dtype]
+    reading.append(dict(entry.reading))
     return _digest([weights, *reading])[:12]
 
 

@@ -1,7 +1,7 @@
 """The backends of resources/models.yaml."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,13 @@ class Backend:
     pooling: str
     max_length: int
     dtype: str
-    built: bool
     parameters: int
     repository: str | None = None
     revision: str | None = None
     sha256: str | None = None
     files: Sequence[str] = ()
     demo: Mapping[str, Any] | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:
@@ -37,15 +37,11 @@ class Backend:
 
 
 def read_backend(registry: str | Path, name: str) -> Backend:
-    """The backend `name`; an error if it is unknown or not yet built."""
+    """The backend `name`."""
     entries = read_yaml(registry)
     if name not in entries:
         raise InputError(
             f'{registry}: there is no backend "{name}"; choose one of {", ".join(sorted(entries))}'
         )
     where = f'{registry}: backend "{name}"'
-    backend = Backend(name, **validated(entries[name], read_schema("backend"), where))
-    if not backend.built:
-        built = ", ".join(sorted(other for other, entry in entries.items() if entry.get("built")))
-        raise InputError(f'{registry}: backend "{name}" is not built yet; choose one of {built}')
-    return backend
+    return Backend(name, **validated(entries[name], read_schema("backend"), where))

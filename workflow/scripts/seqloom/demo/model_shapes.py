@@ -13,6 +13,18 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "layer_norm_eps": 1e-12,
         "type_vocab_size": 2,
     },
+    "t5": {
+        "vocab_size": 150,
+        "d_model": 1024,
+        "d_kv": 128,
+        "d_ff": 16384,
+        "num_layers": 2,
+        "num_heads": 32,
+        "relative_attention_num_buckets": 32,
+        "relative_attention_max_distance": 128,
+        "layer_norm_epsilon": 1e-6,
+        "feed_forward_proj": "relu",
+    },
     "esm": {
         "vocab_size": 33,
         "hidden_size": 1280,

@@ -1,36 +1,27 @@
-"""Any encoder over any list of sequences: order, batches, pooling.
+"""Any encoder over any list of sequences: tokens, order, precision, what cannot be embedded.
 
-Identical sequences are embedded once. On a CPU a batch holds sequences of equal token length, so
-nothing is padded and a vector does not depend on its neighbors by a single bit. A GPU, whose
-numbers depend on them anyway, is given full batches of similar lengths, padded to the longest.
+Identical sequences are embedded once.
 """
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from seqloom.embedding.batches import Pieces, batch_end, pieces_of
-from seqloom.embedding.loading import Model, Reader
-from seqloom.embedding.resume import KeptRows, Work
-from seqloom.encoders.pooling import POOLINGS
+from seqloom.embedding.batches import Pieces, pieces_of
+from seqloom.embedding.compute import Plan, compute
+from seqloom.embedding.loading import Model, Reader, in_dtype
+from seqloom.embedding.resume import Work
+from seqloom.encoders.pooling import SPECIAL_TOKENS_COUNT
 from seqloom.errors import InputError
-from seqloom.files.progress import Progress
 
 log = logging.getLogger(__name__)
 
-# More are no faster on a CPU, and a signal to stop waits for the end of a batch.
-TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 32768}
-BATCHES_AHEAD = 8
 TOKENIZED_TOGETHER = 4096
-
-# Place of the first vector, vectors on the CPU, what happens when they have arrived there.
-Batch = tuple[int, Tensor, torch.cuda.Event | None]
+# A sequence whose row is not finite is read again in these.
+WIDER = {"float16": ("bfloat16", "float32"), "bfloat16": ("float32",), "float32": ()}
 
 
 @dataclass(frozen=True)
@@ -43,16 +34,28 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Embedded:
+    """One row a sequence, NaN if it failed; or, of residues, as many as a sequence has."""
+
     rows: np.ndarray
-    pieces: np.ndarray  # of how many pieces each row is the average
+    counts: np.ndarray  # how many rows each sequence has
+    pieces: np.ndarray  # in how many pieces each was read
+    redone: dict[str, list[int]]  # the sequences that were read again, by the dtype that they took
+    failures: dict[int, str]  # what is wrong with a sequence
     tokens: int  # that were read in this run, not before a restart
 
 
 def tokenize(reader: Reader, sequences: Sequence[str]) -> Tokens:
     distinct = {sequence: i for i, sequence in enumerate(dict.fromkeys(sequences))}
     which = np.fromiter((distinct[sequence] for sequence in sequences), int, len(sequences))
-    tokens = _tokenized(reader, list(distinct))
-    return Tokens(which, pieces_of(tokens, reader.description["max_length"], reader.reading))
+    tokens, limit = _tokenized(reader, list(distinct)), reader.description["max_length"]
+    special_tokens_count = SPECIAL_TOKENS_COUNT[reader.description["pooling"]]
+    return Tokens(which, pieces_of(tokens, limit, reader.reading, special_tokens_count))
+
+
+def _tokenized(reader: Reader, sequences: list[str]) -> Iterator[list[int]]:
+    for start in range(0, len(sequences), TOKENIZED_TOGETHER):
+        together = sequences[start : start + TOKENIZED_TOGETHER]
+        yield from reader.reading.token_ids(reader.tokenizer, together)
 
 
 @torch.inference_mode()
@@ -62,134 +65,118 @@ def embed(
     sequences: Sequence[str],
     store: str = "float32",
     too_long: str = "refuse",
+    failures: str = "stop",
+    residues: bool = False,
     work: Work | None = None,
     tokens_per_batch: int | None = None,
     tokens: Tokens | None = None,
 ) -> Embedded:
-    """One row per sequence, in order; `ids` name them in errors; `tokens` are theirs, if known.
+    """The rows of the sequences, in order; `ids` name them in errors, `tokens` may be known.
 
-    What the model cannot read whole is refused, or `split` into pieces whose vectors are averaged.
+    What the model cannot read whole is refused, or `split` into pieces whose own tokens are put
+    together. A sequence that has no row after all stops the job, or fails alone: `skip`.
     """
     tokens = tokens or tokenize(model, sequences)
-    which, pieces = tokens.which, tokens.pieces
-    counts = pieces.counts[which]
-    if too_long == "refuse" and counts.max(initial=1) > 1:
-        raise _too_long(model, ids[counts.argmax()], sequences[counts.argmax()])
-    order = np.argsort(-pieces.lengths, kind="stable")  # the longest first
-    vectors = np.empty((len(order), model.description["width"]), store)
-
-    def check(rows: np.ndarray, start: int) -> None:
-        """Refuse vectors that are not finite, which are those from `start` on."""
-        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if bad.size:
-            sequence = np.searchsorted(pieces.counts.cumsum(), order[start + bad[0]], "right")
-            raise InputError(
-                f'record "{ids[np.argmax(which == sequence)]}": its embedding is not finite in '
-                f"{model.dtype}, stored as {store}; use a wider dtype"
-            )
-
-    with KeptRows(vectors, work) as kept:
-        read = int(pieces.lengths[order[kept.done :]].sum())
-        budget = tokens_per_batch or TOKENS_PER_BATCH[model.device.type]
-        batches = _batches(model, pieces, order, kept.done, budget)
-        title = f"embed {model.description['backend']}"
-        with Progress(title, len(order) - kept.done, "sequences") as progress:
-            _save_batches(batches, kept, check, progress)
-    return Embedded(vectors[_averaged(vectors, order, pieces.counts)[which]], counts, read)
-
-
-def _save_batches(
-    batches: Iterator[Batch],
-    kept: KeptRows,
-    check: Callable[[np.ndarray, int], None],
-    progress: Progress,
-) -> None:
-    """A thread checks and saves the vectors of each batch while the next are computed."""
-    dtype = getattr(torch, kept.rows.dtype.name)
-
-    def save(start: int, rows: Tensor, is_there: torch.cuda.Event | None) -> None:
-        if is_there:
-            is_there.synchronize()
-        if start == kept.done:  # else a batch before failed
-            stored = rows.to(dtype).numpy()
-            check(stored, start)
-            kept.add(stored)
-            progress.advance(len(stored))
-
-    waiting: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(1) as writer:
-        for batch in batches:
-            waiting.append(writer.submit(save, *batch))
-            # Neither too much in memory, nor a failure noticed at the end only.
-            if len(waiting) > BATCHES_AHEAD:
-                waiting.popleft().result()
-        for written in waiting:
-            written.result()
-
-
-def _tokenized(reader: Reader, sequences: list[str]) -> Iterator[list[int]]:
-    for start in range(0, len(sequences), TOKENIZED_TOGETHER):
-        together = sequences[start : start + TOKENIZED_TOGETHER]
-        yield from reader.reading.token_ids(reader.tokenizer, together)
-
-
-def _too_long(model: Model, record: str, sequence: str) -> InputError:
-    [tokens] = _tokenized(model, [sequence])
-    return InputError(
-        f'record "{record}": {len(tokens)} tokens, but {model.description["backend"]} reads at '
-        f"most {model.description['max_length']}; use shorter windows, leave the record out, or "
-        "set `embed: too_long: split`"
+    pieces = tokens.pieces
+    problems = _too_long(model, pieces) if too_long == "refuse" else {}
+    if failures == "stop":
+        _stop_at(problems, tokens, ids)
+    chosen = np.flatnonzero(~np.isin(pieces.sequences, list(problems)))
+    order = chosen[np.argsort(-pieces.lengths[chosen], kind="stable")]  # the longest first
+    plan = Plan(pieces, order, residues)
+    rows = np.empty((plan.sizes.sum(), model.description["width"]), store)
+    read = compute(rows, model, plan, work, tokens_per_batch)
+    took: dict[int, str] = {}
+    for dtype in WIDER[model.dtype]:
+        if len(places := _not_finite(rows, plan)):
+            _read_again(rows, in_dtype(model, dtype), plan, places, tokens_per_batch)
+            took |= dict.fromkeys(pieces.sequences[order[places]], dtype)
+    for sequence in pieces.sequences[order[_not_finite(rows, plan)]]:
+        problems[sequence] = f"its embedding is not finite in float32, stored as {store}"
+    if failures == "stop":
+        _stop_at(problems, tokens, ids)
+    failed = np.isin(tokens.which, list(problems))
+    redone: dict[str, list[int]] = {}
+    for record in np.flatnonzero(~failed & np.isin(tokens.which, list(took))).tolist():
+        redone.setdefault(took[tokens.which[record]], []).append(record)
+    return Embedded(
+        *(_residues if residues else _averages)(rows, plan, tokens, failed),
+        pieces=np.where(failed, 0, pieces.counts[tokens.which]),
+        redone=redone,
+        failures={i: problems[tokens.which[i]] for i in np.flatnonzero(failed).tolist()},
+        tokens=read,
     )
 
 
-def _averaged(vectors: np.ndarray, order: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Where the vector of each sequence is, after it took the place of that of its first piece."""
-    place = np.argsort(order)
-    first = counts.cumsum() - counts
-    for sequence in np.flatnonzero(counts > 1):
-        # Pieces of a sequence have one length, hence one weight.
-        own = place[first[sequence] : first[sequence] + counts[sequence]]
-        vectors[own[0]] = vectors[own].mean(axis=0, dtype=np.float32)
-    return place[first]
-
-
-def _batches(
-    model: Model, pieces: Pieces, order: np.ndarray, start: int, budget: int
-) -> Iterator[Batch]:
-    """Vectors of the pieces in `order`, from the one at `start` on."""
-    lengths, pads = pieces.lengths[order], model.device.type != "cpu"
-    while start < len(order):
-        end, length = batch_end(lengths, start, budget, pads), lengths[start]
-        try:
-            rows = pooled(model, *pieces.padded(order[start:end], length))
-        except torch.cuda.OutOfMemoryError:
-            budget = _halved(end - start, length)
-            continue
-        # A GPU does not wait for its copies.
-        copied = rows.to("cpu", non_blocking=True)
-        yield start, copied, torch.cuda.current_stream().record_event() if rows.is_cuda else None
-        start = end
-
-
-def _halved(sequences: int, length: int) -> int:
-    """The tokens of half a batch that was too large for the GPU."""
-    if sequences == 1:
+def _stop_at(problems: dict[int, str], tokens: Tokens, ids: Sequence[str]) -> None:
+    if problems:
+        first, *others = np.flatnonzero(np.isin(tokens.which, list(problems)))
+        more = f"; {len(others)} more records fail" if others else ""
         raise InputError(
-            f"the GPU has too little memory for a single sequence of {length} tokens; "
-            "use shorter windows, or a GPU with more memory"
+            f'record "{ids[first]}": {problems[tokens.which[first]]}{more}; leave them out, or for '
+            "proteins set `embed: {failures: skip}`"
         )
-    tokens = sequences * length // 2
-    log.info("out of memory: %d tokens a batch from here on", tokens)
-    return tokens
 
 
-def pooled(model: Model, tokens: np.ndarray, mask: np.ndarray | None) -> Tensor:
-    """One float32 vector per row of tokens, on the device."""
-    there = None if mask is None else _on_device(mask, model.device)
-    states = model.encoder(_on_device(tokens, model.device), there)
-    return POOLINGS[model.description["pooling"]](states, there, model.reading)
+def _too_long(model: Model, pieces: Pieces) -> dict[int, str]:
+    """What is wrong with the distinct sequences that the model cannot read whole."""
+    name, limit = model.description["backend"], model.description["max_length"]
+    own, problems = pieces.ends - pieces.begins, {}
+    for sequence in np.flatnonzero(pieces.counts > 1).tolist():
+        residues = own[pieces.of(sequence)].sum()
+        problems[sequence] = (
+            f"{residues} residues, but {name} reads at most {limit} tokens (it reads longer ones "
+            "in pieces with `embed: {too_long: split}`)"
+        )
+    return problems
 
 
-def _on_device(values: np.ndarray, device: torch.device) -> Tensor:
-    tensor = torch.from_numpy(values)
-    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
+def _read_again(
+    rows: np.ndarray, model: Model, plan: Plan, places: np.ndarray, tokens_per_batch: int | None
+) -> None:
+    """Compute the rows of the pieces at these places once more."""
+    log.warning("%d pieces are not finite; reading them in %s", len(places), model.dtype)
+    part = Plan(plan.pieces, plan.order[places], plan.residues)
+    again = np.empty((part.sizes.sum(), rows.shape[1]), rows.dtype)
+    compute(again, model, part, None, tokens_per_batch)
+    rows[plan.rows_of(places)] = again
+
+
+def _not_finite(rows: np.ndarray, plan: Plan) -> np.ndarray:
+    """The places of pieces with a value that is not finite."""
+    with np.errstate(invalid="ignore"):
+        bad = ~np.isfinite(rows.sum(axis=1, dtype=np.float64))
+    return np.unique(np.repeat(np.arange(len(plan.order)), plan.sizes)[bad])
+
+
+def _places(plan: Plan) -> np.ndarray:
+    """The place of each piece in the order; that of a piece which is not read has no meaning."""
+    places = np.zeros(len(plan.pieces.lengths), int)
+    places[plan.order] = np.arange(len(plan.order))
+    return places
+
+
+def _averages(
+    rows: np.ndarray, plan: Plan, tokens: Tokens, failed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """One row for each sequence, the mean over its own tokens in all pieces; NaN if it failed."""
+    pieces, places = plan.pieces, _places(plan)
+    found = np.full((len(failed), rows.shape[1]), np.nan, rows.dtype)
+    found[~failed] = rows[places[pieces.firsts[tokens.which[~failed]]]]
+    for record in np.flatnonzero(~failed & (pieces.counts > 1)[tokens.which]):
+        own = pieces.of(tokens.which[record])
+        weights = (pieces.ends - pieces.begins)[own]
+        found[record] = np.average(rows[places[own]], axis=0, weights=weights)
+    return found, np.ones_like(tokens.which)
+
+
+def _residues(
+    rows: np.ndarray, plan: Plan, tokens: Tokens, failed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of all own tokens of each sequence, and how many these are; none if it failed."""
+    own = [plan.pieces.of(sequence) for sequence in tokens.which[~failed]]
+    sizes = plan.pieces.ends - plan.pieces.begins
+    counts = np.zeros(len(failed), int)
+    counts[~failed] = [sizes[pieces].sum() for pieces in own]
+    places = _places(plan)[np.concatenate([np.arange(0), *own])]
+    return rows[plan.rows_of(places)], counts

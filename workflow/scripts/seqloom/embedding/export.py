@@ -20,10 +20,11 @@ from seqloom.seqs.shards import check_letters
 
 # What all shards of one matrix have in common; embeddings have some of these, fused ones others.
 IDENTITY = (
-    *("backend", "weights_sha256", "revision", "dtype", "pooling", "engine_version", "random"),
+    *("backend", "weights_sha256", "revision", "dtype", "pooling", "reading"),
+    *("engine_version", "random"),
     *("fusion", "backends", "sample", "cut", "cut_settings"),
 )
-NOT_TEXT = ("random", "backends", "cut_settings")
+NOT_TEXT = ("reading", "random", "backends", "cut_settings")
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ def _backend(metadata: Mapping[str, str], matrix: np.ndarray) -> dict[str, Any]:
         "dtype": metadata["dtype"],
         "store": matrix.dtype.name,
         "pooling": metadata["pooling"],
+        "reading": json.loads(metadata["reading"]),
         "engine_version": metadata["engine_version"],
         "random": json.loads(metadata["random"]),
     }

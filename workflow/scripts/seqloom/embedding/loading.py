@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from seqloom import ENGINE_VERSION
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.cpu import use_onednn
 from seqloom.encoders.layers import set_precision
-from seqloom.encoders.readings import READINGS, Reading
+from seqloom.encoders.readings import Reading
 from seqloom.encoders.tokenizers import load_tokenizer
 from seqloom.errors import InputError
 from seqloom.files.checksums import sha256
@@ -58,7 +58,7 @@ def open_model(folder: Path, threads: int) -> Reader:
         for what in ("config", "tokenizer"):
             _check(folder, what, description)
         tokenizer = load_tokenizer(folder / FILES["tokenizer"])
-    return Reader(folder, description, READINGS[description["architecture"]], tokenizer)
+    return Reader(folder, description, Reading(**description["reading"]), tokenizer)
 
 
 def load_model(folder: Path, dtype: str, threads: int) -> Model:
@@ -69,26 +69,35 @@ def load_model(folder: Path, dtype: str, threads: int) -> Model:
 def load_encoder(reader: Reader, dtype: str, threads: int) -> Model:
     """Check and load the weights of a model whose small files are read."""
     torch.set_num_threads(threads)
+    with _files_of(reader.folder):
+        _check(reader.folder, "weights", reader.description)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    folder, description = reader.folder, reader.description
-    with _files_of(folder):
-        _check(folder, "weights", description)
-        config = folder / FILES["config"]
-        encoder = build_encoder(description["architecture"], read_json(config), config)
-        load_weights(encoder, folder / FILES["weights"])
     if dtype == "auto":
-        dtype = description["dtype"] if device.type == "cuda" else "float32"
+        dtype = reader.description["dtype"] if device.type == "cuda" else "float32"
+    encoder = _encoder(reader, device, dtype)
+    return Model(**vars(reader), encoder=encoder, device=device, dtype=dtype)
+
+
+def in_dtype(model: Model, dtype: str) -> Model:
+    """The same model in another dtype, its weights read once more."""
+    return replace(model, encoder=_encoder(model, model.device, dtype), dtype=dtype)
+
+
+def _encoder(reader: Reader, device: torch.device, dtype: str) -> nn.Module:
+    description, config = reader.description, reader.folder / FILES["config"]
+    with _files_of(reader.folder):
+        encoder = build_encoder(description["architecture"], read_json(config), config)
+        load_weights(encoder, reader.folder / FILES["weights"])
     set_precision(encoder, getattr(torch, dtype))
     encoder.to(device)
+    log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
     if device.type == "cpu":
         use_onednn(encoder)
-    else:
-        # Not at the top: its import takes a second.
-        from seqloom.encoders.compiled import Compiled
+        return encoder
+    # Not at the top: its import takes a second.
+    from seqloom.encoders.compiled import Compiled
 
-        encoder = Compiled(encoder)
-    log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
-    return Model(**vars(reader), encoder=encoder, device=device, dtype=dtype)
+    return Compiled(encoder)
 
 
 @contextmanager
@@ -109,10 +118,8 @@ def _check(folder: Path, what: str, description: Mapping[str, Any]) -> None:
 def describe(model: Model) -> dict[str, Any]:
     """What made an embedding, as far as the model goes."""
     return {
-        **{
-            key: model.description[key]
-            for key in ("backend", *(f"{what}_sha256" for what in FILES), "pooling", "random")
-        },
+        **{key: model.description[key] for key in ("backend", "pooling", "reading", "random")},
+        **{key: model.description[key] for key in (f"{what}_sha256" for what in FILES)},
         "revision": model.description["revision"] or "",
         "dtype": model.dtype,
         "engine_version": ENGINE_VERSION,

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 
 from seqloom.encoders.layers import Linear
 
+# As oneDNN names them.
+_ACTIVATIONS = {None: "none", "relu": "relu", "silu": "swish"}
+
 
 class _Packed(nn.Module):
     """A Linear in its own precision."""
@@ -16,7 +19,7 @@ class _Packed(nn.Module):
         super().__init__()
         self.dtype, self.bias = linear.weight.dtype, linear.bias
         # PyTorch's own SiLU depends on the number of threads in its last bits.
-        self.activation = "swish" if linear.silu else "none"
+        self.activation = _ACTIVATIONS[linear.activation]
         self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,7 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqloom.encoders.layers import Encoder, JoinedLinear, Linear, join_heads, without_heads
+from seqloom.encoders.layers import (
+    Encoder,
+    Linear,
+    join_heads,
+    store_separately,
+    without_heads,
+)
 
 PREFIX = "esm."
 HEADS = ("lm_head.", "contact_head.", "pooler.", "embeddings.position_ids")
@@ -50,10 +56,11 @@ class Layer(nn.Module):
         self.attention = nn.ModuleDict(
             {
                 "LayerNorm": nn.LayerNorm(width, eps),
-                "self": JoinedLinear(width, width, ("query", "key", "value")),
+                "self": nn.ModuleDict({"joined": Linear(width, 3 * width)}),
                 "output": nn.ModuleDict({"dense": Linear(width, width)}),
             }
         )
+        store_separately(self.attention["self"], "joined", ("query", "key", "value"))
         self.LayerNorm = nn.LayerNorm(width, eps)
         self.intermediate = nn.ModuleDict({"dense": Linear(width, inner)})
         self.output = nn.ModuleDict({"dense": Linear(inner, width)})
@@ -61,14 +68,15 @@ class Layer(nn.Module):
     def forward(
         self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, mask: Tensor | None
     ) -> Tensor:
-        joined = self.attention.self(self.attention.LayerNorm(x))
+        attention = self.attention
+        joined = attention["self"].joined(attention.LayerNorm(x))
         parts = joined.unflatten(-1, (3, self.heads, -1)).movedim(2, 0).transpose(2, 3)
         pair, value = parts[:2], parts[2]
         if rotation:
             pair = rotate(pair, *rotation).to(value.dtype)
         query, key = pair
         mixed = F.scaled_dot_product_attention(query, key, value, mask)
-        x = x + self.attention.output.dense(join_heads(mixed))
+        x = x + attention.output.dense(join_heads(mixed))
         return x + self.output.dense(F.gelu(self.intermediate.dense(self.LayerNorm(x))))
 
 

@@ -11,7 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqloom.encoders.esm import inverse_frequencies, rotate, rotation_of
-from seqloom.encoders.layers import Encoder, Linear, join_heads, split_heads, without_heads
+from seqloom.encoders.layers import (
+    Encoder,
+    Linear,
+    join_heads,
+    split_heads,
+    store_separately,
+    without_heads,
+)
 
 PREFIX = "esmc."
 HEADS = ("lm_head.",)
@@ -52,13 +59,17 @@ class Layer(nn.Module):
         super().__init__()
         self.heads, self.share = heads, share
         self.input_layernorm = nn.LayerNorm(width)
-        projections = {f"{name}_proj": Linear(width, width, bias=False) for name in "qkvo"}
+        projections = {
+            "joined": Linear(width, 3 * width, bias=False),
+            "o_proj": Linear(width, width, bias=False),
+        }
         norms = {f"{name}_norm": nn.LayerNorm(width, bias=False) for name in "qk"}
         self.self_attn = nn.ModuleDict(projections | norms)
+        store_separately(self.self_attn, "joined", ("q_proj", "k_proj", "v_proj"))
         self.post_attention_layernorm = nn.LayerNorm(width)
         self.mlp = nn.ModuleDict(
             {
-                "gate_proj": Linear(width, inner, bias=False, silu=True),
+                "gate_proj": Linear(width, inner, bias=False, activation="silu"),
                 "up_proj": Linear(width, inner, bias=False),
                 "down_proj": Linear(inner, width, bias=False),
             }
@@ -66,10 +77,10 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor | None) -> Tensor:
         normed, attention = self.input_layernorm(x), self.self_attn
-        value = split_heads(attention.v_proj(normed), self.heads)
+        query, key, value = attention.joined(normed).chunk(3, dim=-1)
+        value = split_heads(value, self.heads)
         # Norm and rotation are done in float32; the norm is over all heads.
-        query = attention.q_norm(attention.q_proj(normed).float())
-        key = attention.k_norm(attention.k_proj(normed).float())
+        query, key = attention.q_norm(query.float()), attention.k_norm(key.float())
         query, key = (
             rotate(split_heads(part, self.heads), *rotation).to(value.dtype)
             for part in (query, key)

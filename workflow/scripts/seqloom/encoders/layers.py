@@ -1,6 +1,7 @@
-"""What both encoders are built from."""
+"""What the encoders are built from."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,11 +16,13 @@ class Encoder(nn.Module):
 
 
 class Linear(nn.Linear):
-    """A matmul, if asked with SiLU, in the precision of its weight; the rest may be in float32."""
+    """A linear layer in its weight's dtype, optionally followed by an activation (silu or relu)."""
 
-    def __init__(self, inputs: int, outputs: int, bias: bool = True, silu: bool = False) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, bias: bool = True, activation: str | None = None
+    ) -> None:
         super().__init__(inputs, outputs, bias)
-        self.silu = silu
+        self.activation = activation
 
     @property
     def dtype(self) -> torch.dtype:
@@ -27,28 +30,32 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         product = F.linear(x.to(self.weight.dtype), self.weight, self.bias)
-        return F.silu(product) if self.silu else product
+        return _ACTIVATIONS[self.activation](product) if self.activation else product
 
 
-class JoinedLinear(Linear):
-    """Several linear layers of one input in one matmul; checkpoints have them by their `names`."""
+_ACTIVATIONS = {"silu": F.silu, "relu": F.relu}
 
-    def __init__(self, inputs: int, outputs: int, names: Sequence[str]) -> None:
-        super().__init__(inputs, outputs * len(names))
-        self.names = names
 
-    def _save_to_state_dict(self, destination, prefix, keep_vars) -> None:
-        joined = {}
-        super()._save_to_state_dict(joined, "", keep_vars)
-        parts = {key: tensor.chunk(len(self.names)) for key, tensor in joined.items()}
-        for i, name in enumerate(self.names):
-            destination.update({f"{prefix}{name}.{key}": parts[key][i] for key in parts})
+def store_separately(module: nn.Module, joined: str, names: Sequence[str]) -> None:
+    """Let checkpoints hold the linear layer `joined` of `module` as layers of these `names`.
 
-    def _load_from_state_dict(self, state_dict, prefix, *others) -> None:
-        for key in ("weight", "bias"):
-            parts = [state_dict.pop(f"{prefix}{name}.{key}") for name in self.names]
-            state_dict[prefix + key] = torch.cat(parts)
-        super()._load_from_state_dict(state_dict, prefix, *others)
+    Several layers of one input are then one matrix product.
+    """
+    layer = module.get_submodule(joined)
+    kinds = [kind for kind, _ in layer.named_parameters()]
+
+    def split(_: nn.Module, tensors: dict[str, Tensor], prefix: str, *__: Any) -> None:
+        parts = {kind: tensors.pop(f"{prefix}{joined}.{kind}").chunk(len(names)) for kind in kinds}
+        for i, name in enumerate(names):
+            tensors.update({f"{prefix}{name}.{kind}": parts[kind][i] for kind in kinds})
+
+    def join(_: nn.Module, tensors: dict[str, Tensor], prefix: str, *__: Any) -> None:
+        for kind in kinds:
+            parts = [tensors.pop(f"{prefix}{name}.{kind}") for name in names]
+            tensors[f"{prefix}{joined}.{kind}"] = torch.cat(parts)
+
+    module.register_state_dict_post_hook(split)
+    module.register_load_state_dict_pre_hook(join)
 
 
 def set_precision(encoder: nn.Module, dtype: torch.dtype) -> None:

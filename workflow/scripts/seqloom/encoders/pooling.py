@@ -1,32 +1,23 @@
-"""From token states [batch, length, width] to one vector a sequence.
+"""From token states [batch, length, width] to a vector for each sequence, or each residue."""
 
-A mask [batch, length] is False at the padding that follows a sequence; without one, nothing is
-padded.
-"""
-
+import torch
 from torch import Tensor
 
-from seqloom.encoders.readings import Reading
+# Whether the mean over the tokens of a sequence includes the special ones around it.
+SPECIAL_TOKENS_COUNT = {"mean_tokens": True, "mean_residues": False}
 
 
-def mean_tokens(states: Tensor, mask: Tensor | None, reading: Reading) -> Tensor:
-    """Mean over all tokens, special ones included."""
-    return _mean(states, mask)
+def mean_states(states: Tensor, begins: Tensor, ends: Tensor) -> Tensor:
+    """The mean state of each row, from its `begins` to its `ends` [batch]."""
+    own = _own_tokens(states, begins, ends)
+    return states.where(own.unsqueeze(-1), 0).sum(dim=1) / (ends - begins).unsqueeze(-1)
 
 
-def mean_residues(states: Tensor, mask: Tensor | None, reading: Reading) -> Tensor:
-    """Mean over the residues, without special tokens."""
-    end = states.shape[1] - reading.after
-    # A token is a residue if a token of its sequence stands `after` places behind it.
-    residues = None if mask is None else mask[:, reading.before + reading.after :]
-    return _mean(states[:, reading.before : end], residues)
+def single_states(states: Tensor, begins: Tensor, ends: Tensor) -> Tensor:
+    """The states of each row, from its `begins` to its `ends`, one row after the other."""
+    return states[_own_tokens(states, begins, ends)]
 
 
-def _mean(states: Tensor, mask: Tensor | None) -> Tensor:
-    if mask is None:
-        return states.mean(dim=1)
-    kept = mask.unsqueeze(-1)
-    return states.where(kept, 0).sum(dim=1) / kept.sum(dim=1)
-
-
-POOLINGS = {"mean_tokens": mean_tokens, "mean_residues": mean_residues}
+def _own_tokens(states: Tensor, begins: Tensor, ends: Tensor) -> Tensor:
+    places = torch.arange(states.shape[1], device=states.device)
+    return (places >= begins.unsqueeze(-1)) & (places < ends.unsqueeze(-1))

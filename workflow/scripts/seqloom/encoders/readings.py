@@ -1,43 +1,38 @@
-"""How each architecture reads a sequence: as which text, by which tokenizer, in which tokens."""
+"""How a backend reads a sequence: which letters become which text, which tokens are residues."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
-from seqloom.encoders.tokenizers import (
-    esm_tokenizer,
-    load_tokenizer,
-    published_esm_tokenizer,
-    token_ids,
-    train_dna_tokenizer,
-)
+from seqloom.encoders.architectures import ARCHITECTURES
+from seqloom.encoders.tokenizers import token_ids
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What an architecture needs to know of a sequence before its first layer."""
+    """The keys of `reading` in models.yaml, and the special tokens around the residues."""
 
-    read_tokenizer: Callable[[Path], Tokenizer]  # from a published folder
-    tokenizer_files: frozenset[str]  # without which that folder is incomplete
-    demo_tokenizer: Callable[[Iterable[str]], Tokenizer]  # from demo genomes
-    text: Callable[[str], str] = str.upper  # case, letters, spaces and prefix
-    before: int = 1  # special tokens, among them a prefix, before the residues
-    after: int = 1
+    before: int  # with the prefix
+    after: int
+    prefix: str = ""
+    spaces: bool = False
+    lower: bool = False
+    as_x: str = ""
+
+    def text(self, sequence: str) -> str:
+        """What the tokenizer is given; to most, letters of the other case are unknown."""
+        letters = sequence.lower() if self.lower else sequence.upper()
+        letters = letters.translate(dict.fromkeys(map(ord, self.as_x), "X"))
+        return self.prefix + (" ".join(letters) if self.spaces else letters)
 
     def token_ids(self, tokenizer: Tokenizer, sequences: Iterable[str]) -> list[list[int]]:
         """Ids of each sequence, special tokens included."""
         return token_ids(tokenizer, [self.text(sequence) for sequence in sequences])
 
 
-def _tokenizer_json(folder: Path) -> Tokenizer:
-    return load_tokenizer(folder / "tokenizer.json")
-
-
-# To a tokenizer of DNA or proteins, lower-case letters are unknown ones.
-READINGS = {
-    "dnabert": Reading(_tokenizer_json, frozenset({"tokenizer.json"}), train_dna_tokenizer),
-    "esm": Reading(published_esm_tokenizer, frozenset(), lambda _: esm_tokenizer()),
-    "esmc": Reading(_tokenizer_json, frozenset({"tokenizer.json"}), lambda _: esm_tokenizer()),
-}
+def reading_of(architecture: str, keys: Mapping[str, Any]) -> Reading:
+    """The reading that a backend of this architecture has with these keys of models.yaml."""
+    known = ARCHITECTURES[architecture]
+    return Reading(known.before + bool(keys.get("prefix")), known.after, **keys)

@@ -1,5 +1,6 @@
 """tokenizer.json for every backend, read and made with the bare `tokenizers` library."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,11 @@ from seqloom.errors import InputError
 # The alphabet of ESM-1b and ESM-2, in the order of their ids.
 ESM_TOKENS = ["<cls>", "<pad>", "<eos>", "<unk>", *"LAGVSERTIDPKQNFYMHWCXBUZO.-"]
 ESM_TOKENS += ["<null_1>", "<mask>"]
+# The ids of ProtT5 and ProstT5; between letters and prefixes lie a hundred tokens of no use here.
+T5_SPECIALS = ["<pad>", "</s>", "<unk>"]
+T5_LETTERS = "ALGVSREDTIPKFQNYMHWCXBOUZ"
+T5_STRUCTURE = "algvsredtipkfqnymhwc"
+T5_PREFIXES = ("<fold2AA>", "<AA2fold>")
 DNA_SPECIALS = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
 DNA_VOCABULARY = 4096
 # Byte-pair training looks at pieces of this length: whole contigs as single words are slow.
@@ -55,6 +61,53 @@ def published_esm_tokenizer(folder: Path) -> Tokenizer:
     if vocabulary.exists() and vocabulary.read_text().split() != ESM_TOKENS:
         raise InputError(f"{vocabulary}: not the 33 tokens of ESM-2, in their order")
     return esm_tokenizer()
+
+
+def t5_tokenizer(vocabulary: dict[str, int]) -> Tokenizer:
+    """One token a letter, `</s>` after the last; other tokens of the vocabulary are prefixes."""
+    tokenizer = Tokenizer(BPE(vocabulary, merges=[], unk_token="<unk>"))
+    tokenizer.add_special_tokens([token for token in vocabulary if len(token) > 1])
+    tokenizer.post_processor = TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", vocabulary["</s>"])]
+    )
+    return tokenizer
+
+
+def published_t5_tokenizer(folder: Path) -> Tokenizer:
+    """T5 publishes a SentencePiece model, whose words are letters, and a list of added tokens."""
+    # Not at the top: nothing else needs it.
+    from sentencepiece import SentencePieceProcessor
+
+    file = folder / "spiece.model"
+    try:
+        model = SentencePieceProcessor(model_file=str(file))
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{file}: not a SentencePiece model ({error})") from error
+    tokens = {model.id_to_piece(i): i for i in range(model.get_piece_size())} | _added(folder)
+    words = tokens | {token[1:]: i for token, i in tokens.items() if token.startswith("▁")}
+    kept = [*T5_SPECIALS, *T5_PREFIXES]
+    vocabulary = {word: i for word, i in words.items() if len(word) == 1 or word in kept}
+    if missing := sorted({*T5_SPECIALS, *T5_LETTERS} - vocabulary.keys()):
+        raise InputError(f"{file}: has no token {missing[0]}; is it the model of ProtT5?")
+    return t5_tokenizer(vocabulary)
+
+
+def _added(folder: Path) -> dict[str, int]:
+    """Tokens beside the SentencePiece model, in either of the files that may name them."""
+    simple, described = folder / "added_tokens.json", folder / "tokenizer_config.json"
+    added = json.loads(simple.read_text()) if simple.exists() else {}
+    if described.exists():
+        tokens = json.loads(described.read_text()).get("added_tokens_decoder", {})
+        added |= {token["content"]: int(i) for i, token in tokens.items()}
+    return added
+
+
+def demo_t5_tokenizer() -> Tokenizer:
+    """The tokenizer of ProstT5, whose first tokens are those of ProtT5."""
+    tokens = [*T5_SPECIALS, *T5_LETTERS]
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    vocabulary |= {token: i for i, token in enumerate([*T5_STRUCTURE, *T5_PREFIXES], 128)}
+    return t5_tokenizer(vocabulary)
 
 
 def train_dna_tokenizer(sequences: Iterable[str]) -> Tokenizer:

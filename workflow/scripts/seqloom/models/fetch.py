@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from torch import Tensor
 from seqloom.config.registry import Backend
 from seqloom.demo.model_shapes import CONFIGS
 from seqloom.demo.simulate import simulate
-from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.readings import READINGS
+from seqloom.encoders.architectures import ARCHITECTURES, build_encoder
+from seqloom.encoders.readings import reading_of
 from seqloom.errors import InputError
 from seqloom.files.atomic import atomic_all
 from seqloom.files.checksums import sha256
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # Of the genomes that demo tokenizers learn from, whatever genomes they are to read.
 _TRAINING_SEED = 1
+# What stored proteins are written in.
+_AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWYBJOUXZ"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def demo_source(backend: Backend) -> Source:
     seed = shape.pop("seed")
     config = CONFIGS[backend.architecture] | shape
     encoder = build_encoder(backend.architecture, config, "models.yaml")
-    tokenizer = READINGS[backend.architecture].demo_tokenizer(_demo_sequences())
+    tokenizer = ARCHITECTURES[backend.architecture].demo_tokenizer(_demo_sequences())
     return Source(config, random_tensors(encoder, seed), tokenizer)
 
 
@@ -93,7 +95,7 @@ def local_source(
     found = _checked_sha256(backend.name, files, expected)
     encoder = build_encoder(backend.architecture, config, folder / "config.json")
     tensors = encoder_tensors(read_tensors(files), encoder, folder)
-    tokenizer = READINGS[backend.architecture].read_tokenizer(folder)
+    tokenizer = ARCHITECTURES[backend.architecture].tokenizer(folder)
     _check_fit(backend, config, tokenizer, folder)
     # Of a folder or a checksum of the user's, only the pinned weights are known to be published.
     published = found == backend.sha256 or (revision is not None and meant is backend)
@@ -134,6 +136,7 @@ def write_model(
             "molecule": backend.molecule,
             "width": backend.width,
             "pooling": backend.pooling,
+            "reading": asdict(reading_of(backend.architecture, backend.reading)),
             "max_length": backend.max_length,
             "dtype": backend.dtype,
             **origin,
@@ -215,16 +218,20 @@ def _check_fit(
             f"{folder}/config.json: {key} is {config[key]}, but models.yaml gives {backend.name} "
             f"the width {backend.width}; is it another model?"
         )
-    if tokenizer.get_vocab_size() > config["vocab_size"]:
+    tokens = max(tokenizer.get_vocab().values()) + 1
+    if tokens > config["vocab_size"]:
         raise InputError(
-            f"{folder}: the tokenizer has {tokenizer.get_vocab_size()} tokens, the model only "
-            f"{config['vocab_size']}; they do not belong together"
+            f"{folder}: the tokenizer has {tokens} tokens, the model only {config['vocab_size']}; "
+            "they do not belong together"
         )
-    reading = READINGS[backend.architecture]
-    special = reading.before + reading.after
-    if [len(ids) for ids in reading.token_ids(tokenizer, ["", "A"])] != [special, special + 1]:
+    reading = reading_of(backend.architecture, backend.reading)
+    letters = ["", *(_AMINO_ACIDS if backend.molecule == "protein" else "ACGT")]
+    ids = reading.token_ids(tokenizer, letters)
+    first, last = ids[0][: reading.before], ids[0][reading.before :]
+    around = [[*first, *one[reading.before : reading.before + 1], *last] for one in ids[1:]]
+    if len(last) != reading.after or ids[1:] != around:
         raise InputError(
             f"{folder}: the tokenizer does not put {reading.before} special token(s) before and "
-            f"{reading.after} after a sequence; take the tokenizer that was published with the "
-            "model"
+            f"{reading.after} after a sequence of one letter; take the tokenizer that was "
+            "published with the model"
         )

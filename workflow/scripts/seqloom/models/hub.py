@@ -24,7 +24,7 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import build_hf_headers
 
 from seqloom.config.registry import Backend
-from seqloom.encoders.readings import READINGS
+from seqloom.encoders.architectures import ARCHITECTURES
 from seqloom.errors import InputError
 from seqloom.files.downloads import Download, fetch
 from seqloom.files.folders import lock_folder
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 # Beside the weights; code is never fetched.
 _SMALL = {"config.json", "tokenizer.json", "vocab.txt"}
+_SMALL |= {"spiece.model", "added_tokens.json", "tokenizer_config.json"}
 _PAUSES = (1, 2, 4)
 _TIMEOUT = 30
 _SHA256 = "[0-9a-f]{64}"
@@ -87,7 +88,7 @@ def _cached(backend: Backend, revision: str | None) -> Path | None:
         return None
     folder = Path(config).parent
     names = [path.name for path in folder.iterdir() if path.exists()]
-    has_tokenizer = READINGS[backend.architecture].tokenizer_files <= set(names)
+    has_tokenizer = ARCHITECTURES[backend.architecture].tokenizer_files <= set(names)
     return folder if has_tokenizer and weight_names(names, backend.files) else None
 
 

@@ -1,6 +1,7 @@
 """Checkpoints, read strictly: every tensor by name and shape, none left random, no code run."""
 
 import re
+import zipfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -47,14 +48,15 @@ def _whole(names: Iterable[str], form: str) -> list[str]:
 
 
 def read_tensors(files: Sequence[Path]) -> dict[str, Tensor]:
-    """All tensors of a checkpoint, on the CPU."""
+    """All tensors of a checkpoint, mapped from the disk: what is not used is not read."""
     tensors: dict[str, Tensor] = {}
     for file in files:
         try:
             tensors |= (
                 load_file(file)
                 if file.suffix == ".safetensors"
-                else torch.load(file, map_location="cpu", weights_only=True)
+                # Files of before torch 1.6 are no zip and cannot be mapped.
+                else torch.load(file, "cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
             )
         except Exception as error:  # the readers raise whatever damaged bytes lead them to
             raise InputError(
