@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The embedding engine against one sequence at a time in float32, at full size, in one run.
 
-Random weights, real windows of 300 bases. Prints markdown. The parts of a share are measured in the
-same run: the peak is the best of matrix products alone in the same precision; rounds alternate, and
-the best of each way counts. MB are millions of bytes.
+Random weights, real windows of 300 bases. Prints markdown. The operations are those of the linear
+layers, without attention's own products. The parts of a share are measured in the same run: the
+peak is the best of matrix products alone in the same precision; rounds alternate, and the best of
+each way counts. MB are millions of bytes.
 """
 
 import argparse
@@ -24,7 +25,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
@@ -33,9 +33,9 @@ from seqloom.demo.model_shapes import CONFIGS
 from seqloom.embedding.batches import batch_end
 from seqloom.embedding.engine import TOKENS_PER_BATCH, embed, pooled
 from seqloom.embedding.loading import Model, load_model
+from seqloom.embedding.speed import flops_per_token, peak_flops
 from seqloom.encoders.architectures import build_encoder
-from seqloom.encoders.cpu import use_onednn
-from seqloom.encoders.layers import Linear, set_precision
+from seqloom.encoders.layers import set_precision
 from seqloom.encoders.tokenizers import esm_tokenizer, load_tokenizer, token_ids
 from seqloom.files.tensors import read_tensor, write_tensors
 from seqloom.models.fetch import Source, write_model
@@ -81,18 +81,6 @@ def best_seconds(work: Callable[[], object], times: int = 5) -> float:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - begin)
     return min(seconds[1:])
-
-
-@torch.inference_mode()
-def peak_of_matmuls(dtype: str, device: torch.device) -> float:
-    """The highest GFLOP/s of matrix products alone."""
-    rows, width = (8192, 8192) if device.type == "cuda" else (1024, 2048)
-    layer = nn.Sequential(Linear(width, width)).to(device)
-    set_precision(layer, getattr(torch, dtype))
-    if device.type == "cpu":
-        use_onednn(layer)
-    x = torch.randn(rows, width, device=device).to(getattr(torch, dtype))
-    return 2 * rows * width**2 / best_seconds(lambda: layer(x), 20) / 1e9
 
 
 def write_windows(fasta: Path, folder: Path) -> dict[str, list[str]]:
@@ -166,14 +154,7 @@ class Way:
         self.seconds = min(self.seconds, time.perf_counter() - begin)
         if ON_GPU:
             self.megabytes = torch.cuda.max_memory_allocated() / 1e6
-        self.peak = max(self.peak, peak_of_matmuls(self.model.dtype, self.model.device))
-
-
-def gflop(plain: Model, lengths: np.ndarray) -> float:
-    """Of matrix products and attention for sequences of these lengths in tokens."""
-    weights = sum(m.weight.numel() for m in plain.encoder.modules() if isinstance(m, Linear))
-    layers, width = len(plain.encoder.encoder.layer), plain.description["width"]
-    return (2 * weights * lengths.sum() + 4 * layers * width * (lengths**2).sum()) / 1e9
+        self.peak = max(self.peak, peak_flops(self.model.dtype, self.model.device) / 1e9)
 
 
 def print_row(*cells: object) -> None:
@@ -217,11 +198,12 @@ def compare(folder: Path, sequences: list[str], few: int, rounds: int) -> None:
     first = ways["one at a time, float32"]
     for title, way in ways.items():
         each = way.seconds / way.count
-        speed = gflop(plain, lengths[: way.count]) / way.seconds
+        tokens = lengths[: way.count].sum() / way.seconds
+        speed = flops_per_token(way.model) * tokens / 1e9
         print_row(
             title,
             1 / each,
-            lengths[: way.count].sum() / way.seconds,
+            tokens,
             speed,
             way.peak,
             percent(speed / way.peak),

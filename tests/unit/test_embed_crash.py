@@ -138,17 +138,22 @@ def test_stopped_it_saves_and_says_try_again(inputs, undisturbed, tmp_path, numb
     assert out.read_bytes() == undisturbed
 
 
-def test_what_was_kept_for_another_precision_or_model_is_not_used(inputs, tmp_path):
+def test_what_was_kept_for_another_precision_model_or_processor_is_not_used(inputs, tmp_path):
     work = tmp_path / "work"
     job = start(inputs, tmp_path / "out", "--work", str(work))
     wait_for_progress(job, work)
     job.kill()
     ended(job)
     other = write_tiny_model(tmp_path / "other", seed=2)
-    for options in (("--dtype", "bfloat16"), ("--model", str(other))):
-        again = tmp_path / options[0]
+    older = ("env", "ATEN_CPU_CAPABILITY=default")
+    for number, (before, *options) in enumerate(
+        [((), "--dtype", "bfloat16"), ((), "--model", str(other)), (older,)]
+    ):
+        again = tmp_path / str(number)
         shutil.copytree(work, again)
-        code, log = ended(start(inputs, tmp_path / "out", "--work", str(again), *options))
+        again = str(again)
+        job = start(inputs, tmp_path / "out", "--work", again, *options, before=before)
+        code, log = ended(job)
         assert code == 0, log
         assert found_and_made(log) == (0, inputs_of(tmp_path / "out"))
 

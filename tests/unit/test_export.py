@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import export as script
-from seqloom.embedding.export import open_shards, write_hdf5, write_npy, write_virnucpro
+from seqloom.embedding.export import card, open_shards, write_hdf5, write_npy, write_virnucpro
 from seqloom.errors import InputError
 from seqloom.files.tensors import write_tensors
 from seqloom.seqs.shards import SCHEMA, write_shard
@@ -167,6 +167,15 @@ def test_shards_of_two_models_are_refused(tmp_path):
     paths, _ = write_matrices(new, "dna", 3, weights_sha256="new")
     with pytest.raises(InputError, match="its weights_sha256 is not that of"):
         open_shards(write_frames(tmp_path), [old[0], paths[1]])
+
+
+def test_shards_of_two_processors_are_one_matrix_whose_card_names_neither(tmp_path):
+    """Their vectors differ in the last bits only."""
+    one, _ = write_matrices(tmp_path, "dna", 3, device="cpu", processor="AVX2")
+    (tmp_path / "b").mkdir()
+    two, _ = write_matrices(tmp_path / "b", "dna", 3, device="cpu", processor="AVX512 avx512_bf16")
+    shards = open_shards(write_frames(tmp_path), [one[0], two[1]])
+    assert card(shards, {}).keys() == {"backend", "sample", "cut", "cut_settings", "provenance"}
 
 
 def test_the_script_writes_the_same_bytes_twice(tmp_path, legacy):

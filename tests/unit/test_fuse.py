@@ -33,7 +33,7 @@ MODEL_KEYS = {
     "random",
 }
 EMBEDDING_KEYS = SHARD_KEYS | MODEL_KEYS
-EMBEDDING_KEYS |= {"device", "shard_sha256", "split_sequences"}
+EMBEDDING_KEYS |= {"device", "processor", "shard_sha256", "split_sequences"}
 FUSED_KEYS = SHARD_KEYS | {"fusion", "backends", "faa_sha256"}
 SEQUENCES = {"fna": ["ACGTTGCA", "acgttgca", "GGGTTTAAACCC"], "faa": ["MK", "MKV", "MK"]}
 

@@ -94,7 +94,7 @@ def test_all_results_include_the_files_of_every_target_once(run):
     assert set(asked) < set(whole)
     assert len(set(asked)) == len(asked)
     assert not any("{" in path for path in whole)
-    assert "results/shards/whole/set/0001-of-0001.faa" in whole
+    assert "results/shards/whole/set/0002-of-0002.faa" in whole, "a residue counts as three bases"
     assert "results/export/npy/demo_esm2/whole/set.npy" in whole
     assert "results/export/virnucpro/old/lake.identified_protein.fa" in whole
     assert "results/export/virnucpro/both/w300/virus_merged.pt" in whole

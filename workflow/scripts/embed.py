@@ -11,6 +11,7 @@ from seqloom.embedding.engine import embed, tokenize
 from seqloom.embedding.goldens import check_goldens_once
 from seqloom.embedding.loading import describe, load_encoder, open_model
 from seqloom.embedding.resume import Work, remove_kept, try_again_when_stopped
+from seqloom.embedding.speed import speed
 from seqloom.files.atomic import atomic
 from seqloom.files.progress import Times
 from seqloom.files.provenance import as_strings, provenance
@@ -82,7 +83,7 @@ def main(args: argparse.Namespace) -> None:
         times.timed("write", write_tensors, temporary, tensors, as_strings(metadata))
     if args.work:
         remove_kept(args.work)
-    log.info("%s; %.0f tokens/s", times, embedded.tokens / times.seconds["embed"])
+    log.info("%s; %s", times, speed(model, embedded.tokens, times.seconds["embed"]))
 
 
 if __name__ == "__main__":

@@ -101,7 +101,10 @@ class Settings:
         """Names of the sample's shards under a cut, from the sheet and the config alone."""
         row = self.samples[sample]
         bases = row.bases
-        if row.max_frames and cut != WHOLE:
+        if cut == WHOLE:
+            # A protein is read whole and on one strand: a residue takes the work of three bases.
+            bases = 3 * row.bases
+        elif row.max_frames:
             bases = min(bases, row.max_frames * self["cuts"][cut]["window"])
         return shard_names(math.ceil(bases / self["embed"]["shard_bases"]))
 

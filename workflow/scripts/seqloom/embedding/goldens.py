@@ -49,7 +49,6 @@ def check_goldens_once(model: Model, goldens: Path = GOLDENS) -> None:
     """Check the golden vectors, unless they agreed with these files and versions on this device."""
     key = {
         **{what: value for what, value in describe(model).items() if what != "random"},
-        "processor": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
         "goldens_sha256": sha256(goldens),
     }

@@ -124,8 +124,20 @@ def describe(model: Model) -> dict[str, Any]:
         "dtype": model.dtype,
         "engine_version": ENGINE_VERSION,
         "device": device_name(model.device),
+        "processor": instruction_sets() if model.device.type == "cpu" else "",
     }
 
 
 def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def instruction_sets() -> str:
+    """The instruction sets of this processor that decide the last bits of a vector."""
+    # What torch calls AVX512 may lack those of low precision, which oneDNN uses.
+    low_precision = [
+        name
+        for name, is_there in torch.cpu.get_capabilities().items()
+        if is_there and ("bf16" in name or "fp16" in name)
+    ]
+    return " ".join([torch.backends.cpu.get_cpu_capability(), *sorted(low_precision)])

@@ -12,7 +12,7 @@ from seqloom.encoders.layers import Linear
 _ACTIVATIONS = {None: "none", "relu": "relu", "silu": "swish"}
 
 
-class _Packed(nn.Module):
+class PackedLinear(nn.Module):
     """A Linear in its own precision."""
 
     def __init__(self, linear: Linear) -> None:
@@ -36,7 +36,7 @@ def use_onednn(encoder: nn.Module) -> None:
         for name in [name for name, _ in parent.named_children()]:
             child = getattr(parent, name)
             if isinstance(child, Linear) and _is_known(child.weight.dtype):
-                setattr(parent, name, _Packed(child))
+                setattr(parent, name, PackedLinear(child))
 
 
 def _is_known(dtype: torch.dtype) -> bool:
