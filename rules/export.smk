@@ -1,5 +1,5 @@
 rule export_npy:
-    """One matrix per sample and backend for numpy, with its ids."""
+    """One matrix per sample and backend (or fusion) for numpy, with its ids."""
     input:
         unpack(of(PATHS.matrix_inputs)),
     output:
@@ -8,6 +8,8 @@ rule export_npy:
         "logs/export/npy/{backend}/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/export/npy/{backend}/{cut}/{sample}.tsv"
+    wildcard_constraints:
+        backend=one_of([*SETTINGS.backends, *SETTINGS["fusions"]]),
     conda:
         "../envs/seqloom.yaml"
     resources:

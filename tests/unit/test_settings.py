@@ -156,6 +156,14 @@ def test_used_cuts_are_those_of_experiments_unless_frames_are_exported():
             'protein_backends: "demo_dnabert_s" reads DNA; give a protein backend',
         ),
         (
+            {"protein_backends": ["demo_esm2", "both"]},
+            'protein_backends: both: "demo_dnabert_s" reads DNA; give a protein backend',
+        ),
+        (
+            {"fusions": CONFIG["fusions"] | {"esm1b": ["demo_esm2"]}},
+            'fusions: "esm1b" is the name of a backend; give the fusion another',
+        ),
+        (
             {"models": {"dnabert_s": {"local": "~/weights"}}},
             "models.dnabert_s.local: ~/weights is not a folder; give the full path (without ~) of ",
         ),

@@ -182,9 +182,11 @@ class Paths:
         }
 
     def matrix_inputs(self, backend: str, cut: str, sample: str) -> dict[str, list[str]]:
+        """The matrices of a backend or of a fusion."""
+        made = self.fused if backend in self.settings["fusions"] else self.embeddings
         return {
             "frames": self.tables(cut, [sample]),
-            "embeddings": self.embeddings(backend, cut, [sample]),
+            "embeddings": made(backend, cut, [sample]),
         }
 
     def identified_inputs(self, cut: str, sample: str) -> dict[str, list[str]]:
@@ -216,9 +218,10 @@ class Paths:
         return [path for b, c, s in self.settings.matrices() for path in self.embeddings(b, c, [s])]
 
     def all_fused(self) -> list[str]:
-        """The fused shards that training and prediction read."""
+        """The fused shards that training and prediction read, and those of protein samples."""
         settings = self.settings
-        return [
+        proteins = [p for f, s in settings.protein_fusions() for p in self.fused(f, WHOLE, [s])]
+        return proteins + [
             path
             for name, e in settings["experiments"].items()
             for path in self.fused(
@@ -254,7 +257,7 @@ class Paths:
             path
             for form, patterns in forms.items()
             if form in settings["export"]
-            for b, c, s in settings.matrices()
+            for b, c, s in settings.exported_matrices()
             for path in filled(patterns, backend=b, cut=c, sample=s)
         ]
         if "virnucpro" in settings["export"]:
