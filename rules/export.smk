@@ -33,6 +33,33 @@ use rule export_npy as export_hdf5 with:
         format="hdf5",
 
 
+use rule export_npy as export_uniprot with:
+    output:
+        matrix=paths.UNIPROT,
+    log:
+        "logs/export/uniprot/{backend}/{cut}/{sample}.log",
+    benchmark:
+        "results/benchmarks/export/uniprot/{backend}/{cut}/{sample}.tsv"
+    params:
+        format="uniprot",
+
+
+use rule export_npy as export_pt with:
+    input:
+        unpack(of(lambda backend, sample: PATHS.matrix_inputs(backend, WHOLE, sample))),
+    output:
+        **PATHS.pt(),
+    log:
+        "logs/export/pt/{sample}/{backend}.log",
+    benchmark:
+        "results/benchmarks/export/pt/{sample}/{backend}.tsv"
+    resources:
+        mem_mb=growing(NEEDS.memory_to_export_pt),
+        runtime=growing(20),
+    params:
+        format="pt",
+
+
 rule export_identified:
     """The frames as VirNucPro writes them: all of a sample in two FASTA files."""
     input:

@@ -123,6 +123,18 @@ def test_the_fusion_of_a_protein_sample_brings_its_backends(run):
     ]
 
 
+def test_tensors_are_of_protein_samples_and_named_as_the_config_says(run):
+    asked = {"export": ["pt"], "protein_backends": ["five"], "fusions": {"five": ["esm1b"]}}
+    asked |= {"experiments": {}, "predict": {}}
+    for names, stem in (("seqloom", "set.{}"), ("published", "set_embeddings_{}")):
+        run = Paths(load_settings(CONFIG | asked | {"export_names": names}))
+        assert run.exports() == [
+            f"results/export/pt/{stem.format(backend)}{end}"
+            for backend in ("esm1b", "five")
+            for end in (".pt", ".ids.txt", ".json")
+        ]
+
+
 def test_all_patterns_differ(run):
     named = [getattr(paths, name) for name in dir(paths) if name.isupper() and name != "WHOLE"]
     values = [p for item in named for p in (item.values() if isinstance(item, dict) else [item])]

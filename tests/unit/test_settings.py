@@ -137,7 +137,11 @@ def test_used_cuts_are_those_of_experiments_unless_frames_are_exported():
             {"experiments": experiment(train={"lr": 0})},
             "experiments.main.train.lr: 0 is less than or equal to the minimum of 0; give mor",
         ),
-        ({"export": ["csv"]}, 'export.0: "csv" does not exist; choose one of npy, hdf5, virnucpro'),
+        (
+            {"export": ["csv"]},
+            'export.0: "csv" does not exist; choose one of npy, pt, hdf5, uniprot, virnucpro',
+        ),
+        ({"export": ["pt"]}, "export: pt is for protein samples; add one to the sheet and its bac"),
         ({"export": "npy"}, "export: 'npy' is not a list; put it in brackets, such as [a, b]"),
         (
             {"export": ["virnucpro"], "experiments": experiment(fusion="dna")},

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Export the embeddings or frames of a sample: numpy, HDF5 or the files of VirNucPro."""
+"""Export the embeddings or frames of a sample: numpy, torch, HDF5 or the files of VirNucPro."""
 
 import argparse
 import json
@@ -15,6 +15,8 @@ from seqloom.embedding.export import (
     write_hdf5,
     write_identified,
     write_npy,
+    write_pt,
+    write_uniprot,
     write_virnucpro,
 )
 from seqloom.embedding.matrices import shard_digests
@@ -30,13 +32,15 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     formats = options.add_subparsers(required=True)
     for name, export, lists, text in (
-        ("npy", export_npy, ["embeddings"], "a matrix; beside it .ids.txt and .json"),
+        ("npy", export_matrix, ["embeddings"], "a matrix; beside it .ids.txt and .json"),
+        ("pt", export_matrix, ["embeddings"], "a tensor; beside it .ids.txt and .json"),
         ("hdf5", export_hdf5, ["embeddings"], "datasets `ids` and `embedding`"),
+        ("uniprot", export_hdf5, ["embeddings"], "HDF5 with a dataset per record"),
         ("identified", export_identified, [], "the FASTA files of VirNucPro; OUT is a prefix"),
         ("virnucpro", export_virnucpro, ["dna", "protein", "fused"], "OUT_merged.pt and its parts"),
     ):
         command = formats.add_parser(name, help=text)
-        command.set_defaults(export=export)
+        command.set_defaults(export=export, format=name)
         command.add_argument(
             "--frames", type=Path, nargs="+", required=True, help="a table per shard"
         )
@@ -54,21 +58,23 @@ def main(args: argparse.Namespace) -> None:
     log.info("wrote %d rows to %s", rows, args.out)
 
 
-def export_npy(args: argparse.Namespace) -> int:
+def export_matrix(args: argparse.Namespace) -> int:
+    write, package = {"npy": (write_npy, "numpy"), "pt": (write_pt, "torch")}[args.format]
     shards = open_shards(args.frames, args.embeddings)
     digests = shard_digests(frames=args.frames, embeddings=args.embeddings)
     files = [args.out, args.out.with_suffix(".ids.txt"), args.out.with_suffix(".json")]
     with atomic_all(files) as (matrix, ids, card_file):
-        write_npy(matrix, ids, shards)
-        write_json(card_file, card(shards, provenance("export", {}, {}, ("numpy",), digests)))
+        write(matrix, ids, shards)
+        write_json(card_file, card(shards, provenance("export", {}, {}, (package,), digests)))
     return len(all_ids(shards))
 
 
 def export_hdf5(args: argparse.Namespace) -> int:
+    write = {"hdf5": write_hdf5, "uniprot": write_uniprot}[args.format]
     shards = open_shards(args.frames, args.embeddings)
     digests = shard_digests(frames=args.frames, embeddings=args.embeddings)
     with atomic(args.out) as file:
-        write_hdf5(file, shards, provenance("export", {}, {}, ("h5py",), digests))
+        write(file, shards, provenance("export", {}, {}, ("h5py",), digests))
     return len(all_ids(shards))
 
 

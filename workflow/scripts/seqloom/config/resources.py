@@ -57,6 +57,11 @@ class Needs:
     def memory_to_export(self, backend: str, cut: str, sample: str) -> float:
         return 1000 + 3 * self.shard_mb(self.settings.backends_of(backend), cut, sample)
 
+    def memory_to_export_pt(self, backend: str, sample: str) -> float:
+        backends = self.settings.backends_of(backend)
+        whole = self._matrix_mb(backends, self.frames(WHOLE, sample))
+        return 2000 + 1.3 * whole + 2 * self.shard_mb(backends, WHOLE, sample)
+
     def memory_to_export_legacy(self, fusion: str, cut: str, sample: str) -> float:
         backends = self.settings["fusions"][fusion]
         return 2000 + 40 * self._matrix_mb(backends, self.frames(cut, sample))

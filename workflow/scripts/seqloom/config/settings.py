@@ -197,6 +197,13 @@ def _problems(settings: Settings) -> Iterator[str]:
         )
     for fusion in sorted(settings["fusions"].keys() & read_yaml(REGISTRY).keys()):
         yield f'config: fusions: "{fusion}" is the name of a backend; give the fusion another'
+    if "pt" in settings["export"] and WHOLE not in {
+        cut for _, cut, _ in settings.exported_matrices()
+    }:
+        yield (
+            "config: export: pt is for protein samples; add one to the sheet and its backends to "
+            "protein_backends, or choose npy"
+        )
     for name in settings["protein_backends"]:
         for backend in settings.backends_of(name):
             if settings.backends[backend].molecule != "protein":

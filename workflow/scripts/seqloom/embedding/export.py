@@ -1,4 +1,4 @@
-"""Embeddings in the formats of others: one matrix per sample, HDF5, the payloads of VirNucPro."""
+"""Embeddings in the formats of others: numpy, torch, HDF5, the payloads of VirNucPro."""
 
 import json
 import shutil
@@ -70,23 +70,55 @@ def all_ids(shards: Sequence[Shard]) -> list[str]:
 
 def write_npy(matrix: Path, ids: Path, shards: Sequence[Shard]) -> None:
     """One matrix [N, D] and its ids, a line each, without holding the matrix in memory."""
-    names = all_ids(shards)
-    shape = (len(names), shards[0].width)
-    _fill(np.lib.format.open_memmap(matrix, "w+", shards[0].dtype, shape), shards)
-    ids.write_text("".join(f"{name}\n" for name in names))
+    _fill(np.lib.format.open_memmap(matrix, "w+", shards[0].dtype, _shape(shards)), shards)
+    _write_ids(ids, shards)
+
+
+def write_pt(matrix: Path, ids: Path, shards: Sequence[Shard]) -> None:
+    """One tensor [N, D] for torch.load, and its ids, a line each; the matrix is in memory once."""
+    # torch takes seconds to load, and few formats need it.
+    import torch
+
+    rows = np.empty(_shape(shards), shards[0].dtype)
+    _fill(rows, shards)
+    # Given a path, torch.save would put the (temporary) file name into the file.
+    with open(matrix, "wb") as out:
+        torch.save(torch.from_numpy(rows), out)
+    _write_ids(ids, shards)
+
+
+def _shape(shards: Sequence[Shard]) -> tuple[int, int]:
+    return sum(len(shard.ids) for shard in shards), shards[0].width
+
+
+def _write_ids(path: Path, shards: Sequence[Shard]) -> None:
+    path.write_text("".join(f"{name}\n" for name in all_ids(shards)))
 
 
 def write_hdf5(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any]) -> None:
     """Datasets `ids` and `embedding`; the provenance and what made the shards as attributes."""
     names = all_ids(shards)
-    shape = (len(names), shards[0].width)
     # Times would make two equal runs differ.
     with h5py.File(path, "w") as out:
         out.create_dataset("ids", data=names, dtype=h5py.string_dtype(), track_times=False)
-        matrix = out.create_dataset("embedding", shape, shards[0].dtype, track_times=False)
+        matrix = out.create_dataset("embedding", _shape(shards), shards[0].dtype, track_times=False)
         _fill(matrix, shards)
-        out.attrs.update(_identity(shards))
-        out.attrs["provenance"] = json.dumps(provenance)
+        out.attrs.update(_attributes(shards, provenance))
+
+
+def write_uniprot(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any]) -> None:
+    """A dataset [D] per record, named by its id; the attributes of `write_hdf5`."""
+    for name in all_ids(shards):
+        if "/" in name or name == ".":
+            raise InputError(
+                f'record "{name}": HDF5 reads a / in a name as a folder; rename the record, or '
+                "export hdf5 or npy, where ids are a list"
+            )
+    with h5py.File(path, "w") as out:
+        for shard in shards:
+            for name, row in zip(shard.ids, shard.read(), strict=True):
+                out.create_dataset(name, data=row, track_times=False)
+        out.attrs.update(_attributes(shards, provenance))
 
 
 def card(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,6 +126,10 @@ def card(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, An
     facts = _identity(shards)
     facts |= {key: json.loads(facts[key]) for key in NOT_TEXT if key in facts}
     return facts | {"provenance": provenance}
+
+
+def _attributes(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, str]:
+    return _identity(shards) | {"provenance": json.dumps(provenance)}
 
 
 def _identity(shards: Sequence[Shard]) -> dict[str, str]:
@@ -127,7 +163,6 @@ def write_virnucpro(
     label: str | None,
 ) -> None:
     """The payloads `_DNABERT_S.pt`, `_ESM.pt` and `_merged.pt`, in this order."""
-    # torch takes seconds to load, and no other format needs it.
     import torch
 
     columns = [backend["backend"] for backend in json.loads(fused[0].metadata["backends"])]
@@ -153,7 +188,6 @@ def write_virnucpro(
         merged,
     ]
     for path, payload in zip(paths, payloads, strict=True):
-        # Given a path, torch.save would put the (temporary) file name into the file.
         with open(path, "wb") as out:
             torch.save(payload, out)
 
