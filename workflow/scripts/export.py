@@ -17,7 +17,6 @@ from seqloom.embedding.export import (
     write_npy,
     write_pt,
     write_uniprot,
-    write_virnucpro,
 )
 from seqloom.embedding.matrices import shard_digests
 from seqloom.files.atomic import atomic, atomic_all
@@ -92,14 +91,16 @@ def export_identified(args: argparse.Namespace) -> int:
 
 
 def export_virnucpro(args: argparse.Namespace) -> int:
+    # torch takes seconds to load, and few formats need it.
+    from seqloom.embedding.virnucpro import ENDS, write_virnucpro
+
     lists = (args.dna, args.protein, args.fused)
     dna, protein, fused = (open_shards(args.frames, paths) for paths in lists)
     digests = shard_digests(
         frames=args.frames, dna=args.dna, protein=args.protein, fused=args.fused
     )
     origin = provenance("export", {}, {"label": args.label}, ("torch",), digests)
-    ends = ("_DNABERT_S.pt", "_ESM.pt", "_merged.pt", ".json")
-    files = [args.out.with_name(args.out.name + end) for end in ends]
+    files = [args.out.with_name(args.out.name + end) for end in (*ENDS.values(), ".json")]
     with atomic_all(files) as (*payloads, card_file):
         write_virnucpro(payloads, dna, protein, fused, args.label)
         write_json(card_file, card(fused, origin))

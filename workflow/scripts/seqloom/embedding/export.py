@@ -1,4 +1,4 @@
-"""Embeddings in the formats of others: numpy, torch, HDF5, the payloads of VirNucPro."""
+"""Embeddings in the formats of others: numpy, torch, HDF5, and frames as FASTA."""
 
 import json
 import shutil
@@ -9,12 +9,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pyarrow.compute as pc
 
-from seqloom.config.labels import LABELS
-from seqloom.embedding.matrices import check_same_shard
+from seqloom.embedding.matrices import check_same_shard, row_ids
 from seqloom.errors import InputError
-from seqloom.files.tables import read_table
 from seqloom.files.tensors import read_layout, read_metadata, read_tensor
 from seqloom.seqs.shards import check_letters
 
@@ -58,10 +55,8 @@ def open_shards(frames: Sequence[str], embeddings: Sequence[str]) -> list[Shard]
 
 def _open(frames: str, embeddings: str) -> Shard:
     check_same_shard(frames, embeddings)
-    table = read_table(frames, ["row", "id"])
-    ids = table.filter(pc.is_valid(table["row"]))["id"].to_pylist()
     (_, width), dtype = read_layout(embeddings, "embedding")
-    return Shard(embeddings, ids, read_metadata(embeddings), width, dtype)
+    return Shard(embeddings, row_ids(frames), read_metadata(embeddings), width, dtype)
 
 
 def all_ids(shards: Sequence[Shard]) -> list[str]:
@@ -153,44 +148,3 @@ def write_identified(nucleotides: Path, proteins: Path, frames: Sequence[Path]) 
                 check_letters(letters)
                 with open(letters, "rb") as part:
                     shutil.copyfileobj(part, out)
-
-
-def write_virnucpro(
-    paths: Sequence[Path],
-    dna: Sequence[Shard],
-    protein: Sequence[Shard],
-    fused: Sequence[Shard],
-    label: str | None,
-) -> None:
-    """The payloads `_DNABERT_S.pt`, `_ESM.pt` and `_merged.pt`, in this order."""
-    import torch
-
-    columns = [backend["backend"] for backend in json.loads(fused[0].metadata["backends"])]
-    expected = [dna[0].metadata["backend"], protein[0].metadata["backend"]]
-    if columns != expected:
-        raise InputError(
-            f"{fused[0].path}: fuses {' + '.join(columns)}, not {' + '.join(expected)};"
-            " VirNucPro wants the DNA backend first, then the protein backend"
-        )
-    ids = all_ids(fused)
-    merged = {"ids": ids, "data": torch.from_numpy(_float32(fused))}
-    if label:
-        merged["labels"] = [LABELS.index(label)]
-    payloads = [
-        {
-            "nucleotide": ids,
-            "data": [
-                {"label": name, "mean_representation": row.tolist()}
-                for name, row in zip(ids, _float32(dna), strict=True)
-            ],
-        },
-        {"proteins": ids, "data": list(torch.from_numpy(_float32(protein)))},
-        merged,
-    ]
-    for path, payload in zip(paths, payloads, strict=True):
-        with open(path, "wb") as out:
-            torch.save(payload, out)
-
-
-def _float32(shards: Sequence[Shard]) -> np.ndarray:
-    return np.concatenate([shard.read().astype(np.float32) for shard in shards])
