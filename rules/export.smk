@@ -1,5 +1,5 @@
 rule export_npy:
-    """One matrix per sample and backend for numpy, with its ids."""
+    """One matrix per sample and backend (or fusion) for numpy, with its ids."""
     input:
         unpack(of(PATHS.matrix_inputs)),
     output:
@@ -8,6 +8,8 @@ rule export_npy:
         "logs/export/npy/{backend}/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/export/npy/{backend}/{cut}/{sample}.tsv"
+    wildcard_constraints:
+        backend=one_of([*SETTINGS.backends, *SETTINGS["fusions"]]),
     conda:
         "../envs/seqloom.yaml"
     resources:
@@ -29,6 +31,33 @@ use rule export_npy as export_hdf5 with:
         "results/benchmarks/export/hdf5/{backend}/{cut}/{sample}.tsv"
     params:
         format="hdf5",
+
+
+use rule export_npy as export_uniprot with:
+    output:
+        matrix=paths.UNIPROT,
+    log:
+        "logs/export/uniprot/{backend}/{cut}/{sample}.log",
+    benchmark:
+        "results/benchmarks/export/uniprot/{backend}/{cut}/{sample}.tsv"
+    params:
+        format="uniprot",
+
+
+use rule export_npy as export_pt with:
+    input:
+        unpack(of(lambda backend, sample: PATHS.matrix_inputs(backend, WHOLE, sample))),
+    output:
+        **PATHS.pt(),
+    log:
+        "logs/export/pt/{sample}/{backend}.log",
+    benchmark:
+        "results/benchmarks/export/pt/{sample}/{backend}.tsv"
+    resources:
+        mem_mb=growing(NEEDS.memory_to_export_pt),
+        runtime=growing(20),
+    params:
+        format="pt",
 
 
 rule export_identified:

@@ -1,4 +1,3 @@
-import hashlib
 import json
 import subprocess
 import sys
@@ -7,58 +6,22 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
+from export_data import FLAT, IDS, write_frames, write_matrices
 
 import export as script
-from seqloom.embedding.export import card, open_shards, write_hdf5, write_npy, write_virnucpro
+from seqloom.embedding.export import (
+    card,
+    open_shards,
+    write_hdf5,
+    write_npy,
+    write_pt,
+    write_uniprot,
+)
+from seqloom.embedding.virnucpro import write_virnucpro
 from seqloom.errors import InputError
-from seqloom.files.tensors import write_tensors
 from seqloom.seqs.shards import SCHEMA, write_shard
-
-# Two shards; the second has a window without a frame between its rows.
-IDS = [["a_chunk_1F1", "a_chunk_1R2"], ["b_chunk_1F3", None, "ü_chunk_9R1"]]
-
-
-def digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
-
-
-def shard_facts(number: int, rows: int) -> dict[str, str]:
-    facts = {"sample": "s", "cut": "w300", "cut_settings": '{"window": 300}'}
-    return facts | {"shard": f"{number:04}-of-0002", "rows": str(rows)}
-
-
-def write_frames(folder: Path, ids=IDS) -> list[str]:
-    paths = []
-    for number, names in enumerate(ids, start=1):
-        present = [name is not None for name in names]
-        rows = [sum(present[:i]) if there else None for i, there in enumerate(present)]
-        table = pa.table(
-            {"row": pa.array(rows, pa.int32()), "id": [name or "b_chunk_2" for name in names]}
-        )
-        metadata = {f"{kind}_sha256": digest(f"{kind}{number}") for kind in ("fna", "faa")}
-        metadata |= shard_facts(number, sum(present))
-        paths.append(str(folder / f"{number:04}-of-0002.parquet"))
-        pq.write_table(table.replace_schema_metadata(metadata), paths[-1])
-    return paths
-
-
-def write_matrices(folder: Path, name: str, width: int, dtype="float32", ids=IDS, **metadata):
-    """Shards of random numbers: of a fusion if `backends` is given, else of a backend."""
-    random = np.random.default_rng(len(name))
-    read = "faa_sha256" if "backends" in metadata else "shard_sha256"
-    kind = "fna" if name == "dna" else "faa"
-    paths, blocks = [], []
-    for number, names in enumerate(ids, start=1):
-        rows = sum(n is not None for n in names)
-        blocks.append(random.normal(size=(rows, width)).astype(dtype))
-        paths.append(str(folder / f"{name}{number}.safetensors"))
-        strings = {"backend": name, read: digest(f"{kind}{number}")}
-        strings |= shard_facts(number, rows) | metadata
-        write_tensors(paths[-1], {"embedding": blocks[-1]}, strings)
-    return paths, np.concatenate(blocks)
 
 
 @pytest.fixture
@@ -74,9 +37,6 @@ def legacy(tmp_path):
         "rows": [dna_rows, protein_rows, fused_rows],
         "files": {"frames": frames, "dna": dna, "protein": protein, "fused": fused},
     }
-
-
-FLAT = ["a_chunk_1F1", "a_chunk_1R2", "b_chunk_1F3", "ü_chunk_9R1"]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
@@ -110,6 +70,64 @@ def test_hdf5_holds_ids_rows_and_what_made_them(tmp_path):
         np.testing.assert_array_equal(file["embedding"], rows)
         assert json.loads(file.attrs["provenance"]) == {"rule": "export"}
         assert file.attrs["backend"] == "dna" and file.attrs["weights_sha256"] == "ab"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_pt_is_one_tensor_that_is_loaded_in_one_line(tmp_path, dtype):
+    paths, rows = write_matrices(tmp_path, "dna", 3, dtype)
+    shards = open_shards(write_frames(tmp_path), paths)
+    write_pt(tmp_path / "s.pt", tmp_path / "s.ids.txt", shards)
+    tensor = torch.load(tmp_path / "s.pt", weights_only=True)
+    assert type(tensor) is torch.Tensor and tensor.dtype == getattr(torch, dtype)
+    np.testing.assert_array_equal(tensor.numpy(), rows)
+    assert (tmp_path / "s.ids.txt").read_text().splitlines() == FLAT
+
+
+MEMORY = """
+import re, sys
+from pathlib import Path
+import torch
+from seqloom.embedding.export import open_shards, write_pt
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+shards = open_shards(sys.argv[1].split(), sys.argv[2].split())
+before = peak()
+write_pt(Path(sys.argv[3]), Path(sys.argv[3] + ".ids"), shards)
+print(peak() - before)
+"""
+
+
+def test_pt_holds_the_matrix_once_in_memory(tmp_path):
+    ids = [[f"{shard}_{row}" for row in range(1000)] for shard in range(16)]
+    tables = write_frames(tmp_path, ids)
+    paths, rows = write_matrices(tmp_path, "dna", 1500, ids=ids)
+    words = [" ".join(tables), " ".join(paths), str(tmp_path / "s.pt")]
+    command = [sys.executable, "-c", MEMORY, *words]
+    where = {"PYTHONPATH": str(Path(script.__file__).parent)}
+    done = subprocess.run(command, env=where, capture_output=True, text=True, check=True)
+    kilobytes, matrix = int(done.stdout), rows.nbytes / 1024
+    assert matrix < kilobytes < 1.5 * matrix
+
+
+def test_uniprot_has_a_dataset_per_record_named_by_its_id(tmp_path):
+    paths, rows = write_matrices(tmp_path, "dna", 3, "float16", weights_sha256="ab")
+    shards = open_shards(write_frames(tmp_path), paths)
+    write_uniprot(tmp_path / "s.h5", shards, {"rule": "export"})
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert sorted(file) == sorted(FLAT)
+        for name, row in zip(FLAT, rows, strict=True):
+            assert file[name].dtype == np.float16
+            np.testing.assert_array_equal(file[name][:], row)
+        assert json.loads(file.attrs["provenance"]) == {"rule": "export"}
+        assert file.attrs["weights_sha256"] == "ab"
+
+
+@pytest.mark.parametrize("name", ["a/b", "."])
+def test_an_id_that_hdf5_reads_as_a_folder_is_refused(tmp_path, name):
+    paths, _ = write_matrices(tmp_path, "dna", 3, ids=[["a", name]])
+    shards = open_shards(write_frames(tmp_path, [["a", name]]), paths)
+    with pytest.raises(InputError, match=f'record "{name}": HDF5 reads a / in a name as a folder'):
+        write_uniprot(tmp_path / "s.h5", shards, {})
 
 
 def test_virnucpro_payloads_are_the_legacy_ones(legacy):
@@ -187,7 +205,9 @@ def test_the_script_writes_the_same_bytes_twice(tmp_path, legacy):
         folder = tmp_path / run
         for arguments in (
             ["npy", *pair, "--out", folder / "s.npy"],
+            ["pt", *pair, "--out", folder / "s.b.pt"],
             ["hdf5", *pair, "--out", folder / "s.h5"],
+            ["uniprot", *pair, "--out", folder / "s.uniprot.h5"],
             ["virnucpro", *triple, "--label", "host", "--out", folder / "s.x"],
         ):
             words = [str(word) for word in arguments]
@@ -196,7 +216,8 @@ def test_the_script_writes_the_same_bytes_twice(tmp_path, legacy):
             else:
                 subprocess.run([sys.executable, script.__file__, *words], check=True)
         contents.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    names = ["s.npy", "s.ids.txt", "s.json", "s.h5", "s.x.json"]
+    names = ["s.npy", "s.ids.txt", "s.json", "s.h5", "s.uniprot.h5", "s.x.json"]
+    names += ["s.b.pt", "s.b.ids.txt", "s.b.json"]
     names += ["s.x_DNABERT_S.pt", "s.x_ESM.pt", "s.x_merged.pt"]
     assert sorted(contents[0]) == sorted(names)
     assert contents[0] == contents[1]

@@ -7,6 +7,7 @@ import pytest
 from seqloom.config import paths
 from seqloom.config.options import Options
 from seqloom.config.paths import Paths
+from seqloom.config.resources import Needs
 from seqloom.config.settings import load_settings
 
 SHEET = """\
@@ -99,6 +100,39 @@ def test_all_results_include_the_files_of_every_target_once(run):
     assert "results/export/virnucpro/old/lake.identified_protein.fa" in whole
     assert "results/export/virnucpro/both/w300/virus_merged.pt" in whole
     assert not any("/whole/lake" in path or "/w300/set" in path for path in whole)
+
+
+def test_the_fusion_of_a_protein_sample_brings_its_backends(run):
+    two = {"fusions": CONFIG["fusions"] | {"two": ["esm1b", "demo_esm2"]}}
+    run = Paths(load_settings(CONFIG | two | {"protein_backends": ["demo_esm2", "two"]}))
+    files = [path for path in run.all_results() if path.endswith("e/set/0001-of-0001.safetensors")]
+    assert files == [
+        *(
+            f"results/embeddings/{b}/whole/set/0001-of-0001.safetensors"
+            for b in ("demo_esm2", "esm1b")
+        ),
+        "results/fused/two/whole/set/0001-of-0001.safetensors",
+    ]
+    assert run.matrix_inputs("two", "whole", "set")["embeddings"] == files[2:]
+    needs = Needs(run.settings)
+    two, one = (needs.memory_to_export(name, "whole", "set") for name in ("two", "esm1b"))
+    assert two - 1000 == 2 * (one - 1000)
+    npy = [path for path in run.exports() if path.endswith("whole/set.npy")]
+    assert npy == [
+        f"results/export/npy/{name}/whole/set.npy" for name in ("demo_esm2", "esm1b", "two")
+    ]
+
+
+def test_tensors_are_of_protein_samples_and_named_as_the_config_says(run):
+    asked = {"export": ["pt"], "protein_backends": ["five"], "fusions": {"five": ["esm1b"]}}
+    asked |= {"experiments": {}, "predict": {}}
+    for names, stem in (("seqloom", "set.{}"), ("published", "set_embeddings_{}")):
+        run = Paths(load_settings(CONFIG | asked | {"export_names": names}))
+        assert run.exports() == [
+            f"results/export/pt/{stem.format(backend)}{end}"
+            for backend in ("esm1b", "five")
+            for end in (".pt", ".ids.txt", ".json")
+        ]
 
 
 def test_all_patterns_differ(run):

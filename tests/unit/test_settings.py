@@ -137,7 +137,11 @@ def test_used_cuts_are_those_of_experiments_unless_frames_are_exported():
             {"experiments": experiment(train={"lr": 0})},
             "experiments.main.train.lr: 0 is less than or equal to the minimum of 0; give mor",
         ),
-        ({"export": ["csv"]}, 'export.0: "csv" does not exist; choose one of npy, hdf5, virnucpro'),
+        (
+            {"export": ["csv"]},
+            'export.0: "csv" does not exist; choose one of npy, pt, hdf5, uniprot, virnucpro',
+        ),
+        ({"export": ["pt"]}, "export: pt is for protein samples; add one to the sheet and its bac"),
         ({"export": "npy"}, "export: 'npy' is not a list; put it in brackets, such as [a, b]"),
         (
             {"export": ["virnucpro"], "experiments": experiment(fusion="dna")},
@@ -154,6 +158,14 @@ def test_used_cuts_are_those_of_experiments_unless_frames_are_exported():
         (
             {"protein_backends": ["demo_dnabert_s"]},
             'protein_backends: "demo_dnabert_s" reads DNA; give a protein backend',
+        ),
+        (
+            {"protein_backends": ["demo_esm2", "both"]},
+            'protein_backends: both: "demo_dnabert_s" reads DNA; give a protein backend',
+        ),
+        (
+            {"fusions": CONFIG["fusions"] | {"esm1b": ["demo_esm2"]}},
+            'fusions: "esm1b" is the name of a backend; give the fusion another',
         ),
         (
             {"models": {"dnabert_s": {"local": "~/weights"}}},

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Export the embeddings or frames of a sample: numpy, HDF5 or the files of VirNucPro."""
+"""Export the embeddings or frames of a sample: numpy, torch, HDF5 or the files of VirNucPro."""
 
 import argparse
 import json
@@ -15,7 +15,8 @@ from seqloom.embedding.export import (
     write_hdf5,
     write_identified,
     write_npy,
-    write_virnucpro,
+    write_pt,
+    write_uniprot,
 )
 from seqloom.embedding.matrices import shard_digests
 from seqloom.files.atomic import atomic, atomic_all
@@ -30,13 +31,15 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     formats = options.add_subparsers(required=True)
     for name, export, lists, text in (
-        ("npy", export_npy, ["embeddings"], "a matrix; beside it .ids.txt and .json"),
+        ("npy", export_matrix, ["embeddings"], "a matrix; beside it .ids.txt and .json"),
+        ("pt", export_matrix, ["embeddings"], "a tensor; beside it .ids.txt and .json"),
         ("hdf5", export_hdf5, ["embeddings"], "datasets `ids` and `embedding`"),
+        ("uniprot", export_hdf5, ["embeddings"], "HDF5 with a dataset per record"),
         ("identified", export_identified, [], "the FASTA files of VirNucPro; OUT is a prefix"),
         ("virnucpro", export_virnucpro, ["dna", "protein", "fused"], "OUT_merged.pt and its parts"),
     ):
         command = formats.add_parser(name, help=text)
-        command.set_defaults(export=export)
+        command.set_defaults(export=export, format=name)
         command.add_argument(
             "--frames", type=Path, nargs="+", required=True, help="a table per shard"
         )
@@ -54,21 +57,23 @@ def main(args: argparse.Namespace) -> None:
     log.info("wrote %d rows to %s", rows, args.out)
 
 
-def export_npy(args: argparse.Namespace) -> int:
+def export_matrix(args: argparse.Namespace) -> int:
+    write, package = {"npy": (write_npy, "numpy"), "pt": (write_pt, "torch")}[args.format]
     shards = open_shards(args.frames, args.embeddings)
     digests = shard_digests(frames=args.frames, embeddings=args.embeddings)
     files = [args.out, args.out.with_suffix(".ids.txt"), args.out.with_suffix(".json")]
     with atomic_all(files) as (matrix, ids, card_file):
-        write_npy(matrix, ids, shards)
-        write_json(card_file, card(shards, provenance("export", {}, {}, ("numpy",), digests)))
+        write(matrix, ids, shards)
+        write_json(card_file, card(shards, provenance("export", {}, {}, (package,), digests)))
     return len(all_ids(shards))
 
 
 def export_hdf5(args: argparse.Namespace) -> int:
+    write = {"hdf5": write_hdf5, "uniprot": write_uniprot}[args.format]
     shards = open_shards(args.frames, args.embeddings)
     digests = shard_digests(frames=args.frames, embeddings=args.embeddings)
     with atomic(args.out) as file:
-        write_hdf5(file, shards, provenance("export", {}, {}, ("h5py",), digests))
+        write(file, shards, provenance("export", {}, {}, ("h5py",), digests))
     return len(all_ids(shards))
 
 
@@ -86,14 +91,16 @@ def export_identified(args: argparse.Namespace) -> int:
 
 
 def export_virnucpro(args: argparse.Namespace) -> int:
+    # torch takes seconds to load, and few formats need it.
+    from seqloom.embedding.virnucpro import ENDS, write_virnucpro
+
     lists = (args.dna, args.protein, args.fused)
     dna, protein, fused = (open_shards(args.frames, paths) for paths in lists)
     digests = shard_digests(
         frames=args.frames, dna=args.dna, protein=args.protein, fused=args.fused
     )
     origin = provenance("export", {}, {"label": args.label}, ("torch",), digests)
-    ends = ("_DNABERT_S.pt", "_ESM.pt", "_merged.pt", ".json")
-    files = [args.out.with_name(args.out.name + end) for end in ends]
+    files = [args.out.with_name(args.out.name + end) for end in (*ENDS.values(), ".json")]
     with atomic_all(files) as (*payloads, card_file):
         write_virnucpro(payloads, dna, protein, fused, args.label)
         write_json(card_file, card(fused, origin))

@@ -65,7 +65,12 @@ PREDICTION = _beside(
 NPY = _beside(
     "results/export/npy/{backend}/{cut}/{sample}", matrix=".npy", ids=".ids.txt", card=".json"
 )
+PT, PT_PUBLISHED = (
+    _beside(f"results/export/pt/{name}", matrix=".pt", ids=".ids.txt", card=".json")
+    for name in ("{sample}.{backend}", "{sample}_embeddings_{backend}")
+)
 HDF5 = "results/export/hdf5/{backend}/{cut}/{sample}.h5"
+UNIPROT = "results/export/uniprot/{backend}/{cut}/{sample}.h5"
 IDENTIFIED = _beside(
     "results/export/virnucpro/{cut}/{sample}.identified",
     dna="_nucleotide.fa",
@@ -182,9 +187,11 @@ class Paths:
         }
 
     def matrix_inputs(self, backend: str, cut: str, sample: str) -> dict[str, list[str]]:
+        """The matrices of a backend or of a fusion."""
+        made = self.fused if backend in self.settings["fusions"] else self.embeddings
         return {
             "frames": self.tables(cut, [sample]),
-            "embeddings": self.embeddings(backend, cut, [sample]),
+            "embeddings": made(backend, cut, [sample]),
         }
 
     def identified_inputs(self, cut: str, sample: str) -> dict[str, list[str]]:
@@ -212,13 +219,18 @@ class Paths:
 
     # Files of the targets.
 
+    def pt(self) -> dict[str, str]:
+        """The patterns of tensors of protein samples, by the names the config asks for."""
+        return PT_PUBLISHED if self.settings["export_names"] == "published" else PT
+
     def all_embeddings(self) -> list[str]:
         return [path for b, c, s in self.settings.matrices() for path in self.embeddings(b, c, [s])]
 
     def all_fused(self) -> list[str]:
-        """The fused shards that training and prediction read."""
+        """The fused shards that training and prediction read, and those of protein samples."""
         settings = self.settings
-        return [
+        proteins = [p for f, s in settings.protein_fusions() for p in self.fused(f, WHOLE, [s])]
+        return proteins + [
             path
             for name, e in settings["experiments"].items()
             for path in self.fused(
@@ -249,13 +261,14 @@ class Paths:
 
     def exports(self) -> list[str]:
         settings, dna = self.settings, self.settings.of_molecule("dna")
-        forms = {"npy": NPY.values(), "hdf5": [HDF5]}
+        forms = {"npy": NPY, "pt": self.pt(), "hdf5": {"": HDF5}, "uniprot": {"": UNIPROT}}
         paths = [
             path
             for form, patterns in forms.items()
             if form in settings["export"]
-            for b, c, s in settings.matrices()
-            for path in filled(patterns, backend=b, cut=c, sample=s)
+            for b, c, s in settings.exported_matrices()
+            if form != "pt" or c == WHOLE
+            for path in filled(patterns.values(), backend=b, cut=c, sample=s)
         ]
         if "virnucpro" in settings["export"]:
             for cut, fusion in settings.legacy_cuts_and_fusions():

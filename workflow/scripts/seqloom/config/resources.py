@@ -55,7 +55,12 @@ class Needs:
         return 3000 + 3 * self.shard_mb(backends, cut, sample) + 0.1 * whole
 
     def memory_to_export(self, backend: str, cut: str, sample: str) -> float:
-        return 1000 + 3 * self.shard_mb([backend], cut, sample)
+        return 1000 + 3 * self.shard_mb(self.settings.backends_of(backend), cut, sample)
+
+    def memory_to_export_pt(self, backend: str, sample: str) -> float:
+        backends = self.settings.backends_of(backend)
+        whole = self._matrix_mb(backends, self.frames(WHOLE, sample))
+        return 2000 + 1.3 * whole + 2 * self.shard_mb(backends, WHOLE, sample)
 
     def memory_to_export_legacy(self, fusion: str, cut: str, sample: str) -> float:
         backends = self.settings["fusions"][fusion]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqloom.config.registry import Backend, read_backend
-from seqloom.config.schemas import hint_of, read_schema, validated
+from seqloom.config.schemas import hint_of, read_schema, read_yaml, validated
 from seqloom.config.sharding import shard_names
 from seqloom.config.sheet import Sample, read_sheet
 from seqloom.config.sheet_files import REFSEQ_FOLDER
@@ -42,6 +42,20 @@ class Settings:
 
     def of_molecule(self, molecule: str) -> list[str]:
         return [s.name for s in self.samples.values() if s.molecule == molecule]
+
+    def backends_of(self, name: str) -> list[str]:
+        """The backends of a fusion, in order; a backend is its own."""
+        return self["fusions"].get(name, [name])
+
+    def protein_backends(self) -> list[str]:
+        """Backends of protein samples, each once."""
+        named = [b for name in self["protein_backends"] for b in self.backends_of(name)]
+        return list(dict.fromkeys(named))
+
+    def protein_fusions(self) -> list[tuple[str, str]]:
+        """Fusion and sample of all protein samples that are fused."""
+        fusions = [name for name in self["protein_backends"] if name in self["fusions"]]
+        return [(fusion, sample) for fusion in fusions for sample in self.of_molecule("protein")]
 
     def legacy_cuts_and_fusions(self) -> list[tuple[str, str]]:
         """Cut and fusion of experiments with a DNA and a protein backend, as VirNucPro has."""
@@ -82,7 +96,11 @@ class Settings:
         )
         dna = [(b, c, s) for c, b in used for s in self.of_molecule("dna")]
         proteins = self.of_molecule("protein")
-        return dna + [(b, WHOLE, s) for b in self["protein_backends"] for s in proteins]
+        return dna + [(b, WHOLE, s) for b in self.protein_backends() for s in proteins]
+
+    def exported_matrices(self) -> list[tuple[str, str, str]]:
+        """Those of `matrices`, and the fusions of protein samples in place of a backend."""
+        return self.matrices() + [(fusion, WHOLE, s) for fusion, s in self.protein_fusions()]
 
     def cuts_and_samples(self) -> list[tuple[str, str]]:
         """Cut and sample of everything that is embedded, or exported as frames only."""
@@ -125,7 +143,7 @@ def load_settings(config: dict[str, Any]) -> Settings:
     downloads = _listed_downloads(values["refseq"])
     samples = read_sheet(values["samples"], downloads)
     used = {name for backends in values["fusions"].values() for name in backends}
-    used |= set(values["protein_backends"])
+    used |= set(values["protein_backends"]) - set(values["fusions"])
     backends = {name: read_backend(REGISTRY, name) for name in sorted(used)}
     settings = Settings(values, samples, backends, downloads)
     for problem in _problems(settings):
@@ -180,9 +198,20 @@ def _problems(settings: Settings) -> Iterator[str]:
             "config: export: virnucpro needs a cut with the scheme and frames of virnucpro, or an "
             "experiment that fuses a DNA and a protein backend; add one"
         )
+    for fusion in sorted(settings["fusions"].keys() & read_yaml(REGISTRY).keys()):
+        yield f'config: fusions: "{fusion}" is the name of a backend; give the fusion another'
+    if "pt" in settings["export"] and WHOLE not in {
+        cut for _, cut, _ in settings.exported_matrices()
+    }:
+        yield (
+            "config: export: pt is for protein samples; add one to the sheet and its backends to "
+            "protein_backends, or choose npy"
+        )
     for name in settings["protein_backends"]:
-        if settings.backends[name].molecule != "protein":
-            yield f'config: protein_backends: "{name}" reads DNA; give a protein backend'
+        for backend in settings.backends_of(name):
+            if settings.backends[backend].molecule != "protein":
+                where = "protein_backends" + (f": {name}" if backend != name else "")
+                yield f'config: {where}: "{backend}" reads DNA; give a protein backend'
     for name, model in settings["models"].items():
         if read_backend(REGISTRY, name).demo:
             yield f"config: models.{name}: a demo model cannot be read from elsewhere; remove it"

@@ -1,4 +1,4 @@
-"""Embeddings in the formats of others: one matrix per sample, HDF5, the payloads of VirNucPro."""
+"""Embeddings in the formats of others: numpy, torch, HDF5, and frames as FASTA."""
 
 import json
 import shutil
@@ -9,12 +9,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pyarrow.compute as pc
 
-from seqloom.config.labels import LABELS
-from seqloom.embedding.matrices import check_same_shard
+from seqloom.embedding.matrices import check_same_shard, row_ids
 from seqloom.errors import InputError
-from seqloom.files.tables import read_table
 from seqloom.files.tensors import read_layout, read_metadata, read_tensor
 from seqloom.seqs.shards import check_letters
 
@@ -59,10 +56,8 @@ def open_shards(frames: Sequence[str], embeddings: Sequence[str]) -> list[Shard]
 
 def _open(frames: str, embeddings: str) -> Shard:
     check_same_shard(frames, embeddings)
-    table = read_table(frames, ["row", "id"])
-    ids = table.filter(pc.is_valid(table["row"]))["id"].to_pylist()
     (_, width), dtype = read_layout(embeddings, "embedding")
-    return Shard(embeddings, ids, read_metadata(embeddings), width, dtype)
+    return Shard(embeddings, row_ids(frames), read_metadata(embeddings), width, dtype)
 
 
 def all_ids(shards: Sequence[Shard]) -> list[str]:
@@ -71,23 +66,55 @@ def all_ids(shards: Sequence[Shard]) -> list[str]:
 
 def write_npy(matrix: Path, ids: Path, shards: Sequence[Shard]) -> None:
     """One matrix [N, D] and its ids, a line each, without holding the matrix in memory."""
-    names = all_ids(shards)
-    shape = (len(names), shards[0].width)
-    _fill(np.lib.format.open_memmap(matrix, "w+", shards[0].dtype, shape), shards)
-    ids.write_text("".join(f"{name}\n" for name in names))
+    _fill(np.lib.format.open_memmap(matrix, "w+", shards[0].dtype, _shape(shards)), shards)
+    _write_ids(ids, shards)
+
+
+def write_pt(matrix: Path, ids: Path, shards: Sequence[Shard]) -> None:
+    """One tensor [N, D] for torch.load, and its ids, a line each; the matrix is in memory once."""
+    # torch takes seconds to load, and few formats need it.
+    import torch
+
+    rows = np.empty(_shape(shards), shards[0].dtype)
+    _fill(rows, shards)
+    # Given a path, torch.save would put the (temporary) file name into the file.
+    with open(matrix, "wb") as out:
+        torch.save(torch.from_numpy(rows), out)
+    _write_ids(ids, shards)
+
+
+def _shape(shards: Sequence[Shard]) -> tuple[int, int]:
+    return sum(len(shard.ids) for shard in shards), shards[0].width
+
+
+def _write_ids(path: Path, shards: Sequence[Shard]) -> None:
+    path.write_text("".join(f"{name}\n" for name in all_ids(shards)))
 
 
 def write_hdf5(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any]) -> None:
     """Datasets `ids` and `embedding`; the provenance and what made the shards as attributes."""
     names = all_ids(shards)
-    shape = (len(names), shards[0].width)
     # Times would make two equal runs differ.
     with h5py.File(path, "w") as out:
         out.create_dataset("ids", data=names, dtype=h5py.string_dtype(), track_times=False)
-        matrix = out.create_dataset("embedding", shape, shards[0].dtype, track_times=False)
+        matrix = out.create_dataset("embedding", _shape(shards), shards[0].dtype, track_times=False)
         _fill(matrix, shards)
-        out.attrs.update(_identity(shards))
-        out.attrs["provenance"] = json.dumps(provenance)
+        out.attrs.update(_attributes(shards, provenance))
+
+
+def write_uniprot(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any]) -> None:
+    """A dataset [D] per record, named by its id; the attributes of `write_hdf5`."""
+    for name in all_ids(shards):
+        if "/" in name or name == ".":
+            raise InputError(
+                f'record "{name}": HDF5 reads a / in a name as a folder; rename the record, or '
+                "export hdf5 or npy, where ids are a list"
+            )
+    with h5py.File(path, "w") as out:
+        for shard in shards:
+            for name, row in zip(shard.ids, shard.read(), strict=True):
+                out.create_dataset(name, data=row, track_times=False)
+        out.attrs.update(_attributes(shards, provenance))
 
 
 def card(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,6 +122,10 @@ def card(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, An
     facts = _identity(shards)
     facts |= {key: json.loads(facts[key]) for key in NOT_TEXT if key in facts}
     return facts | {"provenance": provenance}
+
+
+def _attributes(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, str]:
+    return _identity(shards) | {"provenance": json.dumps(provenance)}
 
 
 def _identity(shards: Sequence[Shard]) -> dict[str, str]:
@@ -118,46 +149,3 @@ def write_identified(nucleotides: Path, proteins: Path, frames: Sequence[Path]) 
                 check_letters(letters)
                 with open(letters, "rb") as part:
                     shutil.copyfileobj(part, out)
-
-
-def write_virnucpro(
-    paths: Sequence[Path],
-    dna: Sequence[Shard],
-    protein: Sequence[Shard],
-    fused: Sequence[Shard],
-    label: str | None,
-) -> None:
-    """The payloads `_DNABERT_S.pt`, `_ESM.pt` and `_merged.pt`, in this order."""
-    # torch takes seconds to load, and no other format needs it.
-    import torch
-
-    columns = [backend["backend"] for backend in json.loads(fused[0].metadata["backends"])]
-    expected = [dna[0].metadata["backend"], protein[0].metadata["backend"]]
-    if columns != expected:
-        raise InputError(
-            f"{fused[0].path}: fuses {' + '.join(columns)}, not {' + '.join(expected)};"
-            " VirNucPro wants the DNA backend first, then the protein backend"
-        )
-    ids = all_ids(fused)
-    merged = {"ids": ids, "data": torch.from_numpy(_float32(fused))}
-    if label:
-        merged["labels"] = [LABELS.index(label)]
-    payloads = [
-        {
-            "nucleotide": ids,
-            "data": [
-                {"label": name, "mean_representation": row.tolist()}
-                for name, row in zip(ids, _float32(dna), strict=True)
-            ],
-        },
-        {"proteins": ids, "data": list(torch.from_numpy(_float32(protein)))},
-        merged,
-    ]
-    for path, payload in zip(paths, payloads, strict=True):
-        # Given a path, torch.save would put the (temporary) file name into the file.
-        with open(path, "wb") as out:
-            torch.save(payload, out)
-
-
-def _float32(shards: Sequence[Shard]) -> np.ndarray:
-    return np.concatenate([shard.read().astype(np.float32) for shard in shards])

@@ -5,8 +5,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from seqloom.errors import InputError
-from seqloom.files.tables import read_table_metadata
+from seqloom.files.tables import read_table, read_table_metadata
 from seqloom.files.tensors import read_layout, read_metadata
 
 SAME = ("sample", "cut", "cut_settings", "shard", "rows")
@@ -35,6 +37,12 @@ def check_same_shard(table_file: str | Path, matrix_file: str | Path) -> None:
             f"{matrix_file}: {rows} rows, but {table_file} has {table['rows']}; "
             "make the matrix again"
         )
+
+
+def row_ids(table_file: str | Path) -> list[str]:
+    """The id of each row of the matrices of a shard."""
+    table = read_table(table_file, ["row", "id"])
+    return table.filter(pc.is_valid(table["row"]))["id"].to_pylist()
 
 
 def shard_digests(**lists: Sequence[str | Path]) -> dict[str, dict[str, str]]:
