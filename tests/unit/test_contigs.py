@@ -160,12 +160,12 @@ def test_the_table_has_a_row_per_record_in_order(files):
 @pytest.mark.parametrize(
     ("sequence", "molecule", "cells"),
     [
-        (b"ACGTGNNR", "dna", (8, "0.6000", "0.3750", "ok", "")),
-        (b"NNRY", "dna", (4, "", "1.0000", "all_ambiguous", "no A, C, G or T")),
-        (b"", "dna", (0, "", "", "empty", "no sequence")),
-        (b"MKXG", "protein", (4, "", "0.2500", "ok", "")),
-        (b"XX", "protein", (2, "", "1.0000", "all_ambiguous", "only X")),
-        (b"", "protein", (0, "", "", "empty", "no sequence")),
+        (b"ACGTGNNR", "dna", ("8", "0.6000", "0.3750", "ok", "")),
+        (b"NNRY", "dna", ("4", "", "1.0000", "all_ambiguous", "no A, C, G or T")),
+        (b"", "dna", ("0", "", "", "empty", "no sequence")),
+        (b"MKXG", "protein", ("4", "", "0.2500", "ok", "")),
+        (b"XX", "protein", ("2", "", "1.0000", "all_ambiguous", "only X")),
+        (b"", "protein", ("0", "", "", "empty", "no sequence")),
     ],
 )
 def test_a_row_tells_length_composition_and_status(sequence, molecule, cells):

@@ -73,12 +73,14 @@ def write_tsv(path: str | Path, table: "pd.DataFrame", float_format: str = "%.4f
 
 def write_arrow_tsv(path: str | Path, table: pa.Table) -> None:
     """Write an Arrow table as a TSV; its cells must need no quotes."""
-    with open(path, "w", encoding="utf-8") as file:
-        print(*table.column_names, sep="\t", file=file)
+    with open(path, "wb") as file:
+        file.write(("\t".join(table.column_names) + "\n").encode())
         for batch in table.to_batches(max_chunksize=_ROWS):
             cells = (column.cast(pa.string()) for column in batch.columns)
-            lines = pc.binary_join_element_wise(*cells, "\t").to_pylist()
-            file.writelines(f"{line}\n" for line in lines)
+            lines = pc.binary_join_element_wise(*cells, "\t")
+            text = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")
+            file.write(text[0].as_buffer())
+            file.write(b"\n")
 
 
 @contextlib.contextmanager

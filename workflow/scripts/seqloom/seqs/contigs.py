@@ -1,5 +1,6 @@
 """The table of a sample's contigs: what they are, and what a cut makes of them."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def planned_contigs(records: pa.Table, layout: Layout, plan: np.ndarray) -> pa.T
     status[found > 0], reason[found > 0] = "ok", ""
     status[without] = "no_frame"
     why = np.column_stack([per_contig(lost == i) for i in range(1, len(STATUSES))])
-    reason[without] = [_reason(counts) for counts in why[without].tolist()]
+    reason[without] = [_reason(*counts) for counts in why[without].tolist()]
     columns = dict(zip(records.column_names, records.columns, strict=True)) | {
         "windows": layout.counts,
         "frames": found,
@@ -62,7 +63,8 @@ def planned_contigs(records: pa.Table, layout: Layout, plan: np.ndarray) -> pa.T
     return pa.table({name: columns[name] for name in COLUMNS})
 
 
-def _reason(lost: list[int]) -> str:
+@cache
+def _reason(*lost: int) -> str:
     """Why the windows of a contig have no frame."""
     return ", ".join(
         f"{why} in {counted(count, 'window')}"

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -66,54 +67,40 @@ def read_fasta(paths: Iterable[str], molecule: str) -> Iterator[Record]:
     """
     seen: dict[str, tuple[str, int]] = {}
     for path in paths:
-        for title, pieces in _records(path, molecule):
-            if title.name in seen:
-                first, line = seen[title.name]
-                raise InputError(
-                    f"{title.where}: {first} line {line} has the same name; rename one of them"
-                )
-            seen[title.name] = title.path, title.line
+        for title, parts in groupby(_titled_pieces(path, molecule, seen), itemgetter(0)):
+            pieces = (letters for _, letters in parts)
             yield title, pieces if molecule == "dna" else _without_stop(title, pieces)
 
 
-def _records(path: str, molecule: str) -> Iterator[Record]:
-    titles, has_letters = 0, False
-
-    def number(part: Title | bytes) -> int:
-        nonlocal titles, has_letters
-        titles += isinstance(part, Title)
-        has_letters |= isinstance(part, bytes)
-        return titles
-
-    for _, parts in groupby(_titles_and_pieces(path, molecule), number):
-        yield next(parts), parts  # noqa: B031 one iterator: the title, then what is left
-    if not has_letters:
-        raise InputError(f"{path}: there is no sequence in this file; give a FASTA file")
-
-
-def _titles_and_pieces(path: str, molecule: str) -> Iterator[Title | bytes]:
-    line, title, gaps = 0, None, 0
+def _titled_pieces(
+    path: str, molecule: str, seen: dict[str, tuple[str, int]]
+) -> Iterator[tuple[Title, bytes]]:
+    """The pieces of all records of a file, each with its title; `seen` gets names and places."""
+    line, title, gaps, has_letters = 0, None, 0, False
     try:
         for text in _blocks(path):
             # What is before the first title of a block belongs to the record of the block before.
             before, *records = text.split(b"\n>") if b">" in text else [text]
             if letters := _letters(before, molecule, title, path, line):
                 gaps += before.count(b"-")
-                yield letters
+                has_letters = True
+                yield title, letters
             line += before.count(b"\n")
             for record in records:
                 line += 1
                 header, _, body = record.partition(b"\n")
-                title = _title(header, path, line)
-                yield title
-                if letters := _letters(body, molecule, title, path, line + 1):
-                    gaps += body.count(b"-")
-                    yield letters
+                title = _title(header, path, line, seen)
+                letters = _letters(body, molecule, title, path, line + 1)
+                gaps += body.count(b"-")
+                has_letters = has_letters or bool(letters)
+                yield title, letters
                 line += record.count(b"\n")
     except DAMAGED as error:
         raise InputError(
             f"{path} after line {line}: reading fails ({error}); is it cut short? copy it again"
         ) from None
+    if not has_letters:
+        raise InputError(f"{path}: there is no sequence in this file; give a FASTA file")
     if gaps:
         log.warning("%s: %d gaps (-) are read as unknown letters", path, gaps)
 
@@ -191,14 +178,20 @@ def _wrong(text: bytes, molecule: str, title: Title | None, path: str, line: int
             )
 
 
-def _title(header: bytes, path: str, line: int) -> Title:
+def _title(header: bytes, path: str, line: int, seen: dict[str, tuple[str, int]]) -> Title:
     # A tab would break the tables that keep the header.
     text = header.decode(errors="replace").strip().replace("\t", " ")
     if not text:
         raise InputError(f'{path} line {line}: nothing stands after ">"; name the record')
-    title = Title(text.split()[0], text, path, line)
+    title = Title(text.split(None, 1)[0], text, path, line)
     if not title.name.isascii():
         raise InputError(f"{title.where}: the name has letters that are not ASCII; rename it")
+    place = path, line
+    first = seen.setdefault(title.name, place)
+    if first is not place:
+        raise InputError(
+            f"{title.where}: {first[0]} line {first[1]} has the same name; rename one of them"
+        )
     return title
 
 
