@@ -35,6 +35,8 @@ rule all:
 rule embed:
     input:
         PATHS.all_embeddings(),
+        PATHS.all_residues(),
+        PATHS.records(),
 
 
 rule train:

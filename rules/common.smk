@@ -47,6 +47,10 @@ PATHS = paths.Paths(SETTINGS)
 OPTIONS = Options(SETTINGS, PATHS)
 NEEDS = Needs(SETTINGS)
 
+if workflow.is_main_process:
+    for sentence in NEEDS.disk_for_residues():
+        logger.info(sentence)
+
 
 def lock_this_folder():
     """Refuse a second run; unlike Snakemake's lock (off in our profiles) this one ends with kill -9."""

@@ -25,10 +25,59 @@ rule embed_shard:
         dtype=SETTINGS["embed"]["dtype"],
         store=SETTINGS["embed"]["store"],
         too_long=SETTINGS["embed"]["too_long"],
+        more=of(OPTIONS.embed),
         prefix=subpath(input.table, strip_suffix=".parquet"),
+        work="work/embed/{backend}/{cut}/{sample}/{shard}",
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- embed.py --model {params.model}"
         " --shard {params.prefix} --dtype {params.dtype} --store {params.store}"
-        " --too-long {params.too_long} --threads {threads}"
-        " --work work/embed/{wildcards.backend}/{wildcards.cut}/{wildcards.sample}/{wildcards.shard}"
+        " --too-long {params.too_long} {params.more} --threads {threads}"
+        " --work {params.work}"
         " --out {output} 2> {log}"
+
+
+use rule embed_shard as embed_residues with:
+    input:
+        table=paths.PROTEINS["table"],
+        letters=paths.PROTEINS["protein"],
+        model=ancient(of(PATHS.model)),
+    output:
+        paths.RESIDUES,
+    log:
+        "logs/residues/{backend}/{sample}/{shard}.log",
+    benchmark:
+        "results/benchmarks/residues/{backend}/{sample}/{shard}.tsv"
+    resources:
+        gpu=1,
+        nodes=1,
+        mem_mb=growing(NEEDS.memory_to_embed_residues),
+        runtime=growing(120),
+    params:
+        model=of(PATHS.model_folder),
+        engine=ENGINE_VERSION,
+        dtype=SETTINGS["embed"]["dtype"],
+        store=SETTINGS["embed"]["store"],
+        too_long=SETTINGS["embed"]["too_long"],
+        more=f"{OPTIONS.embed(WHOLE)} --residues",
+        prefix=subpath(input.table, strip_suffix=".parquet"),
+        work="work/residues/{backend}/{sample}/{shard}",
+
+
+rule records:
+    """List what became of each record of a protein sample."""
+    input:
+        unpack(of(lambda backend, sample: PATHS.matrix_inputs(backend, WHOLE, sample))),
+    output:
+        paths.RECORDS,
+    log:
+        "logs/records/{backend}/{sample}.log",
+    benchmark:
+        "results/benchmarks/records/{backend}/{sample}.tsv"
+    conda:
+        "../envs/seqloom.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    shell:
+        "records.py --frames @<(lines {input.frames:q})"
+        " --embeddings @<(lines {input.embeddings:q}) --out {output} 2> {log}"

@@ -60,6 +60,26 @@ use rule export_npy as export_pt with:
         format="pt",
 
 
+rule export_residues:
+    """The residues of a protein sample in one file, a matrix for each protein as UniProt has them."""
+    input:
+        unpack(of(PATHS.residue_inputs)),
+    output:
+        paths.RESIDUES_HDF5,
+    log:
+        "logs/export/residues/{backend}/{sample}.log",
+    benchmark:
+        "results/benchmarks/export/residues/{backend}/{sample}.tsv"
+    conda:
+        "../envs/seqloom.yaml"
+    resources:
+        mem_mb=growing(NEEDS.memory_to_export_residues),
+        runtime=growing(60),
+    shell:
+        "export.py residues --frames @<(lines {input.frames:q})"
+        " --residues @<(lines {input.residues:q}) --out {output} 2> {log}"
+
+
 rule export_identified:
     """The frames as VirNucPro writes them: all of a sample in two FASTA files."""
     input:

@@ -48,7 +48,7 @@ def write_matrices(folder: Path, name: str, width: int, dtype="float32", ids=IDS
         rows = sum(n is not None for n in names)
         blocks.append(random.normal(size=(rows, width)).astype(dtype))
         paths.append(str(folder / f"{name}{number}.safetensors"))
-        strings = {"backend": name, read: digest(f"{kind}{number}")}
+        strings = {"backend": name, read: digest(f"{kind}{number}"), "failures": "{}"}
         strings |= shard_facts(number, rows) | metadata
         write_tensors(paths[-1], {"embedding": blocks[-1]}, strings)
     return paths, np.concatenate(blocks)

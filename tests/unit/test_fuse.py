@@ -33,8 +33,8 @@ MODEL_KEYS = {
     "random",
 }
 EMBEDDING_KEYS = SHARD_KEYS | MODEL_KEYS
-EMBEDDING_KEYS |= {"device", "processor", "shard_sha256", "split_sequences"}
-FUSED_KEYS = SHARD_KEYS | {"fusion", "backends", "faa_sha256"}
+EMBEDDING_KEYS |= {"device", "processor", "shard_sha256", "split_sequences", "redone", "failures"}
+FUSED_KEYS = SHARD_KEYS | {"fusion", "backends", "faa_sha256", "failures"}
 SEQUENCES = {"fna": ["ACGTTGCA", "acgttgca", "GGGTTTAAACCC"], "faa": ["MK", "MKV", "MK"]}
 
 

@@ -105,15 +105,15 @@ def test_all_results_include_the_files_of_every_target_once(run):
 def test_the_fusion_of_a_protein_sample_brings_its_backends(run):
     two = {"fusions": CONFIG["fusions"] | {"two": ["esm1b", "demo_esm2"]}}
     run = Paths(load_settings(CONFIG | two | {"protein_backends": ["demo_esm2", "two"]}))
-    files = [path for path in run.all_results() if path.endswith("e/set/0001-of-0001.safetensors")]
+    files = [path for path in run.all_results() if path.endswith("e/set/0001-of-0002.safetensors")]
     assert files == [
         *(
-            f"results/embeddings/{b}/whole/set/0001-of-0001.safetensors"
+            f"results/embeddings/{b}/whole/set/0001-of-0002.safetensors"
             for b in ("demo_esm2", "esm1b")
         ),
-        "results/fused/two/whole/set/0001-of-0001.safetensors",
+        "results/fused/two/whole/set/0001-of-0002.safetensors",
     ]
-    assert run.matrix_inputs("two", "whole", "set")["embeddings"] == files[2:]
+    assert run.matrix_inputs("two", "whole", "set")["embeddings"][:1] == files[2:]
     needs = Needs(run.settings)
     two, one = (needs.memory_to_export(name, "whole", "set") for name in ("two", "esm1b"))
     assert two - 1000 == 2 * (one - 1000)

@@ -71,12 +71,11 @@ def test_used_cuts_are_those_of_experiments_unless_frames_are_exported():
     [
         ({"cutz": {}}, 'key "cutz" is unknown; did you mean cuts?'),
         ({"Cuts": {}}, 'key "Cuts" is unknown; did you mean cuts?'),
-        ({"cuts": None}, "'cuts' is missing; add it"),
+        ({"simulate": {}}, "simulate: 'seed' is missing; add it"),
         (
             {"experiments": ["main"]},
             "experiments: ['main'] is not a group of keys; write its keys ",
         ),
-        ({"cuts": {}}, "cuts: it is empty; add an entry"),
         (
             {"cuts": "w300"},
             "cuts: 'w300' is not a group of keys; write its keys below it, further ",

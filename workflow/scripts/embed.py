@@ -39,7 +39,16 @@ def arguments() -> argparse.ArgumentParser:
         "--too-long",
         choices=["refuse", "split"],
         default="refuse",
-        help="what the model cannot read whole; split: the average of overlapping pieces",
+        help="what the model cannot read whole; split: in overlapping pieces",
+    )
+    options.add_argument(
+        "--failures",
+        choices=["stop", "skip"],
+        default="stop",
+        help="what cannot be embedded; skip: its row is NaN and the metadata say why",
+    )
+    options.add_argument(
+        "--residues", action="store_true", help="a row for each residue, not for each record"
     )
     options.add_argument("--threads", type=int, default=1)
     options.add_argument(
@@ -53,6 +62,7 @@ def main(args: argparse.Namespace) -> None:
     if args.work:
         try_again_when_stopped()
     times = Times()
+    settings = {key: getattr(args, key) for key in ("store", "too_long", "failures", "residues")}
     reader = open_model(args.model, args.threads)
     fasta = args.shard.with_suffix(SEQUENCES[reader.description["molecule"]])
     shard = read_table_metadata(args.shard.with_suffix(".parquet"))
@@ -69,16 +79,24 @@ def main(args: argparse.Namespace) -> None:
         "provenance": provenance(
             "embed",
             inputs={"shard": fasta, "model": args.model / "model.json"},
-            settings={"dtype": model.dtype, "store": args.store, "too_long": args.too_long},
+            settings=settings | {"dtype": model.dtype},
             packages=("torch", "tokenizers", "safetensors"),
         ),
     }
     work = Work(args.work, made_from) if args.work else None
-    options = {"store": args.store, "too_long": args.too_long, "work": work, "tokens": tokens}
+    options = settings | {"work": work, "tokens": tokens}
     embedded = times.timed("embed", embed, model, ids, sequences, **options)
-    split = int((embedded.pieces > 1).sum())
-    metadata = made_from | {"rows": len(embedded.rows), "split_sequences": split}
-    tensors = {"embedding": embedded.rows, "pieces": embedded.pieces.astype("int32")}
+    metadata = made_from | {
+        "rows": len(ids),
+        "split_sequences": int((embedded.pieces > 1).sum()),
+        "redone": embedded.redone,
+        "failures": embedded.failures,
+    }
+    tensors = {"pieces": embedded.pieces.astype("int32")}
+    if args.residues:
+        tensors |= {"residues": embedded.rows, "counts": embedded.counts.astype("int64")}
+    else:
+        tensors["embedding"] = embedded.rows
     with atomic(args.out) as temporary:
         times.timed("write", write_tensors, temporary, tensors, as_strings(metadata))
     if args.work:

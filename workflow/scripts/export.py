@@ -16,6 +16,7 @@ from seqloom.embedding.export import (
     write_identified,
     write_npy,
     write_pt,
+    write_residues,
     write_uniprot,
 )
 from seqloom.embedding.matrices import shard_digests
@@ -35,6 +36,7 @@ def arguments() -> argparse.ArgumentParser:
         ("pt", export_matrix, ["embeddings"], "a tensor; beside it .ids.txt and .json"),
         ("hdf5", export_hdf5, ["embeddings"], "datasets `ids` and `embedding`"),
         ("uniprot", export_hdf5, ["embeddings"], "HDF5 with a dataset per record"),
+        ("residues", export_residues, ["residues"], "HDF5 with a matrix per protein"),
         ("identified", export_identified, [], "the FASTA files of VirNucPro; OUT is a prefix"),
         ("virnucpro", export_virnucpro, ["dna", "protein", "fused"], "OUT_merged.pt and its parts"),
     ):
@@ -75,6 +77,14 @@ def export_hdf5(args: argparse.Namespace) -> int:
     with atomic(args.out) as file:
         write(file, shards, provenance("export", {}, {}, ("h5py",), digests))
     return len(all_ids(shards))
+
+
+def export_residues(args: argparse.Namespace) -> int:
+    digests = shard_digests(frames=args.frames, residues=args.residues)
+    with atomic(args.out) as file:
+        return write_residues(
+            file, args.frames, args.residues, provenance("export", {}, {}, ("h5py",), digests)
+        )
 
 
 def export_identified(args: argparse.Namespace) -> int:

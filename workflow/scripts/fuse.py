@@ -23,12 +23,13 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     shard = read_table_metadata(args.frames)
-    rows, backends = fuse(args.frames, args.embeddings)
+    rows, backends, failures = fuse(args.frames, args.embeddings)
     metadata = {
         "fusion": args.fusion,
         "backends": backends,
         **{key: shard[key] for key in ("sample", "cut", "cut_settings", "shard", "faa_sha256")},
         "rows": len(rows),
+        "failures": failures,
         "provenance": provenance(
             "fuse",
             inputs={

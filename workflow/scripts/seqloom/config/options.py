@@ -55,6 +55,10 @@ class Options:
         coding = options({"coding": self.paths.coding(cut, sample)})
         return f"{self.cut(cut, sample)} {chosen} {coding}"
 
+    def embed(self, cut: str) -> str:
+        """A window without an embedding is an error; a protein may be."""
+        return options({"failures": self.settings["embed"]["failures"]} if cut == WHOLE else {})
+
     def split(self, experiment: str) -> str:
         return options(self.settings["experiments"][experiment]["split"])
 

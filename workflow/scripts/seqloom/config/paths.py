@@ -34,6 +34,8 @@ MODEL = _beside(
     card="/model.json",
 )
 EMBEDDING = "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors"
+RECORDS = "results/records/{backend}/{sample}.tsv"
+RESIDUES = "results/residues/{backend}/{sample}/{shard}.safetensors"
 FUSED = "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors"
 SPLIT = _beside("results/splits/{experiment}", table=".parquet", audit=".audit.tsv")
 CLASSIFIER = _beside(
@@ -70,6 +72,7 @@ PT, PT_PUBLISHED = (
     for name in ("{sample}.{backend}", "{sample}_embeddings_{backend}")
 )
 HDF5 = "results/export/hdf5/{backend}/{cut}/{sample}.h5"
+RESIDUES_HDF5 = "results/export/residues/{backend}/{sample}.h5"
 UNIPROT = "results/export/uniprot/{backend}/{cut}/{sample}.h5"
 IDENTIFIED = _beside(
     "results/export/virnucpro/{cut}/{sample}.identified",
@@ -194,6 +197,12 @@ class Paths:
             "embeddings": made(backend, cut, [sample]),
         }
 
+    def residue_inputs(self, backend: str, sample: str) -> dict[str, list[str]]:
+        return {
+            "frames": self.tables(WHOLE, [sample]),
+            "residues": self.shard_files(RESIDUES, WHOLE, [sample], backend=backend),
+        }
+
     def identified_inputs(self, cut: str, sample: str) -> dict[str, list[str]]:
         names = {"frames": "table", "dna": "dna", "protein": "protein"}
         return {key: self.shard_files(SHARD[name], cut, [sample]) for key, name in names.items()}
@@ -225,6 +234,21 @@ class Paths:
 
     def all_embeddings(self) -> list[str]:
         return [path for b, c, s in self.settings.matrices() for path in self.embeddings(b, c, [s])]
+
+    def all_residues(self) -> list[str]:
+        return [
+            path
+            for backend, sample in self._of_proteins(self.settings["residue_backends"])
+            for path in self.residue_inputs(backend, sample)["residues"]
+        ]
+
+    def records(self) -> list[str]:
+        """What became of each protein, a table for each backend and sample."""
+        pairs = self._of_proteins(self.settings.protein_backends())
+        return [RECORDS.format(backend=backend, sample=sample) for backend, sample in pairs]
+
+    def _of_proteins(self, backends: Iterable[str]) -> list[tuple[str, str]]:
+        return [(b, s) for b in backends for s in self.settings.of_molecule("protein")]
 
     def all_fused(self) -> list[str]:
         """The fused shards that training and prediction read, and those of protein samples."""
@@ -270,6 +294,9 @@ class Paths:
             if form != "pt" or c == WHOLE
             for path in filled(patterns.values(), backend=b, cut=c, sample=s)
         ]
+        if "uniprot" in settings["export"]:
+            pairs = self._of_proteins(settings["residue_backends"])
+            paths += [RESIDUES_HDF5.format(backend=b, sample=s) for b, s in pairs]
         if "virnucpro" in settings["export"]:
             for cut, fusion in settings.legacy_cuts_and_fusions():
                 for s in dna:
@@ -291,7 +318,7 @@ class Paths:
             paths += filled(PLAN.values(), cut=cut, sample=sample)
             for pattern in (PROTEINS if cut == WHOLE else SHARD).values():
                 paths += self.shard_files(pattern, cut, [sample])
-        paths += self.all_embeddings() + self.all_fused()
+        paths += self.all_embeddings() + self.all_fused() + self.all_residues() + self.records()
         paths += self._of_experiments(SPLIT.values()) + self.classifiers()
         return paths + self.evaluations() + self.predictions() + self.exports()
 

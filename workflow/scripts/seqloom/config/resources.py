@@ -6,6 +6,7 @@ Result files appear and vanish during a run, so a plan must not depend on their 
 import math
 from collections.abc import Sequence
 
+from seqloom.config.paths import RESIDUES
 from seqloom.config.settings import WHOLE, Settings
 
 # The probability that a random codon is no stop: 3 of 64 are.
@@ -29,6 +30,12 @@ class Needs:
         """Weights are read, converted and laid out: three copies in float32."""
         weights = 12 * self.settings.backends[backend].parameters
         return 2000 + weights + 3 * self.shard_mb([backend], cut, sample)
+
+    def memory_to_embed_residues(self, backend: str, sample: str) -> float:
+        return self.memory_to_embed(backend, WHOLE, sample) + 3 * self.residues_mb(backend, sample)
+
+    def memory_to_export_residues(self, backend: str, sample: str) -> float:
+        return 1000 + 2 * self.residues_mb(backend, sample)
 
     def memory_to_fuse(self, fusion: str, cut: str, sample: str) -> float:
         return 1000 + 3 * self.shard_mb(self.settings["fusions"][fusion], cut, sample)
@@ -88,6 +95,21 @@ class Needs:
         """Size of the fused matrix of one shard."""
         rows = self.frames(cut, sample) / len(self.settings.shards(cut, sample))
         return self._matrix_mb(backends, math.ceil(rows))
+
+    def residues_mb(self, backend: str, sample: str) -> float:
+        """Size of the residues of one shard."""
+        residues = self.settings.samples[sample].bases / len(self.settings.shards(WHOLE, sample))
+        return self._matrix_mb([backend], math.ceil(residues))
+
+    def disk_for_residues(self) -> list[str]:
+        """A sentence for each backend whose residues are stored."""
+        proteins = self.settings.of_molecule("protein")
+        residues = sum(self.settings.samples[sample].bases for sample in proteins)
+        return [
+            f"The residues of {backend} take about {self._matrix_mb([backend], residues) / 1e3:.1f}"
+            f" GB in {RESIDUES.partition('{')[0]}{backend}."
+            for backend in self.settings["residue_backends"]
+        ]
 
     def _matrix_mb(self, backends: Sequence[str], rows: int) -> float:
         columns = sum(self.settings.backends[backend].width for backend in backends)

@@ -144,6 +144,7 @@ def load_settings(config: dict[str, Any]) -> Settings:
     samples = read_sheet(values["samples"], downloads)
     used = {name for backends in values["fusions"].values() for name in backends}
     used |= set(values["protein_backends"]) - set(values["fusions"])
+    used |= set(values["residue_backends"])
     backends = {name: read_backend(REGISTRY, name) for name in sorted(used)}
     settings = Settings(values, samples, backends, downloads)
     for problem in _problems(settings):
@@ -207,6 +208,9 @@ def _problems(settings: Settings) -> Iterator[str]:
             "config: export: pt is for protein samples; add one to the sheet and its backends to "
             "protein_backends, or choose npy"
         )
+    for name in settings["residue_backends"]:
+        if settings.backends[name].pooling != "mean_residues":
+            yield f'config: residue_backends: "{name}" has no residues; give a protein backend'
     for name in settings["protein_backends"]:
         for backend in settings.backends_of(name):
             if settings.backends[backend].molecule != "protein":

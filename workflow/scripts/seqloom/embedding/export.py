@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from seqloom.embedding.matrices import check_same_shard, row_ids
+from seqloom.embedding.matrices import check_same_shard, failures_of, row_ids
 from seqloom.errors import InputError
 from seqloom.files.tensors import read_layout, read_metadata, read_tensor
 from seqloom.seqs.shards import check_letters
@@ -21,7 +21,7 @@ IDENTITY = (
     *("engine_version", "random"),
     *("fusion", "backends", "sample", "cut", "cut_settings"),
 )
-NOT_TEXT = ("reading", "random", "backends", "cut_settings")
+NOT_TEXT = ("reading", "random", "backends", "cut_settings", "failures")
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,10 @@ class Shard:
     metadata: dict[str, str]
     width: int
     dtype: np.dtype
+    failed: list[int]  # rows without values, which are left out, as are their ids
 
     def read(self) -> np.ndarray:
-        return read_tensor(self.path, "embedding")
+        return np.delete(read_tensor(self.path, "embedding"), self.failed, axis=0)
 
 
 def open_shards(frames: Sequence[str], embeddings: Sequence[str]) -> list[Shard]:
@@ -57,7 +58,11 @@ def open_shards(frames: Sequence[str], embeddings: Sequence[str]) -> list[Shard]
 def _open(frames: str, embeddings: str) -> Shard:
     check_same_shard(frames, embeddings)
     (_, width), dtype = read_layout(embeddings, "embedding")
-    return Shard(embeddings, row_ids(frames), read_metadata(embeddings), width, dtype)
+    metadata = read_metadata(embeddings)
+    failures, ids = failures_of(metadata), row_ids(frames)
+    metadata["failures"] = json.dumps({ids[row]: reason for row, reason in failures.items()})
+    kept = [name for row, name in enumerate(ids) if row not in failures]
+    return Shard(embeddings, kept, metadata, width, dtype, sorted(failures))
 
 
 def all_ids(shards: Sequence[Shard]) -> list[str]:
@@ -104,17 +109,43 @@ def write_hdf5(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any
 
 def write_uniprot(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any]) -> None:
     """A dataset [D] per record, named by its id; the attributes of `write_hdf5`."""
-    for name in all_ids(shards):
-        if "/" in name or name == ".":
-            raise InputError(
-                f'record "{name}": HDF5 reads a / in a name as a folder; rename the record, or '
-                "export hdf5 or npy, where ids are a list"
-            )
+    _check_names(all_ids(shards))
     with h5py.File(path, "w") as out:
         for shard in shards:
             for name, row in zip(shard.ids, shard.read(), strict=True):
                 out.create_dataset(name, data=row, track_times=False)
         out.attrs.update(_attributes(shards, provenance))
+
+
+def write_residues(
+    path: Path, frames: Sequence[Path], files: Sequence[Path], provenance: Mapping[str, Any]
+) -> int:
+    """A dataset [residues, D] per record, named by its id; return how many there are."""
+    written = 0
+    with h5py.File(path, "w") as out:
+        for table, file in zip(frames, files, strict=True):
+            check_same_shard(table, file, "counts")
+            ids, counts = row_ids(table), read_tensor(file, "counts")
+            _check_names(ids)
+            ends, residues = counts.cumsum(), read_tensor(file, "residues")
+            for name, end, count in zip(ids, ends, counts, strict=True):
+                if count:  # else it failed, as the metadata of the file say
+                    rows = residues[end - count : end]
+                    out.create_dataset(name, data=rows, track_times=False)
+                    written += 1
+        metadata = read_metadata(files[0])
+        out.attrs.update({key: metadata[key] for key in IDENTITY if key in metadata})
+        out.attrs["provenance"] = json.dumps(provenance)
+    return written
+
+
+def _check_names(ids: Iterable[str]) -> None:
+    for name in ids:
+        if "/" in name or name == ".":
+            raise InputError(
+                f'record "{name}": HDF5 reads a / in a name as a folder; rename the record, or '
+                "export hdf5 or npy, where ids are a list"
+            )
 
 
 def card(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +160,11 @@ def _attributes(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[
 
 
 def _identity(shards: Sequence[Shard]) -> dict[str, str]:
-    return {key: shards[0].metadata[key] for key in IDENTITY if key in shards[0].metadata}
+    facts = {key: shards[0].metadata[key] for key in IDENTITY if key in shards[0].metadata}
+    failures: dict[str, str] = {}
+    for shard in shards:
+        failures |= json.loads(shard.metadata["failures"])
+    return facts | ({"failures": json.dumps(failures)} if failures else {})
 
 
 def _fill(target: Any, shards: Sequence[Shard]) -> None:

@@ -7,21 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from seqloom.embedding.matrices import check_same_shard
+from seqloom.embedding.matrices import check_same_shard, failures_of
 from seqloom.files.tensors import read_metadata, read_tensor
 
 
-def fuse(frames: Path, files: Sequence[Path]) -> tuple[np.ndarray, list[dict[str, Any]]]:
-    """The matrix [rows, sum of widths] and a description of its backends, in column order.
+def fuse(
+    frames: Path, files: Sequence[Path]
+) -> tuple[np.ndarray, list[dict[str, Any]], dict[int, str]]:
+    """The matrix [rows, sum of widths], its backends in column order, and rows without values.
 
     `frames` is the table of the shard; an embedding of anything else is an error.
     """
-    matrices, backends = [], []
+    matrices, backends, failures = [], [], {}
     for file in files:
         check_same_shard(frames, file)
         matrices.append(read_tensor(file, "embedding"))
-        backends.append(_backend(read_metadata(file), matrices[-1]))
-    return np.concatenate(matrices, axis=1), backends
+        metadata = read_metadata(file)
+        backends.append(_backend(metadata, matrices[-1]))
+        for row, reason in failures_of(metadata).items():
+            failures[row] = f"{metadata['backend']}: {reason}"
+    rows = np.concatenate(matrices, axis=1)
+    rows[list(failures)] = np.nan
+    return rows, backends, failures
 
 
 def _backend(metadata: Mapping[str, str], matrix: np.ndarray) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -15,8 +15,13 @@ SAME = ("sample", "cut", "cut_settings", "shard", "rows")
 _METADATA = {".parquet": read_table_metadata, ".safetensors": read_metadata}
 
 
-def check_same_shard(table_file: str | Path, matrix_file: str | Path) -> None:
-    """An error that names the first difference between a matrix and the table of its shard."""
+def check_same_shard(
+    table_file: str | Path, matrix_file: str | Path, tensor: str = "embedding"
+) -> None:
+    """An error that names the first difference between a matrix and the table of its shard.
+
+    The `tensor` has a row for each record.
+    """
     table, matrix = read_table_metadata(table_file), read_metadata(matrix_file)
     for key in SAME:
         if matrix[key] != table[key]:
@@ -31,7 +36,7 @@ def check_same_shard(table_file: str | Path, matrix_file: str | Path) -> None:
             f"{table.get('fna_sha256')} (DNA) and {table['faa_sha256']} (protein); "
             "make the matrix again"
         )
-    (rows, _), _ = read_layout(matrix_file, "embedding")
+    [rows, *_], _ = read_layout(matrix_file, tensor)
     if rows != int(table["rows"]):
         raise InputError(
             f"{matrix_file}: {rows} rows, but {table_file} has {table['rows']}; "
@@ -43,6 +48,11 @@ def row_ids(table_file: str | Path) -> list[str]:
     """The id of each row of the matrices of a shard."""
     table = read_table(table_file, ["row", "id"])
     return table.filter(pc.is_valid(table["row"]))["id"].to_pylist()
+
+
+def failures_of(metadata: Mapping[str, str]) -> dict[int, str]:
+    """What is wrong with the rows of a matrix that have no values."""
+    return {int(row): reason for row, reason in json.loads(metadata["failures"]).items()}
 
 
 def shard_digests(**lists: Sequence[str | Path]) -> dict[str, dict[str, str]]:

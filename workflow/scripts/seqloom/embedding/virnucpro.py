@@ -112,12 +112,14 @@ def imported(backend: Backend, table: Mapping[str, str]) -> dict[str, Any]:
     return {
         "backend": backend.name,
         "pooling": backend.pooling,
+        "reading": dict(backend.reading),
         "random": False,
         "revision": "",
         **dict.fromkeys(unknown, IMPORTED),
         **{key: table[key] for key in ("sample", "cut", "cut_settings", "shard", "rows")},
         "shard_sha256": table[read],
         "split_sequences": 0,
+        "failures": {},
     }
 
 

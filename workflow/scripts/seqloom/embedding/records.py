@@ -1,0 +1,35 @@
+"""What became of each record of a protein sample in one backend."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqloom.embedding.matrices import check_same_shard, failures_of
+from seqloom.files.tables import read_table
+from seqloom.files.tensors import read_metadata, read_tensor
+
+COLUMNS = ("id", "residues", "status", "pieces", "dtype", "reason")
+
+
+def records_of(table_file: Path, embedding: Path) -> list[dict[str, Any]]:
+    """A row for each record of a shard, in order: embedded or not, in which way, or why not."""
+    check_same_shard(table_file, embedding)
+    metadata, pieces = read_metadata(embedding), read_tensor(embedding, "pieces")
+    failures = failures_of(metadata)
+    dtypes = np.full(len(pieces), metadata["dtype"], "<U8")
+    for dtype, rows in json.loads(metadata["redone"]).items():
+        dtypes[rows] = dtype
+    records = []
+    for record in read_table(table_file, ["row", "id", "end", "status"]).to_pylist():
+        row, status = record["row"], record["status"]
+        found = {"id": record["id"], "residues": record["end"], "status": status}
+        if row in failures:
+            found |= {"status": "failed", "pieces": 0, "dtype": "", "reason": failures[row]}
+        elif row is None:
+            found |= {"pieces": 0, "dtype": "", "reason": "all its residues are unknown"}
+        else:
+            found |= {"pieces": int(pieces[row]), "dtype": str(dtypes[row]), "reason": ""}
+        records.append(found)
+    return records
