@@ -164,7 +164,7 @@ def operator_checks() -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
-def test_the_operator_tells_torch_compile_the_truth(interpreter):
+def test_the_operator_and_its_description_for_torch_compile_agree(interpreter):
     interpreter(operator_checks)
 
 
@@ -189,7 +189,7 @@ def test_the_encoder_by_kernel_equals_that_by_pytorch(interpreter):
 
 
 def verdict(dtype: torch.dtype) -> bool:
-    return module._is_right(Case((HEADS,), HEADS, 16, dtype, CPU, True, True))
+    return module._passes_self_test(Case((HEADS,), HEADS, 16, dtype, CPU, True, True))
 
 
 def test_a_self_test_passes_right_kernels_and_refuses_wrong_numbers(interpreter):
@@ -201,12 +201,12 @@ def test_a_self_test_passes_right_kernels_and_refuses_wrong_numbers(interpreter)
 
 def test_a_kernel_that_cannot_run_is_refused_with_its_error(caplog):
     pytest.importorskip("triton")
-    assert not module._is_right(Case((HEADS,), HEADS, 16, torch.float16, CPU, False, False))
+    assert not module._passes_self_test(Case((HEADS,), HEADS, 16, torch.float16, CPU, False, False))
     assert "attention by PyTorch, since the Triton kernel fails its test here (" in caplog.text
     assert "Error: " in caplog.text
 
 
-def test_on_a_cpu_pytorch_serves_and_says_so_once(caplog):
+def test_a_cpu_uses_pytorch_and_the_log_says_so_once(caplog):
     caplog.set_level("INFO")
     module._log_once.cache_clear()
     for _ in range(2):
@@ -214,7 +214,7 @@ def test_on_a_cpu_pytorch_serves_and_says_so_once(caplog):
     assert [record.message for record in caplog.records] == ["attention by PyTorch, as on any cpu"]
 
 
-def test_the_kernel_serves_where_it_is_faster_or_the_bias_too_large(caplog, monkeypatch):
+def test_the_kernel_is_used_where_it_is_faster_or_the_bias_is_too_large(caplog, monkeypatch):
     # There is no GPU here to have little memory or be fast.
     caplog.set_level("INFO")
     times, free, queries = [(2.0, 1.0), (1.0, 2.0)], 10**9, []
@@ -247,7 +247,7 @@ def bucket(ahead: int) -> int:
     return (distance if distance < 8 else 8 + steps) + 16 * (ahead > 0)
 
 
-def test_table_of_t5_buckets():
+def test_the_table_of_t5_has_its_buckets():
     buckets = random(32, HEADS)
     table = t5_table(buckets, 128)
     assert table.shape == (HEADS, 257)

@@ -1,4 +1,4 @@
-"""What an encoder reads at a time: pieces of what is too long, and batches of similar length."""
+"""Pieces of sequences that are too long for an encoder, and batches of similar length."""
 
 from array import array
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ import numpy as np
 
 from seqloom.encoders.readings import Reading
 
-# Neighboring pieces share this part of the longest input, at least.
+# Neighboring pieces overlap by at least this part of the longest input.
 _OVERLAP = 1 / 8
 
 
@@ -22,7 +22,7 @@ class Pieces:
     counts: np.ndarray  # how many pieces each sequence has
 
     def padded(self, chosen: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Tokens of the chosen pieces [pieces, length], and where they are not padding, if any."""
+        """Tokens of the chosen pieces [pieces, length], and a mask of them if any is padding."""
         columns = np.arange(length)
         mask = columns < self.lengths[chosen, None]
         places = self.starts[chosen, None] + columns
@@ -47,7 +47,7 @@ def pieces_of(sequences: Iterable[list[int]], limit: int, reading: Reading) -> P
 def overlapping_pieces(tokens: list[int], limit: int, reading: Reading) -> list[list[int]]:
     """Pieces of one length, at most `limit` tokens; each has the special tokens of both ends.
 
-    What fits is its only piece.
+    A sequence that fits is one piece.
     """
     if len(tokens) <= limit:
         return [tokens]

@@ -1,8 +1,8 @@
 """Any encoder over any list of sequences: order, batches, pooling.
 
 Identical sequences are embedded once. On a CPU a batch holds sequences of equal token length, so
-nothing is padded and a vector does not depend on its neighbors by a single bit. A GPU, whose
-numbers depend on them anyway, is given full batches of similar lengths, padded to the longest.
+nothing is padded and no bit of a vector depends on the other sequences. On a GPU the bits depend on
+them anyway, so its batches are full: sequences of similar length, padded to the longest.
 """
 
 import logging
@@ -24,12 +24,12 @@ from seqloom.files.progress import Progress
 
 log = logging.getLogger(__name__)
 
-# More are no faster on a CPU, and a signal to stop waits for the end of a batch.
+# On a CPU larger batches are no faster, and a job that is stopped first finishes its batch.
 TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 32768}
 BATCHES_AHEAD = 8
 TOKENIZED_TOGETHER = 4096
 
-# Place of the first vector, vectors on the CPU, what happens when they have arrived there.
+# Place of the first vector; the vectors on the CPU; the event after which they are there.
 Batch = tuple[int, Tensor, torch.cuda.Event | None]
 
 
@@ -79,7 +79,7 @@ def embed(
     vectors = np.empty((len(order), model.description["width"]), store)
 
     def check(rows: np.ndarray, start: int) -> None:
-        """Refuse vectors that are not finite, which are those from `start` on."""
+        """Refuse vectors that are not finite; `start` is the place of the first."""
         bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if bad.size:
             sequence = np.searchsorted(pieces.counts.cumsum(), order[start + bad[0]], "right")
@@ -120,7 +120,7 @@ def _save_batches(
     with ThreadPoolExecutor(1) as writer:
         for batch in batches:
             waiting.append(writer.submit(save, *batch))
-            # Neither too much in memory, nor a failure noticed at the end only.
+            # This bounds the memory, and a failure is noticed early.
             if len(waiting) > BATCHES_AHEAD:
                 waiting.popleft().result()
         for written in waiting:
@@ -143,7 +143,7 @@ def _too_long(model: Model, record: str, sequence: str) -> InputError:
 
 
 def _averaged(vectors: np.ndarray, order: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Where the vector of each sequence is, after it took the place of that of its first piece."""
+    """The row of each sequence, after the average of its pieces is stored at its first piece."""
     place = np.argsort(order)
     first = counts.cumsum() - counts
     for sequence in np.flatnonzero(counts > 1):
@@ -165,14 +165,14 @@ def _batches(
         except torch.cuda.OutOfMemoryError:
             budget = _halved(end - start, length)
             continue
-        # A GPU does not wait for its copies.
+        # The GPU goes on while vectors are copied.
         copied = rows.to("cpu", non_blocking=True)
         yield start, copied, torch.cuda.current_stream().record_event() if rows.is_cuda else None
         start = end
 
 
 def _halved(sequences: int, length: int) -> int:
-    """The tokens of half a batch that was too large for the GPU."""
+    """Half the tokens of a batch that was too large for the GPU."""
     if sequences == 1:
         raise InputError(
             f"the GPU has too little memory for a single sequence of {length} tokens; "

@@ -1,4 +1,4 @@
-"""Embeddings in the formats of others: one matrix per sample, HDF5, the payloads of VirNucPro."""
+"""Embeddings in formats of other programs: a matrix per sample, HDF5, payloads of VirNucPro."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from seqloom.files.tables import read_table
 from seqloom.files.tensors import read_layout, read_metadata, read_tensor
 from seqloom.seqs.shards import check_letters
 
-# What all shards of one matrix have in common; embeddings have some of these, fused ones others.
+# Metadata that all shards of a matrix share; embeddings have some of them, fused matrices others.
 IDENTITY = (
     *("backend", "weights_sha256", "revision", "dtype", "pooling", "engine_version", "random"),
     *("fusion", "backends", "sample", "cut", "cut_settings"),
@@ -77,7 +77,7 @@ def write_npy(matrix: Path, ids: Path, shards: Sequence[Shard]) -> None:
 
 
 def write_hdf5(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any]) -> None:
-    """Datasets `ids` and `embedding`; the provenance and what made the shards as attributes."""
+    """Datasets `ids` and `embedding`; attributes for the provenance and the shards' metadata."""
     names = all_ids(shards)
     shape = (len(names), shards[0].width)
     # Times would make two equal runs differ.
@@ -90,7 +90,7 @@ def write_hdf5(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any
 
 
 def card(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON beside formats that have no room for what made them."""
+    """The contents of the JSON file beside formats without metadata."""
     facts = _identity(shards)
     facts |= {key: json.loads(facts[key]) for key in NOT_TEXT if key in facts}
     return facts | {"provenance": provenance}

@@ -17,7 +17,7 @@ def mean_tokens(states: Tensor, mask: Tensor | None, reading: Reading) -> Tensor
 def mean_residues(states: Tensor, mask: Tensor | None, reading: Reading) -> Tensor:
     """Mean over the residues, without special tokens."""
     end = states.shape[1] - reading.after
-    # A token is a residue if a token of its sequence stands `after` places behind it.
+    # A token is a residue if its sequence has a token `after` places behind it.
     residues = None if mask is None else mask[:, reading.before + reading.after :]
     return _mean(states[:, reading.before : end], residues)
 
