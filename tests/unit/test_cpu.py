@@ -1,4 +1,4 @@
-"""On a CPU a vector is the same to the bit in any company and on any number of threads."""
+"""On a CPU no bit of a vector depends on the other sequences or on the number of threads."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ def threads():
 @torch.inference_mode()
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("architecture", SHAPES)
-def test_threads_and_company_change_no_bit(architecture, dtype, threads):
+def test_threads_and_other_sequences_change_no_bit(architecture, dtype, threads):
     encoder = encoder_of(architecture, dtype)
     tokens = torch.randint(4, 24, (12, LENGTH), generator=torch.Generator().manual_seed(0))
     threads(1)

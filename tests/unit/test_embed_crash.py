@@ -1,4 +1,4 @@
-"""embed.py as a process that is killed, stopped, crowded: the bytes of an undisturbed run."""
+"""embed.py is killed, stopped or started twice; its result has the bytes of an undisturbed run."""
 
 import json
 import os
@@ -104,7 +104,7 @@ def inputs_of(undisturbed: Path) -> int:
     return int(read_tensor(undisturbed, "pieces").sum())
 
 
-def test_killed_it_goes_on_and_ends_with_the_same_bytes(inputs, undisturbed, tmp_path):
+def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(inputs, undisturbed, tmp_path):
     out, work = tmp_path / "out", tmp_path / "work"
     job = start(inputs, out, "--work", str(work))
     kept = wait_for_progress(job, work)
@@ -122,7 +122,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(inputs, undisturbed, tmp
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_it_saves_and_says_try_again(inputs, undisturbed, tmp_path, number):
+def test_a_stopped_job_saves_its_rows_and_says_try_again(inputs, undisturbed, tmp_path, number):
     """Through the lease, as in the workflow."""
     out, work = tmp_path / "out", tmp_path / "work"
     lease = (sys.executable, str(SCRIPTS / "gpu_lease.py"), "--")
@@ -138,7 +138,7 @@ def test_stopped_it_saves_and_says_try_again(inputs, undisturbed, tmp_path, numb
     assert out.read_bytes() == undisturbed
 
 
-def test_what_was_kept_for_another_precision_model_or_processor_is_not_used(inputs, tmp_path):
+def test_progress_of_another_precision_model_or_processor_is_not_used(inputs, tmp_path):
     work = tmp_path / "work"
     job = start(inputs, tmp_path / "out", "--work", str(work))
     wait_for_progress(job, work)

@@ -1,4 +1,4 @@
-"""Rows in = rows out, whatever the batches; every value finite."""
+"""One row per sequence with the same vector in any batch, every value finite."""
 
 import threading
 from collections.abc import Callable
@@ -74,7 +74,7 @@ def rows_of(model: Model, sequences: list[str], **options) -> np.ndarray:
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("molecule", sorted(SHAPES))
-def test_bitwise_the_same_in_any_order_batch_and_shard(folders, molecule, dtype):
+def test_vectors_are_bitwise_the_same_in_any_order_batch_and_shard(folders, molecule, dtype):
     model, sequences = load_model(folders / molecule, dtype, 1), sequences_of(molecule, 30, 60)
     together = rows_of(model, sequences)
     assert together.shape == (30, model.description["width"]) and together.dtype == np.float32
@@ -86,7 +86,7 @@ def test_bitwise_the_same_in_any_order_batch_and_shard(folders, molecule, dtype)
     np.testing.assert_array_equal(np.concatenate(shards), together)
 
 
-def test_bitwise_the_same_with_more_threads(models):
+def test_vectors_are_bitwise_the_same_with_more_threads(models):
     sequences = sequences_of("dna", 12, 40)
     one = rows_of(models["dna"], sequences)
     torch.set_num_threads(2)
@@ -109,7 +109,7 @@ def test_each_row_is_that_of_its_sequence(models, picks, budget):
 
 
 def spied(model: Model, before: Callable[[torch.Tensor], None]) -> Model:
-    """The model, whose encoder tells what it is about to read."""
+    """The model, whose encoder calls `before` with what it is about to read."""
 
     def encoder(tokens, mask):
         before(tokens)
@@ -127,7 +127,7 @@ def test_identical_sequences_are_read_once(models):
 
 
 def test_a_batch_too_large_for_the_gpu_is_halved_until_it_fits_and_so_are_those_after_it(models):
-    """No GPU needed: the error that PyTorch raises there is raised here."""
+    """No GPU is needed: the encoder raises the error that PyTorch raises on a GPU."""
     sizes = []
 
     def no_more_than_150(tokens):
@@ -144,7 +144,7 @@ def test_a_batch_too_large_for_the_gpu_is_halved_until_it_fits_and_so_are_those_
     assert max(sizes[3:]) <= 150
 
 
-def test_a_gpu_too_small_for_one_sequence_is_said_so(models):
+def test_a_sequence_too_large_for_the_gpu_is_an_error(models):
     def never(tokens):
         raise torch.cuda.OutOfMemoryError("a stand-in")
 
@@ -153,7 +153,7 @@ def test_a_gpu_too_small_for_one_sequence_is_said_so(models):
 
 
 @pytest.mark.parametrize("molecule", sorted(SHAPES))
-def test_padded_as_on_a_gpu_a_vector_stays_close(models, molecule):
+def test_padding_as_on_a_gpu_changes_a_vector_only_by_rounding(models, molecule):
     model, sequences = models[molecule], sequences_of(molecule, 12, 60)
     tokens = model.reading.token_ids(model.tokenizer, sequences)
     pieces = pieces_of(tokens, 64, model.reading, molecule == "dna")
@@ -166,7 +166,7 @@ def test_padded_as_on_a_gpu_a_vector_stays_close(models, molecule):
     np.testing.assert_allclose(rows, rows_of(model, sequences), rtol=0, atol=2e-6)
 
 
-def test_pooling_is_the_backends(models):
+def test_pooling_is_that_of_the_backend(models):
     for molecule, window in (("dna", slice(None)), ("protein", slice(1, -1))):
         model, [sequence] = models[molecule], sequences_of(molecule, 1, 50)
         tokens = model.tokenizer.encode(sequence).ids
@@ -176,7 +176,7 @@ def test_pooling_is_the_backends(models):
         np.testing.assert_allclose(rows_of(model, [sequence])[0], expected, atol=1e-5)
 
 
-def test_no_sequences(models):
+def test_no_sequences_give_an_empty_matrix(models):
     rows = rows_of(models["dna"], [], store="float16")
     assert rows.shape == (0, 768) and rows.dtype == np.float16
 
@@ -187,12 +187,12 @@ def test_lower_case_is_read_as_upper_case(models):
     np.testing.assert_array_equal(lower, rows_of(models["dna"], sequences))
 
 
-def test_too_long_names_the_record(models):
+def test_the_error_for_a_sequence_that_is_too_long_names_its_record(models):
     with pytest.raises(InputError, match='"second": 64 residues, but tiny_protein reads at'):
         embed(models["protein"], ["first", "second"], ["A" * 62, "A" * 64])
 
 
-def test_too_long_is_split_into_overlapping_pieces_and_averaged(models):
+def test_a_sequence_that_is_too_long_is_split_into_overlapping_pieces_and_averaged(models):
     model, letters = models["protein"], sequences_of("protein", 1, 2000)[0].ljust(150, "A")[:150]
     sequences = ["MKV", letters, "MKL", letters]
     embedded = embed(model, sequences, sequences, too_long="split")
@@ -208,7 +208,7 @@ def test_too_long_is_split_into_overlapping_pieces_and_averaged(models):
     np.testing.assert_array_equal(embedded.rows[[0, 2]], rows_of(model, ["MKV", "MKL"]))
 
 
-def test_low_precision_stays_close(folders, models):
+def test_vectors_in_low_precision_stay_close(folders, models):
     sequences = sequences_of("protein", 5, 40)
     low = rows_of(load_model(folders / "protein", "bfloat16", 1), sequences)
     exact = rows_of(models["protein"], sequences)
@@ -216,7 +216,7 @@ def test_low_precision_stays_close(folders, models):
     np.testing.assert_allclose(low, exact, rtol=0, atol=0.1)
 
 
-def test_values_that_are_not_finite_name_the_record(tmp_path):
+def test_the_error_for_values_that_are_not_finite_names_the_record(tmp_path):
     source = demo_source(backend("protein"))
     words = source.tensors["embeddings.word_embeddings.weight"]
     words[5] = torch.inf  # A
@@ -228,7 +228,7 @@ def test_values_that_are_not_finite_name_the_record(tmp_path):
         embed(model, ["fine", "bad", "fine too"], ["MKLVMKLV", "MAK", "MKLV"])
 
 
-def test_what_float16_cannot_store_names_the_record(models):
+def test_the_error_for_values_too_large_for_float16_names_the_record(models):
     class Large(torch.nn.Module):
         def forward(self, tokens, mask):
             return models["protein"].encoder(tokens, mask) * 1e6
@@ -258,7 +258,7 @@ def test_an_embedding_names_every_file_of_its_model(models):
 def test_tokenizing_goes_on_while_weights_are_hashed_and_they_are_hashed_once(
     folders, tmp_path, monkeypatch
 ):
-    """No progress without the other: the checksum waits for the tokens."""
+    """The checksum of the weights waits for the tokens here, so neither can come first alone."""
     write_shard(tmp_path / "s", "fna", ">a\nACGT\n>b\nGATTACA\n")
     tokenized, hashed = threading.Event(), []
 

@@ -150,13 +150,13 @@ def test_a_reference_in_bfloat16_is_given_its_own_error(tmp_path):
         check_goldens(model, written(tmp_path / "goldens.json", far, "all bfloat16"))
 
 
-def test_weights_that_nobody_published_have_no_goldens(tmp_path, goldens):
+def test_weights_that_nobody_published_have_no_golden_vectors(tmp_path, goldens):
     tensors = {name: tensor * 2 for name, tensor in checkpoint().items()}
     model = loaded(tmp_path, tensors, repository=None)
     assert "not the published weights" in check_goldens(model, goldens)
 
 
-def test_a_backend_without_goldens_is_told(tmp_path, caplog):
+def test_the_log_says_that_a_backend_has_no_golden_vectors(tmp_path, caplog):
     caplog.set_level("INFO")
     check_goldens(loaded(tmp_path, checkpoint()))
     assert "no golden vectors of tiny are known" in caplog.text

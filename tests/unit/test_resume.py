@@ -1,4 +1,4 @@
-"""What was kept is whole and of the same making, or it is not used."""
+"""Progress is used only if it is complete and of the same origin."""
 
 import json
 import shutil
@@ -72,7 +72,7 @@ def test_damaged_progress_is_not_used(tmp_path, name, harm):
     np.testing.assert_array_equal(rows, ROWS)
 
 
-def test_rows_behind_the_record_are_written_again(tmp_path):
+def test_rows_that_the_record_does_not_count_are_written_again(tmp_path):
     """A kill between the rows and the record."""
     fill(tmp_path, 20)
     before = (tmp_path / "record.json").read_bytes()
@@ -84,7 +84,7 @@ def test_rows_behind_the_record_are_written_again(tmp_path):
     assert fill(tmp_path, 40)[0] == 40
 
 
-def test_rows_of_another_making_or_number_are_not_used(tmp_path):
+def test_rows_of_another_origin_or_number_are_not_used(tmp_path):
     fill(tmp_path, 20)
     assert fill(tmp_path, 0, made_from="y")[0] == 0
     assert fill(tmp_path, 20)[0] == 0
@@ -101,7 +101,7 @@ def test_a_second_process_is_refused(tmp_path):
         pass
 
 
-def test_nothing_is_left_but_what_is_not_ours(tmp_path):
+def test_only_files_of_others_are_left(tmp_path):
     fill(tmp_path / "a", 3)
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     (tmp_path / "b" / "notes").touch()
@@ -110,13 +110,13 @@ def test_nothing_is_left_but_what_is_not_ours(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["b", "notes"]
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"file/work: progress cannot be kept here \(Not a dir"):
         fill(tmp_path / "file" / "work", 3)
 
 
-def test_killed_again_and_again_it_goes_on(tmp_path):
+def test_a_process_killed_again_and_again_goes_on(tmp_path):
     rows = np.random.default_rng(0).standard_normal((900, 50), np.float32)
     np.save(tmp_path / "rows.npy", rows)
     files = [tmp_path / name for name in ("work", "rows.npy", "out.npy")]

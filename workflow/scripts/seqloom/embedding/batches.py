@@ -1,4 +1,4 @@
-"""What an encoder reads at a time: pieces of what is too long, and batches of similar length."""
+"""Pieces of sequences that are too long for an encoder, and batches of similar length."""
 
 from array import array
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ import numpy as np
 
 from seqloom.encoders.readings import Reading
 
-# Neighboring pieces share this part of the longest input, at least.
+# Neighboring pieces overlap by at least this part of the longest input.
 _OVERLAP = 1 / 8
 
 
@@ -44,7 +44,7 @@ class Pieces:
         return np.arange(self.counts[sequence]) + self.firsts[sequence]
 
     def padded(self, chosen: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Tokens of the chosen pieces [pieces, length], and where they are not padding, if any."""
+        """Tokens of the chosen pieces [pieces, length], and a mask of them if any is padding."""
         columns = np.arange(length)
         mask = columns < self.lengths[chosen, None]
         places = self.starts[chosen, None] + columns

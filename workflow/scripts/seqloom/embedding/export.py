@@ -15,7 +15,7 @@ from seqloom.errors import InputError
 from seqloom.files.tensors import read_layout, read_metadata, read_tensor
 from seqloom.seqs.shards import check_letters
 
-# What all shards of one matrix have in common; embeddings have some of these, fused ones others.
+# Metadata that all shards of a matrix share; embeddings have some of them, fused matrices others.
 IDENTITY = (
     *("backend", "weights_sha256", "revision", "dtype", "pooling", "reading"),
     *("engine_version", "random"),
@@ -97,7 +97,7 @@ def _write_ids(path: Path, shards: Sequence[Shard]) -> None:
 
 
 def write_hdf5(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any]) -> None:
-    """Datasets `ids` and `embedding`; the provenance and what made the shards as attributes."""
+    """Datasets `ids` and `embedding`; attributes for the provenance and the shards' metadata."""
     names = all_ids(shards)
     # Times would make two equal runs differ.
     with h5py.File(path, "w") as out:
@@ -149,7 +149,7 @@ def _check_names(ids: Iterable[str]) -> None:
 
 
 def card(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON beside formats that have no room for what made them."""
+    """The contents of the JSON file beside formats without metadata."""
     facts = _identity(shards)
     facts |= {key: json.loads(facts[key]) for key in NOT_TEXT if key in facts}
     return facts | {"provenance": provenance}

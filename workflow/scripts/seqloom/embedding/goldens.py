@@ -1,4 +1,4 @@
-"""The self-test of published weights: do they give here what they are known to give?"""
+"""The self-test of published weights, which must give their known vectors on this device."""
 
 import contextlib
 import logging
@@ -18,28 +18,29 @@ from seqloom.files.json_files import read_json, write_json
 
 log = logging.getLogger(__name__)
 
-# Beside model.json: with what, and on which devices, the golden vectors agreed.
+# A file beside model.json: versions, settings and devices whose vectors agreed.
 PASSED = "self_tests.json"
 GOLDENS = Path(__file__).parents[4] / "resources" / "goldens.json"
 
 # Per value, where both sides computed in float32.
 _EXACT = 1e-4
-# Cosines of DNABERT-S with itself in float32. What ESM-C is compared with was all in bfloat16.
+# Cosines of vectors of DNABERT-S with those in float32. The golden vectors of ESM-C were computed
+# in bfloat16 throughout.
 _COSINES = {
     "float32": 1.0,
     "float16": 0.9999998,
     "bfloat16": 0.9999942,
     "all bfloat16": 0.99994,
 }
-# As parts of a vector's length. A head may be five times as far off as DNABERT-S is: others have
-# three times the layers, and it is a few values of many.
+# Allowed errors relative to a vector's length. The first values of a vector may be five times as
+# far off as DNABERT-S is: others have three times the layers, and those are few values of many.
 _HEAD = {name: 5 * math.sqrt(2 * (1 - cosine)) for name, cosine in _COSINES.items()}
-# Of a whole vector in half precision a cosine of .9999 is asked.
+# A whole vector in half precision needs a cosine of .9999.
 _WHOLE = _HEAD | dict.fromkeys(("float16", "bfloat16"), math.sqrt(2 * (1 - 0.9999)))
 
 
 def check_goldens(model: Model, goldens: Path = GOLDENS) -> str:
-    """Embed the golden sequences of a model; the outcome in words, an error if it is another."""
+    """Embed the golden sequences of a model; the outcome in words, or an error."""
     outcome = _outcome(model, _golden_of(model, goldens))
     log.info("self-test: %s", outcome)
     return outcome
@@ -59,7 +60,7 @@ def check_goldens_once(model: Model, goldens: Path = GOLDENS) -> None:
         return
     check_goldens(model, goldens)
     if _golden_of(model, goldens):
-        # Where the folder cannot be written, each job makes the test.
+        # If the folder cannot be written, each job repeats the test.
         with contextlib.suppress(OSError):
             write_json(file, [*passed, key])
 

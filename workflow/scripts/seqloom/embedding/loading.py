@@ -25,13 +25,13 @@ from seqloom.models.weights import load_weights
 
 log = logging.getLogger(__name__)
 
-# What decides a vector; model.json has their checksums.
+# The files that determine a vector; model.json has their checksums.
 FILES = {"weights": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}
 
 
 @dataclass(frozen=True)
 class Reader:
-    """What of a model folder is needed to tokenize."""
+    """The parts of a model folder that tokenizing needs."""
 
     folder: Path
     description: Mapping[str, Any]  # model.json
@@ -116,7 +116,7 @@ def _check(folder: Path, what: str, description: Mapping[str, Any]) -> None:
 
 
 def describe(model: Model) -> dict[str, Any]:
-    """What made an embedding, as far as the model goes."""
+    """The metadata of an embedding that its model determines."""
     return {
         **{key: model.description[key] for key in ("backend", "pooling", "reading", "random")},
         **{key: model.description[key] for key in (f"{what}_sha256" for what in FILES)},

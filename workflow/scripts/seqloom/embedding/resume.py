@@ -1,7 +1,7 @@
-"""The finished first rows of a long job, kept in a folder: what a restart need not do again.
+"""The finished first rows of a long job, kept in a folder, so that a restart does not repeat them.
 
-`record.json` says how many rows of `rows` are finished, of what they were made, and their SHA-256.
-It is written after them, so whatever a kill leaves behind, it vouches for whole rows only.
+`record.json` has the number of finished rows in `rows`, their origin and their SHA-256. It is
+written after the rows, so a kill at any time leaves a record of complete rows.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @dataclass(frozen=True)
 class Work:
-    """A folder for progress; what it holds is used only if it was made from the same."""
+    """A folder for progress, which is used only if its record has the same `made_from`."""
 
     folder: Path
     made_from: Mapping[str, Any]
@@ -53,7 +53,7 @@ class KeptRows:
             with _input_error(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 self._lock = lock_folder(folder / _LOCK)
-                # Never cut: the record does not vouch for what lies behind its rows.
+                # Not truncated: the first rows are kept, and the record counts no others.
                 rows = os.open(folder / _ROWS, os.O_RDWR | os.O_CREAT, 0o666)
                 self._file = os.fdopen(rows, "r+b")
                 self._read()
@@ -85,11 +85,16 @@ class KeptRows:
         self._saved, self._sha256 = self.done, sha256
 
     def _read(self) -> None:
-        """Take over the rows that the record vouches for."""
+        """Take over the rows of the record, if their origin and checksum are right."""
         try:
             record = read_json(self.work.folder / _RECORD)
             kept = self.rows[: record["rows"]]
-        except (FileNotFoundError, InputError, TypeError, KeyError):  # there is none, or not ours
+        except (
+            FileNotFoundError,
+            InputError,
+            TypeError,
+            KeyError,
+        ):  # none, or not ours
             return
         self._file.readinto(kept)
         sha256 = hashlib.sha256(kept)
@@ -103,7 +108,7 @@ class KeptRows:
 def remove_kept(folder: Path) -> None:
     """Remove what was kept in a folder, and the folder unless something else is in it.
 
-    The job is done: a signal to stop comes too late, and would make it count as failed.
+    The job is done, so a signal to stop is ignored: it would make the job count as failed.
     """
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -123,7 +128,7 @@ def try_again_when_stopped() -> None:
 def _stop(number: int, _frame: FrameType | None) -> None:
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)
-    # The signal may have come in the middle of a print.
+    # Not by print, which the signal may have interrupted.
     name = signal.Signals(number).name
     os.write(2, f"stopped by {name}; the same command goes on from here\n".encode())
     raise SystemExit(os.EX_TEMPFAIL)

@@ -3,8 +3,8 @@
 A bias is None, the slopes [heads] of ALiBi, or a table [heads, 2 * reach + 1] whose columns are the
 key's place minus the query's, from -reach to reach; what is farther away takes the last column.
 
-PyTorch's own attention needs the bias of all pairs of tokens in memory, our Triton kernel nothing
-of that size. Which one serves is decided before a batch, and logged with its reason.
+PyTorch's own attention needs the bias of all pairs of tokens in memory, our Triton kernel does not.
+One of the two is chosen before each batch, and the log gives the reason.
 """
 
 import functools
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 # Odd, so that the last block of a self-test is cut short.
 _TESTED_LENGTH = 203
-# The first batch may be small, and tells little of those after it.
+# The first batch may be small, and its time would say little about later ones.
 _TIMED_TOKENS = 32768
-# How far a self-test may be off, as a part of the largest number: some five times what is seen.
+# The allowed error of a self-test relative to the largest number: about five times what is seen.
 _ALLOWED = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 
 
@@ -49,9 +49,10 @@ def kernel_serves(
     device: torch.device,
     padded: bool,
 ) -> bool:
-    """Whether the kernel serves queries [batch, heads, length, size]: right, and fast or needed.
+    """Whether our kernel computes the attention of queries [batch, heads, length, size].
 
-    It looks at the device, so it is asked outside of what torch.compile compiles.
+    It must pass its self-test, and be faster than PyTorch or have no room for the dense bias.
+    The answer depends on the device, so this must not be called inside a compiled function.
     """
     if device.type != "cuda":
         _log_once(f"attention by PyTorch, as on any {device.type}")
@@ -59,7 +60,7 @@ def kernel_serves(
     batch, heads, length, size = shape
     bias_shape = None if bias is None else tuple(bias.shape)
     case = Case(bias_shape, heads, size, dtype, device, padded, torch.is_grad_enabled())
-    return _is_right(case) and _is_preferred(case, batch, length)
+    return _passes_self_test(case) and _is_preferred(case, batch, length)
 
 
 def attention(
@@ -94,7 +95,7 @@ def by_pytorch(
 def dense_bias(
     bias: Tensor | None, length: int, dtype: torch.dtype, mask: Tensor | None
 ) -> Tensor | None:
-    """What PyTorch wants: [1 or batch, heads, length, length], or without a bias the mask."""
+    """The `attn_mask` of PyTorch: [1 or batch, heads, length, length], or the mask if no bias."""
     keys = None if mask is None else mask[:, None, None, :]
     if bias is None:
         return keys
@@ -110,9 +111,10 @@ def dense_bias(
 
 
 def t5_table(buckets: Tensor, reach: int) -> Tensor:
-    """The table of T5's position buckets [buckets, heads] of an encoder.
+    """The table of the position buckets [buckets, heads] of a T5 encoder.
 
-    The smallest distances have a bucket each, the others share wider and wider ones up to `reach`.
+    Each small distance has its own bucket; larger ones share buckets that widen up to `reach`: see
+    "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer".
     """
     half = buckets.shape[0] // 2
     exact = half // 2
@@ -129,11 +131,11 @@ def _log_once(line: str) -> None:
 
 
 @functools.cache
-def _is_right(case: Case) -> bool:
-    """Whether the kernel passes its test on this device; if not, the reason is logged."""
+def _passes_self_test(case: Case) -> bool:
+    """Whether the kernel passes its test on this device; the log says why it does not."""
     try:
         error, allowed = self_test(case), _ALLOWED[case.dtype]
-    except torch.cuda.OutOfMemoryError:  # says nothing of the kernel
+    except torch.cuda.OutOfMemoryError:  # it says nothing about the kernel
         raise
     except Exception as problem:  # whatever compilers and drivers raise
         reason = f"{type(problem).__name__}: {problem}"
@@ -163,35 +165,35 @@ def self_test(case: Case) -> float:
     return torch.stack(errors).max().item()
 
 
-# Of cases and lengths (rounded to powers of two) that were seen: does the kernel serve them, and
-# for a dense bias of how many bytes was that found out?
+# Of each case and length (up to a power of two): whether the kernel is used, and the bytes of the
+# dense bias for which that was decided.
 _preferred: dict[tuple[Case, int], tuple[bool, int]] = {}
 
 
 def _is_preferred(case: Case, batch: int, length: int) -> bool:
-    """Whether the kernel is faster, or the bias too large; found out once and logged."""
+    """Whether the kernel is faster, or the bias too large; decided once and logged."""
     key, needed = (case, length.bit_length()), _dense_bytes(case, batch, length)
-    serves, known = _preferred.get(key, (None, -1))
-    if serves or needed <= known:
-        return serves
+    is_used, known = _preferred.get(key, (None, -1))
+    if is_used or needed <= known:
+        return is_used
     if needed >= _free_bytes(case.device) / 2:
-        serves, reason = True, f"a dense bias would take {needed / 1e9:.1f} GB"
-    elif serves is None:
+        is_used, reason = True, f"a dense bias would take {needed / 1e9:.1f} GB"
+    elif is_used is None:
         try:
             ours, theirs = _milliseconds(case, batch, length)
         except torch.cuda.OutOfMemoryError:  # the kernel takes less; another batch is timed
             return True
-        serves, reason = ours < theirs, f"{ours:.3f} ms by the kernel, {theirs:.3f} ms by PyTorch"
+        is_used, reason = ours < theirs, f"{ours:.3f} ms by the kernel, {theirs:.3f} ms by PyTorch"
     else:
         reason = f"a dense bias of {needed / 1e9:.1f} GB fits too"
-    _preferred[key] = serves, needed
-    name = "the Triton kernel" if serves else "PyTorch"
+    _preferred[key] = is_used, needed
+    name = "the Triton kernel" if is_used else "PyTorch"
     log.info("attention of %d tokens and similar lengths by %s (%s)", length, name, reason)
-    return serves
+    return is_used
 
 
 def _dense_bytes(case: Case, batch: int, length: int) -> int:
-    """Memory that PyTorch's attention needs for the bias, with what making it takes."""
+    """Bytes that PyTorch's attention needs for the bias and for computing it."""
     if case.bias is None:
         return 0
     # In float32, in the dtype, and padded by PyTorch to a multiple of 8 keys.
@@ -205,7 +207,7 @@ def _free_bytes(device: torch.device) -> int:
 
 
 def _milliseconds(case: Case, batch: int, length: int) -> tuple[float, float]:
-    """The time of the kernel and of PyTorch's attention."""
+    """The times of the kernel and of PyTorch's attention."""
     from triton.testing import do_bench
 
     inputs, bias, mask = _example(case, max(batch, _TIMED_TOKENS // length), length)
@@ -218,7 +220,7 @@ def _milliseconds(case: Case, batch: int, length: int) -> tuple[float, float]:
 
 
 def _example(case: Case, batch: int, length: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Random inputs, as the matmul before them leaves them, bias and mask."""
+    """Random inputs in the layout of the matmul before attention, a bias and a mask."""
     generator = torch.Generator(case.device).manual_seed(0)
 
     def normal(*shape: int) -> Tensor:
@@ -238,7 +240,7 @@ def _example(case: Case, batch: int, length: int) -> tuple[Tensor, Tensor | None
 
 
 def _outcome(case: Case, attend: Attend, inputs: Tensor, bias: Tensor | None) -> list[Tensor]:
-    """What attention makes of the inputs and, where it trains, its gradients."""
+    """The result of attention and, in training, the gradients."""
     query, key, value = (split_heads(part, case.heads) for part in inputs.chunk(3, dim=-1))
     mixed = attend(query, key, value)
     if not case.trains:

@@ -1,7 +1,9 @@
-"""Attention in Triton with the position bias computed inside, so that no bias stands in memory.
+"""Attention in Triton that computes the position bias, so that memory holds no bias of all pairs.
 
-A program holds one block of rows (or of columns) and walks over the blocks of the other side; the
-backward pass rebuilds the probabilities from the logarithm of each row's sum.
+The algorithm is that of the paper "FlashAttention-2: Faster Attention with Better Parallelism and
+Work Partitioning": a program holds one block of rows (or of columns) and goes through the blocks of
+the other side; the backward pass computes the probabilities again from the logarithm of each row's
+sum.
 """
 
 import torch
@@ -119,7 +121,7 @@ def _backward_query(
     heads, scale, KIND: tl.constexpr, REACH: tl.constexpr, SIZE: tl.constexpr,
     PADDED: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """Also leaves in `dots` each row's product of output and gradient, for the other kernel."""
+    """Also store in `dots` each row's product of output and gradient, for the other kernel."""
     pair, rows = _pair_and_rows(length, ROWS)
     keys = _real_keys(lengths, pair, heads, length)
     q = _load(query, pair, heads, rows, length, SIZE, PADDED)
@@ -211,7 +213,7 @@ def backward(
 
 
 def _strided(tensor: Tensor) -> tuple[Tensor, int, int, int]:
-    """What a kernel needs to read a view without a copy; only channels have to be neighbors."""
+    """A tensor and its strides, without a copy if its channels are contiguous."""
     tensor = tensor if tensor.stride(-1) == 1 else tensor.contiguous()
     return tensor, *tensor.stride()[:3]
 

@@ -1,4 +1,4 @@
-"""The Triton kernels of attention as operators of PyTorch, which torch.compile takes as they are.
+"""The Triton kernels of attention as operators of PyTorch; torch.compile calls them unchanged.
 
 Triton is not on every machine, so it is imported only where a kernel runs.
 """
@@ -69,7 +69,7 @@ def _(grad, query, key, value, bias, lengths, scale, mixed, logsum, with_table):
     return [*grads, torch.empty_like(bias)] if with_table else grads
 
 
-def _keep(ctx, inputs, output) -> None:
+def _save_for_backward(ctx, inputs, output) -> None:
     query, key, value, bias, lengths, ctx.scale = inputs
     ctx.save_for_backward(query, key, value, bias, lengths, *output)
 
@@ -83,4 +83,4 @@ def _gradients(ctx, grad, _grad_logsum):
     return *grads, *[None] * (6 - len(grads))
 
 
-_attend.register_autograd(_gradients, setup_context=_keep)
+_attend.register_autograd(_gradients, setup_context=_save_for_backward)

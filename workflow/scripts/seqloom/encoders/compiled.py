@@ -10,7 +10,7 @@ from seqloom.encoders.layers import Encoder
 
 log = logging.getLogger(__name__)
 
-# One for a batch of a single sequence, for a mask, for each attention, and their combinations.
+# torch.compile makes one for each combination of: a single sequence, a mask, the attention.
 _VARIANTS = 32
 
 

@@ -1,6 +1,6 @@
-"""Matrix products of a CPU by oneDNN, whose weights are laid out once.
+"""Linear layers by oneDNN on a CPU; each weight is converted to its layout once.
 
-Unlike with the BLAS library, a row comes out the same whatever the number of rows.
+A row of the result does not depend on the number of rows, as it does with the BLAS library.
 """
 
 import torch
@@ -13,7 +13,7 @@ _ACTIVATIONS = {None: "none", "relu": "relu", "silu": "swish"}
 
 
 class PackedLinear(nn.Module):
-    """A Linear in its own precision."""
+    """A Linear whose weight has the layout of oneDNN."""
 
     def __init__(self, linear: Linear) -> None:
         super().__init__()
@@ -29,17 +29,17 @@ class PackedLinear(nn.Module):
 
 
 def use_onednn(encoder: nn.Module) -> None:
-    """Let oneDNN do the matrix products, where it knows their precision."""
+    """Replace each Linear of the encoder by that of oneDNN, where oneDNN supports its dtype."""
     parents = [module for module in encoder.modules() if not isinstance(module, Linear)]
     for parent in parents:
-        # By name, or all that is replaced would stay in memory to the end.
+        # One name at a time: a list of all children would keep every old weight in memory.
         for name in [name for name, _ in parent.named_children()]:
             child = getattr(parent, name)
-            if isinstance(child, Linear) and _is_known(child.weight.dtype):
+            if isinstance(child, Linear) and _is_supported(child.weight.dtype):
                 setattr(parent, name, PackedLinear(child))
 
 
-def _is_known(dtype: torch.dtype) -> bool:
+def _is_supported(dtype: torch.dtype) -> bool:
     if dtype == torch.bfloat16:
         return torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return dtype == torch.float32 and torch.backends.mkldnn.is_available()

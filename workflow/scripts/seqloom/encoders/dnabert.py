@@ -1,4 +1,9 @@
-"""The MosaicBERT encoder of DNABERT-2 and DNABERT-S: post-LN, ALiBi, gated GELU, no positions.
+"""The encoder of DNABERT-2 and DNABERT-S, which is that of MosaicBERT.
+
+LayerNorm follows each block, ALiBi takes the place of position embeddings, and the GELU is gated.
+Papers: "DNABERT-2: Efficient Foundation Model and Benchmark for Multi-Species Genome", "DNABERT-S:
+Pioneering Species Differentiation with Species-Aware DNA Embeddings", "MosaicBERT: A Bidirectional
+Encoder Optimized for Fast Pretraining", and of ALiBi "Train Short, Test Long".
 
 Modules are named as in the published checkpoints, so that weights load strictly by name.
 """
@@ -20,7 +25,10 @@ HEADS = ("cls.", "pooler.", "embeddings.position_ids")
 
 
 def alibi_slopes(heads: int) -> list[float]:
-    """Geometric slopes; heads beyond a power of two take every second slope of the next power."""
+    """Slopes of ALiBi, a geometric series.
+
+    Heads beyond a power of two take every second slope of the next power.
+    """
     power = 2 ** int(math.log2(heads))
     regular = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     return regular + [2 ** (-4 * (2 * i + 1) / power) for i in range(heads - power)]
@@ -56,7 +64,7 @@ class Layer(nn.Module):
         x = output.LayerNorm(x + output.dense(join_heads(attend(query, key, value))))
         gate, up = self.mlp.gated_layers(x).chunk(2, dim=-1)
         if gate.is_cpu:
-            # Of a part of a tensor the last bits would depend on the number of threads.
+            # GELU of a view of a tensor depends on the number of threads in its last bits.
             gate = gate.contiguous()
         return self.mlp.layernorm(x + self.mlp.wo(F.gelu(gate) * up))
 
@@ -81,7 +89,7 @@ class Dnabert(Encoder):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of queries, keys and values."""
+        """The dtype of queries, keys and values."""
         return self.encoder.layer[0].attention.self.Wqkv.dtype
 
     def choose_attention(self, ids: Tensor, mask: Tensor | None) -> None:

@@ -1,4 +1,4 @@
-"""What the encoders are built from."""
+"""The layers that encoders share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class Encoder(nn.Module):
-    """A network from token ids to states, all of which torch.compile can take as one graph."""
+    """A network from token ids to states; torch.compile can take its forward as one graph."""
 
     def choose_attention(self, ids: Tensor, mask: Tensor | None) -> None:
-        """Choose the attention of the next forward pass of such inputs, if there is a choice."""
+        """Choose the attention of the next forward pass, if the encoder has a choice."""
 
 
 class Linear(nn.Linear):
@@ -59,7 +59,7 @@ def store_separately(module: nn.Module, joined: str, names: Sequence[str]) -> No
 
 
 def set_precision(encoder: nn.Module, dtype: torch.dtype) -> None:
-    """Matmuls in `dtype`; embeddings, norms and the residual stream stay in float32."""
+    """Matrix products in `dtype`; embeddings, norms and the residual stream stay in float32."""
     encoder.float()
     for module in encoder.modules():
         if isinstance(module, Linear):
@@ -77,7 +77,7 @@ def join_heads(x: Tensor) -> Tensor:
 
 
 def empty_heads(x: Tensor) -> Tensor:
-    """Room for a tensor [batch, heads, length, size] of which `join_heads` makes no copy."""
+    """An empty tensor in the shape of [batch, heads, length, size] that `join_heads` only views."""
     return x.new_empty(x.transpose(1, 2).shape).transpose(1, 2)
 
 
