@@ -19,6 +19,7 @@ include: "rules/evaluate.smk"
 include: "rules/predict.smk"
 include: "rules/export.smk"
 include: "rules/report.smk"
+include: "rules/validate.smk"
 
 
 onstart:

@@ -128,6 +128,9 @@ def test_what_does_not_fit_is_refused_in_one_sentence(payloads):
             "_DNABERT_S.pt with 768 columns is not",
         ),
     ]
+    cases += [
+        (lambda: take(payloads[1], tables=["3"]), "3.parquet: there is no such file; correct")
+    ]
     for act, sentence in cases:
         with pytest.raises(InputError, match=sentence):
             act()

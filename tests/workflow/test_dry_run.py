@@ -9,6 +9,7 @@ from seqloom.config.settings import load_settings
 
 # test_protein_set.py runs most of these.
 NOT_IN_THE_CONFIG = {"download", "proteins", "export_hdf5", "export_uniprot", "export_pt"}
+NOT_IN_THE_CONFIG |= {"validate_sample", "validate"}
 REPOSITORY = Path(__file__).parents[2]
 
 

@@ -22,6 +22,7 @@ from seqloom.embedding.virnucpro import (
     places,
     read_payload,
 )
+from seqloom.errors import InputError
 from seqloom.files.atomic import atomic_all
 from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import read_table_metadata
@@ -43,6 +44,9 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
+    for path in [*args.payloads, *args.frames]:
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such file; correct the path, or make the shards")
     payload = joined([read_payload(path) for path in args.payloads])
     backends = [read_backend(REGISTRY, name) for name in args.backends]
     inputs = {f"payload_{number}": path for number, path in enumerate(args.payloads, start=1)}

@@ -87,6 +87,7 @@ VIRNUCPRO = _beside(
     merged="_merged.pt",
     card=".json",
 )
+VALIDATION = "results/validation/{sample}.tsv"
 REPORT = {"page": "results/report.html", "summary": "results/summary.txt"}
 
 
@@ -217,6 +218,23 @@ class Paths:
             "fused": self.fused(fusion, cut, [sample]),
         }
 
+    def models_of_proteins(self) -> list[str]:
+        return [path for b in self.settings.protein_backends() for path in self.model(b)]
+
+    def model_folders_of_proteins(self) -> list[str]:
+        return [self.model_folder(backend) for backend in self.settings.protein_backends()]
+
+    def validation_inputs(self, sample: str) -> dict[str, str | list[str]]:
+        """A protein sample, and its embeddings backend by backend."""
+        backends = self.settings.protein_backends()
+        shards = [name for b in backends for name in self.embeddings(b, WHOLE, [sample])]
+        return {
+            "contigs": PLAN["contigs"].format(cut=WHOLE, sample=sample),
+            "frames": self.tables(WHOLE, [sample]),
+            "letters": self.shard_files(SHARD["protein"], WHOLE, [sample]),
+            "embeddings": shards,
+        }
+
     def report_inputs(self) -> dict[str, list[str]]:
         """The inputs of the report besides evaluations and predictions."""
         names = self.settings["experiments"]
@@ -305,6 +323,11 @@ class Paths:
                 for s in dna:
                     paths += filled(IDENTIFIED.values(), cut=cut, sample=s)
         return paths
+
+    def validations(self) -> list[str]:
+        """Only on demand: what a run wrote is read and partly computed again."""
+        samples = self.settings.of_molecule("protein") if self.settings["protein_backends"] else []
+        return [VALIDATION.format(sample=sample) for sample in samples]
 
     def all_results(self) -> list[str]:
         """Every result; Snakemake restores a lost file only if a target asks for it."""

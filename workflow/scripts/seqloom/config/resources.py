@@ -73,6 +73,11 @@ class Needs:
         backends = self.settings["fusions"][fusion]
         return 2000 + 40 * self._matrix_mb(backends, self.frames(cut, sample))
 
+    def memory_to_validate(self, sample: str) -> float:
+        backends = self.settings.protein_backends()
+        most = max(self.memory_to_embed(backend, WHOLE, sample) for backend in backends)
+        return 1000 + most + 5 * self._megabases(sample)
+
     def minutes_to_index(self, sample: str) -> float:
         return 10 + self._megabases(sample) / 300
 
