@@ -1,4 +1,4 @@
-"""Coding sequences from GFF3 and GenBank: the same from both, and in frame."""
+"""Coding sequences read from GFF3 and GenBank: both give the same, in the right frame."""
 
 import bz2
 import gzip
@@ -22,7 +22,7 @@ from seqloom.demo.simulate import simulate
 from seqloom.errors import InputError
 from seqloom.seqs.annotations import SCHEMA, read_annotations
 
-# Real annotations: their CDS, and the parts of these.
+# Real annotations with their numbers of CDS and of segments.
 ANNOTATIONS = {
     ("hepatitis_b", "gff"): (7, 10),
     ("hepatitis_b", "gbff"): (7, 10),
@@ -43,7 +43,7 @@ WHOLE_GENOMES = {
     "viral/enterobacteria_phage_T4_NC_000866": (278, 282),
     "viral/hepatitis_A_virus_NC_001489": (2, 12),  # mature peptides without ID share two parents
 }
-# Parts with a stop inside, true of this sequence, as its annotation says.
+# Segments with a stop inside, which the annotation explains.
 STOPS = {
     ("NC_001802", 8342): "nef: transl_except, a stop in place of a tryptophan at codon 124",
 }
@@ -171,7 +171,7 @@ def test_joined_segments_of_a_real_cds_give_the_protein_of_its_record(genome):
         assert translated(bases, genome)[1:].rstrip("*") == parts[0]["translation"][1:]
 
 
-# --- made genomes -------------------------------------------------------------------------------
+# --- generated genomes --------------------------------------------------------------------------
 
 
 def record_of(name, sequence, features, topology="linear"):
@@ -300,7 +300,7 @@ def test_gff3_and_genbank_of_the_demo_genomes_give_the_same_cds(tmp_path):
         assert len({row[5] for row in rich}) == len(proteins)
 
 
-# --- the finer points ---------------------------------------------------------------------------
+# --- special cases ------------------------------------------------------------------------------
 
 
 def test_each_segment_of_a_frameshifted_cds_keeps_its_frame(tmp_path):
@@ -431,7 +431,7 @@ def test_a_truncated_or_damaged_compressed_file_is_an_error(tmp_path, kind, pack
     for place in range(20, len(packed), len(packed) // 20):
         damaged = bytearray(packed)
         damaged[place] ^= 0x5A
-        # The text may be found wrong before the checksum, so any sentence is right.
+        # Wrong text may be found before the wrong checksum, so any error is right.
         assert error(tmp_path, bytes(damaged)).startswith("x")
 
 

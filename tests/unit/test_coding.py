@@ -122,19 +122,19 @@ texts = st.text("AQ*", min_size=1, max_size=30)
     st.lists(st.tuples(st.sampled_from(range(3)), st.text("AQJ*", max_size=12)), max_size=30),
     st.data(),
 )
-def test_a_protein_is_coding_if_it_is_part_of_one_translation_of_its_contig(known, asked, data):
+def test_a_protein_is_coding_if_a_translation_of_its_contig_contains_it(known, wanted, data):
     for contig, text in known:
         if text:
             start = data.draw(st.integers(0, len(text) - 1))
             end = data.draw(st.integers(start + 1, len(text)))
-            asked.append((CONTIGS.index(contig), text[start:end]))
+            wanted.append((CONTIGS.index(contig), text[start:end]))
     rows = [(contig, 0, 3, "+", 0, i, text) for i, (contig, text) in enumerate(known)]
     found = Translations(table_of(rows), CONTIGS).contain(
-        np.array([contig for contig, _ in asked], int), [protein.encode() for _, protein in asked]
+        np.array([contig for contig, _ in wanted], int), [protein.encode() for _, protein in wanted]
     )
     assert found.tolist() == [
         any(protein in text for contig, text in known if text and contig == CONTIGS[number])
-        for number, protein in asked
+        for number, protein in wanted
     ]
 
 

@@ -36,7 +36,7 @@ LONG = "gi|1|x:3-9/b"
 
 @pytest.fixture(params=[1 << 20, 81, 1000])
 def files(tmp_path, request):
-    """Genome, indexes and table, whatever the size of the pieces that came."""
+    """Genome, indexes and table, written from pieces of several sizes."""
     return stored(tmp_path, RECORDS, piece=request.param)
 
 
@@ -46,14 +46,14 @@ def regions_of(genome, wanted):
     return genome.fetch(np.array(contig), np.array(start), np.array(end))
 
 
-def test_the_genome_knows_its_contigs(files):
+def test_a_genome_has_the_names_and_lengths_of_its_contigs(files):
     genome = open_genome(files[0])
     assert genome.names == list(RECORDS)
     assert genome.lengths.tolist() == [len(text) for text in RECORDS.values()]
 
 
 @pytest.mark.parametrize("gap", [0, 1 << 16])
-def test_every_region_is_found_under_the_first_word(files, monkeypatch, gap):
+def test_every_region_is_found_by_the_name_of_its_contig(files, monkeypatch, gap):
     monkeypatch.setattr(genome_module, "_GAP", gap)
     genome = open_genome(files[0])
     wanted = []
@@ -121,17 +121,17 @@ def test_blocks_end_as_bgzip_ends_them(files):
 def test_no_flipped_bit_of_a_block_changes_a_sequence(tmp_path):
     contigs = {"a": letters(1, 300), "b": letters(2, 40)}
     path, *_ = stored(tmp_path, contigs)
-    data, idle = path.read_bytes(), 0  # the clock, the system, bits that fill up a byte
+    data, unused = path.read_bytes(), 0  # such as the clock, the system, padding bits
     for place in range(len(data)):
         path.write_bytes(data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :])
         try:
             genome = open_genome(path)
             assert regions_of(genome, [("a", 0, 300), ("b", 0, 40)]) == b"".join(contigs.values())
             assert dict(read_sequences(path)) == {n: t.decode() for n, t in contigs.items()}
-            idle += 1
+            unused += 1
         except InputError as error:
             assert str(error).startswith(str(path))
-    assert idle < 20
+    assert unused < 20
 
 
 @pytest.mark.parametrize("place", [1, 2])
@@ -168,7 +168,7 @@ def test_the_table_has_a_row_per_record_in_order(files):
         (b"", "protein", ("0", "", "", "empty", "no sequence")),
     ],
 )
-def test_a_row_tells_length_composition_and_status(sequence, molecule, cells):
+def test_a_row_has_length_composition_and_status(sequence, molecule, cells):
     found = Composition()
     for i in range(0, len(sequence), 3):
         found.add(sequence[i : i + 3], molecule)

@@ -152,7 +152,7 @@ def test_contigs_are_filled_evenly(contigs, max_frames):
     )
     filled = np.bincount(contig, frames * read, len(contigs))
     unfilled = [i for i in range(len(contigs)) if filled[i] < sum(contigs[i])]
-    # Whoever could still take something has, but for one window, as much as anyone.
+    # A contig with windows left has as many frames as any other, but for one window.
     assert all(filled[i] > filled.max() - 7 for i in unfilled)
 
 

@@ -1,4 +1,4 @@
-"""FASTA in every dress reads the same; whatever is wrong with it is told in one sentence."""
+"""FASTA of any layout and compression reads the same; an error is one sentence."""
 
 import bz2
 import gzip
@@ -25,7 +25,7 @@ LONG = b">long\n" + bytes(Random(1).choices(b"ACGT", k=200_000)) + b"\n"
 
 
 def zst(data):
-    """Packed with a checksum, as the zstd program does."""
+    """Compressed with a checksum, as by the zstd program."""
     return zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1})
 
 
@@ -39,7 +39,7 @@ def read(path, content, molecule="dna"):
 
 
 def error(path, content, molecule="dna"):
-    """The sentence, without the folder of the test."""
+    """The message of the error, without the folder of the test."""
     with pytest.raises(InputError) as caught:
         read(path, content, molecule)
     return str(caught.value).replace(f"{path.parent}/", "")
@@ -47,7 +47,7 @@ def error(path, content, molecule="dna"):
 
 @pytest.mark.parametrize("suffix", ["fa", "fa.gz", "zst"])
 @pytest.mark.parametrize("pack", PACKERS)
-def test_the_content_and_not_the_suffix_says_how_a_file_is_packed(tmp_path, pack, suffix):
+def test_the_compression_is_found_from_the_content_not_the_suffix(tmp_path, pack, suffix):
     assert read(tmp_path / f"x.{suffix}", pack(TEXT)) == EXPECTED
 
 
@@ -75,7 +75,7 @@ def test_proteins_keep_their_letters_and_lose_the_stop_at_the_end(tmp_path):
     assert sequences == [b"MACDEFGHIKLNPQRSTVWYXUZOBJ", b"MK", b""]
 
 
-def test_gaps_stay_positions_and_are_told(tmp_path, caplog):
+def test_gaps_become_unknown_letters_with_a_warning(tmp_path, caplog):
     assert read(tmp_path / "x.fa", b">a\nAC--G\n-T\n>b\n-\n") == [
         ("a", "a", b"ACNNGNT"),
         ("b", "b", b"N"),
@@ -94,7 +94,7 @@ TEXTS = st.lists(
 
 
 @given(TEXTS, st.sampled_from([b"\n", b"\r\n", b"\r"]), st.booleans(), st.integers(1, 30))
-def test_where_blocks_end_changes_nothing(lines, end, finished, block):
+def test_the_size_of_blocks_changes_nothing(lines, end, finished, block):
     text = end.join([*lines, b""] if finished else lines)
 
     def outcome():
@@ -114,7 +114,7 @@ def test_where_blocks_end_changes_nothing(lines, end, finished, block):
 
 
 def slow_outcome(lines):
-    """What a plain loop over lines makes of it: the records, or the error."""
+    """The records, or the error, by a plain loop over lines."""
     found, where = [], {}
     for number, line in enumerate(lines, start=1):
         line = line.decode().strip()
@@ -151,7 +151,7 @@ def test_a_record_without_sequence_among_others_is_a_record(tmp_path):
     assert read(tmp_path / "x.fa", text) == [("a", "a", b""), ("b", "b", b"AC"), ("c", "c", b"")]
 
 
-def test_headers_are_kept_in_any_script_but_for_tabs(tmp_path):
+def test_headers_may_have_any_letters_and_tabs_become_spaces(tmp_path):
     text = '>a\tMüller "x"\nA\n'.encode()
     assert read(tmp_path / "x.fa", text) == [("a", 'a Müller "x"', b"A")]
 
@@ -243,7 +243,7 @@ def test_a_missing_file_gives_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize("pack", PACKERS[1:])
-def test_a_packed_file_that_is_cut_short_is_an_error(tmp_path, pack):
+def test_a_truncated_compressed_file_is_an_error(tmp_path, pack):
     packed = pack(LONG)
     for content in (packed[: len(packed) // 2], packed[:-1], packed[:7]):
         sentence = error(tmp_path / "x.fa", content)
@@ -252,12 +252,12 @@ def test_a_packed_file_that_is_cut_short_is_an_error(tmp_path, pack):
 
 
 @pytest.mark.parametrize("pack", PACKERS[1:])
-def test_a_packed_file_that_is_damaged_is_an_error(tmp_path, pack):
+def test_a_damaged_compressed_file_is_an_error(tmp_path, pack):
     packed = pack(LONG)
     for start in range(20, len(packed), len(packed) // 10):
         damaged = bytearray(packed)
         damaged[start] ^= 0x5A
-        # The letters may turn out wrong before the checksum does: either sentence will do.
+        # A wrong letter may be found before the wrong checksum, so either error is right.
         assert error(tmp_path / "x.fa", bytes(damaged)).startswith("x.fa ")
 
 

@@ -160,8 +160,8 @@ def test_a_second_run_gives_the_same_bytes(folder):
 
 def test_progress_counts_the_windows_of_the_shard(folder):
     kept = contig_frame(folder / "contigs.tsv")["kept_windows"].sum()
-    told = frames(folder, "0001-of-0002", "told")
-    assert f"frames: {kept // 2}/{kept // 2} windows (100%)" in told
+    log = frames(folder, "0001-of-0002", "again")
+    assert f"frames: {kept // 2}/{kept // 2} windows (100%)" in log
 
 
 def test_proteins_are_taken_whole(folder):

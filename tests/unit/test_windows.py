@@ -66,7 +66,7 @@ def test_even_windows_are_full_and_evenly_spaced(more, size):
 
 
 @given(lengths, sizes, schemes, st.data())
-def test_a_window_does_not_depend_on_the_other_requested_ones(length, size, scheme, data):
+def test_the_bounds_of_a_window_do_not_depend_on_other_windows(length, size, scheme, data):
     count = count_windows(length, size)
     first = data.draw(st.integers(0, count - 1))
     numbers = np.arange(first, min(first + 3, count))

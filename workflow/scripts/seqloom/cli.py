@@ -68,7 +68,7 @@ def code_of(args: argparse.Namespace) -> int:
 
 
 class _NoPandas:
-    """What `import` asks first; it finds anything but pandas by the usual ways."""
+    """An import hook that lets `import pandas` fail."""
 
     @staticmethod
     def find_spec(name: str, *_: object) -> None:
@@ -78,6 +78,7 @@ class _NoPandas:
 
 def without_pandas() -> None:
     """Keep pyarrow from loading pandas: that alone takes as long as a small job."""
+    # Each conversion from or to Python tries it, and None in sys.modules does not stop Cython.
     sys.meta_path.insert(0, _NoPandas)
 
 

@@ -12,9 +12,9 @@ from seqloom.seqs.cds import Cds, Segment, opened, phases_of
 from seqloom.seqs.genbank import read_genbank
 from seqloom.seqs.gff3 import read_gff3
 
-# One row per segment of a CDS: 0-based, half-open, on the forward strand. `phase` counts the bases
-# to skip, in the direction of reading, to the first whole codon of the segment; `cds` numbers the
-# CDS in the order of the files; `translation` is in the first row of a CDS, if GenBank gives it.
+# One row per segment of a CDS: 0-based, half-open, on the forward strand. `phase` is the number of
+# bases before its first whole codon, in the direction of reading; `cds` is the number
+# of the CDS in the order of the files; `translation` is in the first row of a CDS, from GenBank.
 SCHEMA = pa.schema(
     [
         ("contig", pa.string()),
@@ -27,7 +27,7 @@ SCHEMA = pa.schema(
     ]
 )
 _VERSION = re.compile(r"\.\d+$")
-_SAME_CODONS = {"1", "11"}  # these two differ only in their start codons
+_SAME_CODONS = {"1", "11"}  # these two codes differ only in their start codons
 
 log = logging.getLogger(__name__)
 

@@ -10,15 +10,15 @@ import pyarrow.compute as pc
 
 from seqloom.errors import InputError
 
-_SPAN = 1 << 34  # longer than any contig, and small enough for 89 million contigs
+_SPAN = 1 << 34  # longer than any contig; 89 million contigs fit into 64 bits
 _SEED = 7  # residues in a seed, 5 bits each
 
 
 class CodingRegions:
     """The coding regions of a sample by contig, strand and reading frame.
 
-    Regions with the same three are merged where they overlap or touch. All positions are mapped to
-    one number line, on which each of these combinations has a range, so bisection finds a region.
+    Regions that share all three are merged where they overlap or touch. Each combination of the
+    three has its own range of numbers, so one binary search finds a region among all contigs.
     """
 
     def __init__(self, table: pa.Table, contigs: Sequence[str]) -> None:
@@ -29,7 +29,7 @@ class CodingRegions:
         codon = np.where(reverse, end - phase, start + phase)
         origin = _origin(_positions(table["contig"], contigs), reverse, codon)
         order = np.argsort(origin + start)
-        # With an empty region in front, every frame has a region at or before its start.
+        # An empty region in front: so every frame has a region at or before its start.
         starts = np.append(-1, (origin + start)[order])
         ends = np.maximum.accumulate(np.append(-1, (origin + end)[order]))
         apart = starts[1:] > ends[:-1]
@@ -49,7 +49,7 @@ class CodingRegions:
 
 
 class Translations:
-    """The annotated translations of a sample, searched contig by contig."""
+    """The annotated translations of a sample, for searches by contig."""
 
     def __init__(self, table: pa.Table, contigs: Sequence[str]) -> None:
         table = table.filter(pc.is_valid(table["translation"]))
@@ -76,7 +76,7 @@ class Translations:
 
     def _contains(self, contig: int, proteins: Sequence[bytes]) -> Iterator[bool]:
         text = self._texts.get(contig, b"")
-        # Only one index is kept: it is 30 times the size of its text, and contigs come in order.
+        # Only one index is kept: it has 30 times the size of its text, and contigs come in order.
         if contig != self._last[0]:
             self._last = contig, _seed_index(text)
         places, seeds = self._last[1]
@@ -113,12 +113,15 @@ def _positions(names: pa.ChunkedArray, contigs: Sequence[str]) -> np.ndarray:
 
 
 def _origin(contig: np.ndarray, reverse: np.ndarray, codon: np.ndarray) -> np.ndarray:
-    """Where contig, strand and frame of a codon begin on the line; `codon` is its start or end."""
+    """The begin of the range of numbers of each contig, strand and frame.
+
+    `codon` is the start or the end of a codon, which gives the frame.
+    """
     return ((contig.astype(np.int64) * 2 + reverse) * 3 + codon % 3) * _SPAN
 
 
 def _seeds(letters: np.ndarray) -> np.ndarray:
-    """Rows of letters as numbers in the same order; with 5 bits a letter, J equals *."""
+    """Rows of letters as numbers that sort like the rows; in 5 bits a letter, J equals *."""
     seeds = np.zeros(len(letters), np.int64)
     for column in letters.T:
         seeds = seeds << 5 | column & 31

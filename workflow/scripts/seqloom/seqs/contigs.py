@@ -1,4 +1,4 @@
-"""The table of a sample's contigs: what they are, and what a cut makes of them."""
+"""The table of a sample's contigs: composition, and counts of windows and frames under a cut."""
 
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ COLUMNS = ("contig", "header", "length", "gc", "n_fraction", *COUNTS, "status", 
 
 
 def read_contigs(path: str | Path) -> pa.Table:
-    """A table of contigs: their numbers, and the rest as it is written, be it NA, 007 or 1e5."""
+    """A table of contigs; what is no number stays text, so NA, 007 and 1e5 keep their letters."""
     texts, numbers = dict.fromkeys(COLUMNS, pa.string()), dict.fromkeys(NUMBERS, pa.int64())
     with open_tsv(path, "contig") as file:
         return csv.read_csv(
@@ -31,13 +31,13 @@ def read_contigs(path: str | Path) -> pa.Table:
 
 
 def check_contigs(path: str | Path, contigs: pa.Table, genome: Genome) -> None:
-    """An error unless a table of contigs has those of the genome, in order."""
+    """Raise an error unless a table has the contigs of the genome, in its order."""
     if contigs["contig"].to_pylist() != genome.names:
         raise damaged(path, f"its contigs are not those of {genome.path}")
 
 
 def planned_contigs(records: pa.Table, layout: Layout, plan: np.ndarray) -> pa.Table:
-    """The records with what the plan makes of each; those without a frame say why."""
+    """The records with their counts of windows and frames, and a reason if there is no frame."""
     contig, _ = layout.locate(np.arange(len(plan)))
 
     def per_contig(values: np.ndarray) -> np.ndarray:
@@ -47,7 +47,7 @@ def planned_contigs(records: pa.Table, layout: Layout, plan: np.ndarray) -> pa.T
     found = per_contig(frames)
     status, reason = (records[name].to_numpy() for name in ("status", "reason"))
     without = (status == "ok") & (found == 0)
-    # A cut may allow what is ambiguous all over.
+    # A cut may allow frames of ambiguous bases only.
     status[found > 0], reason[found > 0] = "ok", ""
     status[without] = "no_frame"
     why = np.column_stack([per_contig(lost == i) for i in range(1, len(STATUSES))])
@@ -65,7 +65,7 @@ def planned_contigs(records: pa.Table, layout: Layout, plan: np.ndarray) -> pa.T
 
 @cache
 def _reason(*lost: int) -> str:
-    """Why the windows of a contig have no frame."""
+    """Why a contig has no frame: the number of windows for each status of NO_FRAME."""
     return ", ".join(
         f"{why} in {counted(count, 'window')}"
         for why, count in zip(NO_FRAME.values(), lost, strict=True)

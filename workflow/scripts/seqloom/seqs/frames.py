@@ -1,7 +1,7 @@
 """The six frames of many windows at once.
 
-Every triplet of a batch becomes a codon number; a frame is every third of them. Stops are rare, so
-bisection in the sorted list of their positions finds those of a frame.
+A codon number is computed for each base of a batch; a frame is every third of these numbers. Stops
+are rare, so a binary search in their sorted positions finds the stops of a frame.
 """
 
 from dataclasses import dataclass
@@ -35,10 +35,10 @@ _SHIFT = np.arange(6) % 3
 
 @dataclass(frozen=True)
 class Frames:
-    """The six frames of each window: arrays [windows, 6] in the order of FRAMES.
+    """The six frames of each window, as arrays [windows, 6] in the order of FRAMES.
 
-    Positions count bases of the batch on the forward strand: codons lie at [begin, end), written
-    nucleotides at [first, last).
+    Positions are those of bases in the batch, on the forward strand: codons lie in [begin, end),
+    the nucleotides that are written in [first, last).
     """
 
     codons: bytes  # the number of the codon that begins at each base
@@ -71,9 +71,9 @@ def codon_table(genetic_code: int) -> np.ndarray:
 def read_frames(
     batch: Batch, cut: Cut, genetic_code: int, planned: np.ndarray | None = None
 ) -> Frames:
-    """Read every window of the batch in six frames by the rule of the cut.
+    """The six frames of every window of a batch, by the rule of the cut.
 
-    `planned` are the kept frames of a plan, which need no second search for stops.
+    `planned` are the kept frames of a plan; with them, stops are not searched again.
     """
     numbers = _codon_numbers(batch.bases)
     kinds = numbers.translate(_kinds(genetic_code))
@@ -90,7 +90,7 @@ def read_frames(
         begin, place = begin + 3 * skipped, place + skipped
     elif planned is None:
         stops = _places(kinds, *_STOPS)
-        # Frame by frame, so that the places ascend: twice as fast as window by window.
+        # Transposed, because a search is twice as fast if the places ascend.
         following = np.searchsorted(stops, place.T).T
         next_stop = np.append(stops, np.iinfo(stops.dtype).max)[following]
         is_open = kept = (codons > 0) & (next_stop >= place + codons)
@@ -151,7 +151,7 @@ def _codon_numbers(bases: bytes) -> bytes:
 
 @cache
 def _both_tables(genetic_code: int) -> tuple[bytes, bytes]:
-    """The residue by codon number on the forward and on the reverse strand."""
+    """Two tables from codon numbers to residues, for the forward and the reverse strand."""
     table, complement = codon_table(genetic_code), np.array([3, 2, 1, 0, 4])
     reverse = table.reshape(5, 5, 5)[np.ix_(complement, complement, complement)].T
     return table.tobytes().ljust(256), reverse.tobytes().ljust(256)
@@ -159,7 +159,7 @@ def _both_tables(genetic_code: int) -> tuple[bytes, bytes]:
 
 @cache
 def _kinds(genetic_code: int) -> bytes:
-    """By codon number, whether it is a stop on either strand, or ambiguous."""
+    """A table from codon numbers to kinds: bits for a stop on either strand, and for ambiguous."""
     forward, reverse = (np.frombuffer(table, np.uint8) for table in _both_tables(genetic_code))
     stops = (_STOPS[0] * (forward == ord("*"))) | (_STOPS[1] * (reverse == ord("*")))
     return (stops | (_AMBIGUOUS[0] * (forward == ord("X")))).astype(np.uint8).tobytes()
@@ -174,7 +174,7 @@ def _places(kinds: bytes, forward: int, reverse: int) -> np.ndarray:
 
     Places number the codons by strand, phase and position, so a frame is a range of places.
     """
-    # Most batches have no ambiguous codon, and this test is cheap.
+    # Most batches have no ambiguous codon, so this cheap test saves the search.
     if not any(kind & (forward | reverse) and kind in kinds for kind in range(8)):
         return np.zeros(0, np.int64)
     phases = np.zeros((_codons_in_phase(len(kinds)), 3), np.uint8)
@@ -190,14 +190,14 @@ def _count(places: np.ndarray, first: np.ndarray, codons: np.ndarray) -> np.ndar
 
 
 def _tie_breakers(batch: Batch) -> np.ndarray:
-    """A pseudorandom number per frame; a choice by order would prefer the forward strand."""
+    """A pseudorandom number per frame; a choice by position would favor the forward strand."""
     return mixed(6 * batch.number[:, None] + np.arange(6))
 
 
 def _longest_of_window(
     kept: np.ndarray, codons: np.ndarray, tie_breakers: np.ndarray, most: int
 ) -> np.ndarray:
-    """The `most` longest frames of each window; `tie_breakers` decide between equals."""
+    """The `most` longest frames of each window; `tie_breakers` decide between equal lengths."""
     rank = np.argsort(np.lexsort((tie_breakers, -codons, ~kept), axis=1), axis=1)
     return kept & (rank < most)
 

@@ -1,4 +1,4 @@
-"""Fast reading of many regions of a stored genome."""
+"""Reading many regions of a stored genome at once."""
 
 import os
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Genome:
     unpacked: np.ndarray  # and in the decompressed one
 
     def fetch(self, contig: np.ndarray, start: np.ndarray, end: np.ndarray) -> bytes:
-        """The joined letters of these regions, which must be in order."""
+        """The letters of these regions, joined; the regions must be in order."""
         if not len(contig):
             return b""
         # A line end follows every 80 letters.

@@ -13,7 +13,10 @@ _GTF_ATTRIBUTE = re.compile(r'\s*\w+ "')
 
 
 def read_gff3(path: str, unclear: list[str]) -> list[Cds]:
-    """The CDS of a file without pseudogenes; places of unclear strand or phase go to `unclear`."""
+    """The CDS of a file without pseudogenes.
+
+    `unclear` gets the places of segments without a clear strand or phase, which are left out.
+    """
     found: dict[tuple[str, str | int], tuple[list[Segment], str | None]] = {}
     circular, pseudo = set(), set()
     for number, columns in _gff3_columns(path):
@@ -43,7 +46,7 @@ def _is_pseudo(attributes: Mapping[str, str]) -> bool:
 
 
 def _gff3_columns(path: str) -> Iterator[tuple[int, list[str]]]:
-    """The columns of feature lines, with line numbers."""
+    """The line numbers and columns of all feature lines."""
     with opened(path) as text:
         for number, line in enumerate(text, start=1):
             if line.startswith(("##FASTA", ">")):
@@ -78,7 +81,7 @@ def _gff3_segment(columns: Sequence[str], path: str, number: int) -> Segment:
 
 
 def _with_phases(segments: Sequence[Segment], is_circular: bool) -> Sequence[Segment]:
-    """Segments of a CDS with missing phases filled in where the order of reading is clear."""
+    """Segments of a CDS, with missing phases computed where the order of reading is clear."""
     strands = {segment.strand for segment in segments}
     is_unclear = len(strands) > 1 or (is_circular and len(segments) > 1)
     if all(segment.phase is not None for segment in segments) or is_unclear:

@@ -1,4 +1,4 @@
-"""What every window of a sample gives, which are read, and which a shard holds."""
+"""The plan of a sample: the used frames of each window, and the windows of each shard."""
 
 import json
 import logging
@@ -23,21 +23,21 @@ from seqloom.seqs.windows import Batch, Layout, has_ambiguous_base, read_windows
 
 log = logging.getLogger(__name__)
 
-# One byte a window: a bit for each frame that is used, or LOST and the number of the status that
-# says why there is none; and READ unless the window is left out.
+# A window is one byte: a bit for each used frame, or _LOST and the number of the status that says
+# why there is no frame; and _READ if the window is read.
 SCHEMA = pa.schema({"window": pa.uint8()})
 _BITS = np.uint8(1) << np.arange(6, dtype=np.uint8)
 _READ, _LOST = np.uint8(1 << 6), np.uint8(1 << 7)
 _COUNTS = np.array([b & 0x80 == 0 and (b & 0x3F).bit_count() for b in range(256)], np.uint8)
 
-# Which of the kept frames of a batch may train.
+# A function that says which of the kept frames of a batch are used for training.
 Filter = Callable[[Batch, Frames], np.ndarray]
 
 
 def frame_plan(
     genome: Genome, layout: Layout, cut: Cut, genetic_code: int, coding: Filter | None = None
 ) -> np.ndarray:
-    """The plan of a DNA sample, all windows read."""
+    """The plan of a DNA sample in which all windows are read."""
     plan = np.empty(len(layout), np.uint8)
     with Progress("count frames", len(layout), "windows") as progress:
         for batch in read_windows(genome, layout, cut, range(len(layout))):
@@ -49,10 +49,13 @@ def frame_plan(
     return plan
 
 
-def protein_plan(layout: Layout, unclear: np.ndarray) -> np.ndarray:
-    """The plan of a protein sample: every protein is a window, and has a frame unless unclear."""
+def protein_plan(layout: Layout, ambiguous: np.ndarray) -> np.ndarray:
+    """The plan of a protein sample: each protein is one window with one frame.
+
+    The proteins marked in `ambiguous` have no frame.
+    """
     contig, _ = layout.locate(np.arange(len(layout)))
-    return _READ | np.where(unclear[contig], _LOST | STATUSES.index("ambiguous"), _BITS[0])
+    return _READ | np.where(ambiguous[contig], _LOST | STATUSES.index("ambiguous"), _BITS[0])
 
 
 def frame_counts(plan: np.ndarray) -> np.ndarray:
@@ -75,7 +78,7 @@ def planned_frames(plan: np.ndarray) -> np.ndarray:
 
 
 def training_filter(cut: Cut, genetic_code: int, annotation: pa.Table, names: list[str]) -> Filter:
-    """Keep the frames that lie in a coding sequence: by coordinates, or as VirNucPro by letters."""
+    """A filter for coding frames: by coordinates, or like VirNucPro by translations."""
     if cut.training == "coding":
         regions = CodingRegions(annotation, names)
     elif annotation["translation"].null_count == len(annotation):
@@ -120,9 +123,9 @@ def _warn_of_contigs_without_translation(annotation: pa.Table) -> None:
 
 
 def sampled(plan: np.ndarray, layout: Layout, seed: int, max_frames: int) -> np.ndarray:
-    """The plan with so many windows left out that at most `max_frames` frames are left.
+    """The plan with fewer windows read, so that at most `max_frames` frames remain.
 
-    Nothing is to be read in windows without a frame: they are left out as well.
+    Windows without a frame are not read either.
     """
     frames = frame_counts(plan).astype(np.int64)
     if frames.sum() <= max_frames:
@@ -136,25 +139,25 @@ def sampled(plan: np.ndarray, layout: Layout, seed: int, max_frames: int) -> np.
 def fair_choice(
     contig: np.ndarray, frames: np.ndarray, hashes: np.ndarray, max_frames: int
 ) -> np.ndarray:
-    """Which windows are read when all contigs are filled evenly up to `max_frames` together.
+    """Which windows are read if `max_frames` are divided evenly among the contigs.
 
-    Every contig offers its windows in the order of their hashes; the next one taken is always that
+    The windows of a contig are taken in the order of their hashes; the next window is always one
     of the contig with the fewest frames so far.
     """
-    offered = np.lexsort((hashes, contig))
-    contig, frames, hashes = contig[offered], frames[offered], hashes[offered]
+    order = np.lexsort((hashes, contig))
+    contig, frames, hashes = contig[order], frames[order], hashes[order]
     so_far = np.cumsum(frames) - frames
     _, first = np.unique(contig, return_index=True)
     so_far -= np.repeat(so_far[first], np.diff(first, append=len(contig)))
     taken = np.lexsort((hashes, so_far))
     taken = taken[(np.cumsum(frames[taken]) <= max_frames) & (frames[taken] > 0)]
-    read = np.zeros(len(offered), bool)
-    read[offered[taken]] = True
+    read = np.zeros(len(order), bool)
+    read[order[taken]] = True
     return read
 
 
 def shard_windows(plan: np.ndarray, shard: str) -> np.ndarray:
-    """The windows of a shard such as `0003-of-0016`: its even share of those read, in order."""
+    """The windows of a shard such as `0003-of-0016`: an equal part of the windows that are read."""
     index, count = parse_shard(shard)
     read = np.flatnonzero(is_read(plan))
     return read[(index - 1) * len(read) // count : index * len(read) // count]
@@ -169,15 +172,15 @@ def read_plan(path: str | Path, layout: Layout) -> tuple[np.ndarray, dict[str, s
 
 
 def check_plan(path: str | Path, metadata: dict[str, str], settings: Mapping[str, Any]) -> None:
-    """An error that names the first setting a plan was not made with."""
-    made = json.loads(metadata["provenance"])["settings"]
+    """Raise an error if a plan has other settings; it names the first that differs."""
+    own = json.loads(metadata["provenance"])["settings"]
     for key, value in settings.items():
-        if made.get(key) != value:
+        if own.get(key) != value:
             raise InputError(
-                f"{path}: made with {key} {made.get(key)}, not {value}; give the same cut to both"
+                f"{path}: made with {key} {own.get(key)}, not {value}; give the same cut to both"
             )
 
 
 def genome_digest(metadata: dict[str, str]) -> dict[str, dict[str, str]]:
-    """The checksum of the genome a plan was made of: a shard need not read all of it again."""
+    """The checksum of a plan's genome, so that a shard need not read the whole genome for it."""
     return {"genome": json.loads(metadata["provenance"])["inputs"]["genome"]}

@@ -1,4 +1,4 @@
-"""FASTA as people have it, read piece by piece and checked letter by letter."""
+"""Reading FASTA files of any compression and layout, with a check of every letter."""
 
 import logging
 import lzma
@@ -21,30 +21,30 @@ from seqloom.seqs.bgzip import END
 log = logging.getLogger(__name__)
 
 _BLANKS = b"\n \t"
-_WRONG = b"\0"
+_WRONG = b"\0"  # stands for any letter that is not allowed
 
 
-def _reading(letters: bytes, read_as: bytes) -> bytes:
-    """What each byte is read as, in either case; 0 if it is wrong."""
+def _translation(letters: bytes, read_as: bytes) -> bytes:
+    """A table for `bytes.translate` that reads letters in either case; other bytes become 0."""
     table = bytearray(256)
     for letter, upper in zip(letters, read_as, strict=True):
         table[letter] = table[letter | 0x20] = upper
     return bytes(table)
 
 
-# A gap stays a position, an unknown one, so that coordinates are those of the file.
+# A gap becomes an unknown letter, so that coordinates stay those of the file.
 _READ_AS = {
-    "dna": _reading(b"ACGTRYSWKMBDHVNU-", b"ACGTRYSWKMBDHVNTN"),
-    "protein": _reading(b"ACDEFGHIKLMNPQRSTVWYBJOUXZ*-", b"ACDEFGHIKLMNPQRSTVWYBJOUXZ*X"),
+    "dna": _translation(b"ACGTRYSWKMBDHVNU-", b"ACGTRYSWKMBDHVNTN"),
+    "protein": _translation(b"ACDEFGHIKLMNPQRSTVWYBJOUXZ*-", b"ACDEFGHIKLMNPQRSTVWYBJOUXZ*X"),
 }
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLOCK = 1 << 20
-# What a damaged file may raise while it is read.
+# Exceptions that reading a damaged file may raise.
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, IsalError, ZstdError)
 
 
 class Title(NamedTuple):
-    """What stands above a sequence, and where."""
+    """The title line of a record, and its place in the input."""
 
     name: str
     header: str
@@ -60,10 +60,10 @@ Record = tuple[Title, Iterator[bytes]]
 
 
 def read_fasta(paths: Iterable[str], molecule: str) -> Iterator[Record]:
-    """The records of all files of a sample, in order: a title, and pieces of at most a megabyte.
+    """The records of all files of a sample, in order: a title, and pieces of at most 1 MB.
 
     Letters are upper case; a U in DNA is a T, a gap an N (in proteins an X); a protein has no stop
-    at its end. The pieces must be taken before the next record.
+    at its end. The pieces must be read before the next record.
     """
     seen: dict[str, tuple[str, int]] = {}
     for path in paths:
@@ -75,11 +75,14 @@ def read_fasta(paths: Iterable[str], molecule: str) -> Iterator[Record]:
 def _titled_pieces(
     path: str, molecule: str, seen: dict[str, tuple[str, int]]
 ) -> Iterator[tuple[Title, bytes]]:
-    """The pieces of all records of a file, each with its title; `seen` gets names and places."""
+    """The pieces of all records of a file, each with its title.
+
+    `seen` holds the file and the line of each name; the names of this file are added to it.
+    """
     line, title, gaps, has_letters = 0, None, 0, False
     try:
         for text in _blocks(path):
-            # What is before the first title of a block belongs to the record of the block before.
+            # Text before the first title of a block continues the last record of the block before.
             before, *records = text.split(b"\n>") if b">" in text else [text]
             if letters := _letters(before, molecule, title, path, line):
                 gaps += before.count(b"-")
@@ -106,9 +109,9 @@ def _titled_pieces(
 
 
 def _blocks(path: str) -> Iterator[bytes]:
-    """A file in pieces, whatever the compression; no title is cut.
+    """The decompressed content of a file in blocks; a title is never split between two.
 
-    A piece that begins with a line begins with the line end before it.
+    A block that begins with a new line begins with the line end before it.
     """
     rest, is_first = b"\n", True
     with open_packed(path) as file:
@@ -130,11 +133,11 @@ def _blocks(path: str) -> Iterator[bytes]:
 
 @contextmanager
 def open_packed(path: str) -> Iterator[BinaryIO]:
-    """A file as bytes, unpacked by its content, whatever its suffix."""
+    """Open a file for reading its decompressed bytes; the content, not the suffix, says how."""
     if not Path(path).is_file():
         raise InputError(f"{path}: there is no such file; correct the sample sheet")
-    # A handle without a name makes xopen go by the content instead of the suffix. No threads: with
-    # them a truncated zst ends without an error.
+    # xopen looks at the suffix of a file that has a name, so it gets one without. With threads, a
+    # truncated zst would end without an error.
     with open(os.open(path, os.O_RDONLY), "rb") as raw:
         if _is_cut_bgzip(raw):
             raise EOFError("the last block of bgzip is missing")
@@ -143,7 +146,7 @@ def open_packed(path: str) -> Iterator[BinaryIO]:
 
 
 def _is_cut_bgzip(raw: BinaryIO) -> bool:
-    """Whether a file in blocks lacks the empty one at its end; to gzip every block is whole."""
+    """Whether a bgzip file lacks the empty block at its end; gzip does not notice this."""
     head = raw.read(14)
     raw.seek(-min(len(END), os.fstat(raw.fileno()).st_size), os.SEEK_END)
     end = raw.read()
@@ -152,16 +155,16 @@ def _is_cut_bgzip(raw: BinaryIO) -> bool:
 
 
 def _letters(text: bytes, molecule: str, title: Title | None, path: str, line: int) -> bytes:
-    """The letters of a piece of sequence that begins on this line."""
+    """The letters of a text that begins on this line, in upper case and without blanks."""
     letters = text.translate(_READ_AS[molecule], _BLANKS)
     if letters and (title is None or _WRONG in letters):
-        raise _wrong(text, molecule, title, path, line)
+        raise _error(text, molecule, title, path, line)
     return letters
 
 
-def _wrong(text: bytes, molecule: str, title: Title | None, path: str, line: int) -> InputError:
-    """The first thing that is wrong with a piece of sequence."""
-    right = _BLANKS + bytes(byte for byte, letter in enumerate(_READ_AS[molecule]) if letter)
+def _error(text: bytes, molecule: str, title: Title | None, path: str, line: int) -> InputError:
+    """The error for the first wrong letter of a text, or for text before the first title."""
+    allowed = _BLANKS + bytes(byte for byte, letter in enumerate(_READ_AS[molecule]) if letter)
     for number, content in enumerate(text.split(b"\n"), start=line):
         if title is None and content.strip():
             begin = content.strip()[:10].decode(errors="replace")
@@ -169,8 +172,8 @@ def _wrong(text: bytes, molecule: str, title: Title | None, path: str, line: int
                 f'{path} line {number}: FASTA begins with ">", this with {begin!a}; '
                 "give a FASTA file"
             )
-        # Stripping what is right leaves the first wrong letter in front.
-        if title and (rest := content.strip(right)):
+        # After stripping the allowed letters, the first wrong letter is in front.
+        if title and (rest := content.strip(allowed)):
             return InputError(
                 f'{path} line {number}, record "{title.name}": '
                 f"{rest.decode(errors='replace')[0]!a} is not a {molecule} letter; "
@@ -179,6 +182,7 @@ def _wrong(text: bytes, molecule: str, title: Title | None, path: str, line: int
 
 
 def _title(header: bytes, path: str, line: int, seen: dict[str, tuple[str, int]]) -> Title:
+    """The title of a record, after a check of its name, which is added to `seen`."""
     # A tab would break the tables that keep the header.
     text = header.decode(errors="replace").strip().replace("\t", " ")
     if not text:
@@ -196,7 +200,7 @@ def _title(header: bytes, path: str, line: int, seen: dict[str, tuple[str, int]]
 
 
 def _without_stop(title: Title, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """A protein up to its stop."""
+    """The pieces of a protein without the stop at its end."""
     stops = b""
     for piece in pieces:
         piece = stops + piece

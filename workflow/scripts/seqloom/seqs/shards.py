@@ -1,4 +1,4 @@
-"""Shards: the frames of consecutive windows as a table and FASTA files."""
+"""Writing and reading shards: the frames of consecutive windows as a table and FASTA files."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ SCHEMA = pa.schema(
     }
 )
 _WITHOUT_ROW = SCHEMA.remove(0)
-_REPEATING = ["contig", "strand", "status"]  # the columns that a dictionary makes smaller
+_REPETITIVE = ["contig", "strand", "status"]  # columns that a dictionary makes smaller
 _STATUSES = np.array(STATUSES, object)
 
 # Rows of a shard without the column `row`, and their FASTA text by suffix.
@@ -120,7 +120,7 @@ def _window_and_frame(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def protein_batch(genome: Genome, layout: Layout, plan: np.ndarray, shard: str) -> ShardBatch:
-    """Whole proteins, each one window with one frame."""
+    """The whole proteins of a shard, each one window with one frame."""
     windows = shard_windows(plan, shard)
     contig, _ = layout.locate(windows)
     found = planned_frames(plan[windows]).any(axis=1)
@@ -169,8 +169,8 @@ def write_shard(
             f"{suffix[1:]}_sha256": digest.hexdigest()
             for suffix, digest in zip(suffixes, digests, strict=True)
         }
-        everything = as_strings({**metadata, "rows": rows, **checksums})
-        write_arrow(table_file, table, everything, _REPEATING)
+        all_metadata = as_strings({**metadata, "rows": rows, **checksums})
+        write_arrow(table_file, table, all_metadata, _REPETITIVE)
     return rows
 
 
@@ -187,7 +187,7 @@ def check_letters(path: Path) -> None:
     if sha256(path) != read_table_metadata(table)[f"{path.suffix[1:]}_sha256"]:
         raise InputError(
             f"{path}: damaged, or does not belong to the parquet beside it; "
-            "remove both and run again to make them anew"
+            "remove both and run again to write new ones"
         )
 
 

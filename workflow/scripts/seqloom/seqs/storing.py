@@ -12,21 +12,21 @@ from seqloom.files.progress import Progress
 from seqloom.seqs.bgzip import LINE, bgzip
 from seqloom.seqs.reading import Record, Title
 
-_NO_PROTEIN = 100  # letters; so many in a row that are all nucleotides' are
-# Shorter sequences are handled without numpy, whose calls would take longer than their work.
+_NUCLEOTIDES = 100  # a piece of so many letters is no protein if all are A, C, G, T, U or N
+# Shorter sequences are counted and wrapped without numpy, whose calls alone would take longer.
 _SHORT = 2000
-# For each set of letters that is counted: 1 for a byte in it, 0 for another.
+# For each set of letters, a table for `bytes.translate`: 1 for its letters, 0 for all others.
 _ONES = {letters: bytes(byte in letters for byte in range(256)) for letters in (b"GC", b"AT", b"X")}
 RECORD_COLUMNS = ("contig", "header", "length", "gc", "n_fraction", "status", "reason", "sha256")
 
 
 @dataclass
 class Composition:
-    """What is counted of a sequence while it passes by."""
+    """Length, letter counts and checksum of a sequence that is read in pieces."""
 
     length: int = 0
     g_and_c: int = 0
-    clear: int = 0
+    unambiguous: int = 0  # A, C, G or T; in proteins any letter but X
     sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def add(self, piece: bytes, molecule: str) -> None:
@@ -35,15 +35,15 @@ class Composition:
         if molecule == "dna":
             g_and_c = _count(piece, b"GC")
             self.g_and_c += g_and_c
-            self.clear += g_and_c + _count(piece, b"AT")
+            self.unambiguous += g_and_c + _count(piece, b"AT")
         else:
-            self.clear += len(piece) - _count(piece, b"X")
+            self.unambiguous += len(piece) - _count(piece, b"X")
 
 
 def _count(sequence: bytes, letters: bytes) -> int:
-    """How many of a sequence are one of these letters."""
+    """How many letters of a sequence are among these."""
     if len(sequence) < _SHORT:
-        # As bits of a number: a branch for each letter would take twice as long.
+        # The letters become bits of one number: a branch for each letter takes twice as long.
         return int.from_bytes(sequence.translate(_ONES[letters]), "little").bit_count()
     array = np.frombuffer(sequence, np.uint8)
     return sum(np.count_nonzero(array == letter) for letter in letters)
@@ -93,13 +93,13 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _is_nucleotides(piece: bytes) -> bool:
-    return len(piece) >= _NO_PROTEIN and not piece.translate(None, b"ACGTUN")
+    return len(piece) >= _NUCLEOTIDES and not piece.translate(None, b"ACGTUN")
 
 
 def wrapped(letters: bytes) -> bytes:
-    """Letters in lines, each with its end."""
+    """Letters in lines of 80, each with a line end."""
     if len(letters) < _SHORT:
-        # The last of these is empty, so the line before it gets its end.
+        # The range goes one line further, so that the last line gets a line end too.
         return b"\n".join([letters[i : i + LINE] for i in range(0, len(letters) + LINE, LINE)])
     whole = len(letters) // LINE
     lines = np.full((whole, LINE + 1), ord("\n"), np.uint8)
@@ -109,15 +109,15 @@ def wrapped(letters: bytes) -> bytes:
 
 
 def record_row(title: Title, found: Composition, molecule: str) -> tuple[str, ...]:
-    """What is known of a record, whatever the cut."""
-    length, clear = found.length, found.clear
-    gc = f"{found.g_and_c / clear:.4f}" if molecule == "dna" and clear else ""
-    unclear = f"{(length - clear) / length:.4f}" if length else ""
+    """The row of a record in the table of contigs, by RECORD_COLUMNS."""
+    length, unambiguous = found.length, found.unambiguous
+    gc = f"{found.g_and_c / unambiguous:.4f}" if molecule == "dna" and unambiguous else ""
+    n_fraction = f"{(length - unambiguous) / length:.4f}" if length else ""
     if not length:
         status, reason = "empty", "no sequence"
-    elif not clear:
+    elif not unambiguous:
         status, reason = "all_ambiguous", "no A, C, G or T" if molecule == "dna" else "only X"
     else:
         status, reason = "ok", ""
     checksum = found.sha256.hexdigest()
-    return title.name, title.header, str(length), gc, unclear, status, reason, checksum
+    return title.name, title.header, str(length), gc, n_fraction, status, reason, checksum
