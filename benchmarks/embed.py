@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 from seqloom.config.registry import read_backend
 from seqloom.demo.model_shapes import CONFIGS
 from seqloom.embedding.batches import batch_end
-from seqloom.embedding.engine import TOKENS_PER_BATCH, embed, pooled
+from seqloom.embedding.compute import TOKENS_PER_BATCH, pooled
+from seqloom.embedding.engine import embed
 from seqloom.embedding.loading import Model, load_model
 from seqloom.embedding.speed import flops_per_token, peak_flops
 from seqloom.encoders.architectures import build_encoder

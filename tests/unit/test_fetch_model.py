@@ -11,7 +11,7 @@ import yaml
 from models_data import TINY_ENTRY, TINY_ESM
 
 import fetch_model
-from seqloom.config.registry import read_backend
+from seqloom.config.registry import Backend, read_backend
 from seqloom.encoders.architectures import ARCHITECTURES, build_encoder
 from seqloom.encoders.tokenizers import ESM_TOKENS, load_tokenizer, token_ids
 from seqloom.errors import InputError
@@ -129,10 +129,11 @@ def test_another_config_under_the_same_weights_is_refused(tmp_path, registry, fo
 
 @pytest.mark.parametrize("what", ["weights", "config", "tokenizer"])
 def test_the_lock_holds_every_file(tmp_path, what):
+    tiny = Backend("tiny", **TINY_ENTRY)
     origin = {f"{name}_sha256": "0" for name in ("source", "weights", "config", "tokenizer")}
-    hold_to_lock(tmp_path / "lock.json", "tiny", origin)
+    hold_to_lock(tmp_path / "lock.json", tiny, origin)
     with pytest.raises(InputError, match=f"{what}_sha256 0, now it is 1"):
-        hold_to_lock(tmp_path / "lock.json", "tiny", origin | {f"{what}_sha256": "1"})
+        hold_to_lock(tmp_path / "lock.json", tiny, origin | {f"{what}_sha256": "1"})
 
 
 def test_the_registry_is_found_from_any_folder(tmp_path, monkeypatch):

@@ -81,7 +81,28 @@ def test_padding_is_not_averaged(model):
     assert (rows == TOKENS.index("A")).all()
 
 
-def test_the_prefix_counts_as_a_special_token():
-    assert reading_of("t5", {}) == Reading(before=0, after=1)
-    assert reading_of("t5", {"prefix": "<AA2fold>"}).before == 1
-    assert reading_of("esm", {}) == Reading(before=1, after=1)
+@pytest.mark.parametrize(
+    ("architecture", "keys", "before", "after"),
+    [
+        ("t5", {}, 0, 1),
+        ("t5", {"prefix": "<AA2fold>"}, 1, 1),
+        ("esm", {}, 1, 1),
+        # Found from the tokenizer.
+        ("transformers", {"spaces": True}, 0, 1),
+        ("transformers", {"spaces": True, "prefix": "<AA2fold> A "}, 2, 1),
+    ],
+)
+def test_the_special_tokens_of_a_backend(architecture, keys, before, after):
+    expected = Reading(before, after, **keys)
+    assert reading_of(architecture, "protein", keys, tokenizer()) == expected
+
+
+@pytest.mark.parametrize("keys", [{}, {"spaces": True, "lower": True, "as_x": "ABCDEFGHI"}])
+def test_a_tokenizer_that_does_not_tell_letters_apart_is_refused(keys):
+    if keys:
+        words = Tokenizer(WordLevel({"<unk>": 0, "A": 1}, "<unk>"))
+        words.pre_tokenizer = WhitespaceSplit()
+    else:
+        words = tokenizer()
+    with pytest.raises(ValueError, match=r"does not tell letters apart: .* correct `reading`"):
+        reading_of("transformers", "protein", keys, words)

@@ -9,7 +9,7 @@ from pathlib import Path
 from seqloom.cli import parser, run
 from seqloom.embedding.engine import embed, tokenize
 from seqloom.embedding.goldens import check_goldens_once
-from seqloom.embedding.loading import describe, load_encoder, open_model
+from seqloom.embedding.loading import describe, libraries, load_encoder, open_model
 from seqloom.embedding.resume import Work, remove_kept, try_again_when_stopped
 from seqloom.embedding.speed import speed
 from seqloom.files.atomic import atomic
@@ -80,7 +80,7 @@ def main(args: argparse.Namespace) -> None:
             "embed",
             inputs={"shard": fasta, "model": args.model / "model.json"},
             settings=settings | {"dtype": model.dtype},
-            packages=("torch", "tokenizers", "safetensors"),
+            packages=("torch", "tokenizers", "safetensors", *libraries(reader)),
         ),
     }
     work = Work(args.work, made_from) if args.work else None

@@ -45,13 +45,15 @@ def labels_checksum(settings: Settings) -> str:
 def model_name(settings: Settings, backend: str) -> str:
     """The name of a model folder: a hash of the weights and of how the registry reads them."""
     entry, given = settings.backends[backend], settings["models"].get(backend, {})
-    if "local" in given:
-        files = filter(Path.is_file, Path(given["local"]).iterdir())
+    if local := given.get("local") or entry.local:
+        files = filter(Path.is_file, Path(local).iterdir())
         weights = content_checksum(settings, sorted(map(str, files)))
     else:
         weights = given.get("sha256") or entry.identity
     reading = [entry.architecture, entry.pooling, entry.max_length, entry.dtype]
     reading.append(dict(entry.reading))
+    if entry.is_own:
+        reading += [entry.molecule, entry.width]
     return _digest([weights, *reading])[:12]
 
 

@@ -37,7 +37,10 @@ class Options:
         return options(vars(self.settings.downloads[REFSEQ_FOLDER + file]))
 
     def fetch_model(self, backend: str) -> str:
-        """Where the weights come from."""
+        """Where the weights come from, and what a backend of the config is."""
+        entry = self.settings["backends"].get(backend)
+        if entry:
+            return options({"entry": json.dumps(entry)})
         return options(self.settings["models"].get(backend, {}))
 
     def cut(self, cut: str, sample: str) -> str:

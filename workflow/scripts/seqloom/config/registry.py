@@ -1,4 +1,4 @@
-"""The backends of resources/models.yaml."""
+"""The backends of resources/models.yaml, and those of the user's config."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +7,9 @@ from typing import Any
 
 from seqloom.config.schemas import read_schema, read_yaml, validated
 from seqloom.errors import InputError
+
+# The architecture of what the config names: an encoder of the library of this name.
+TRANSFORMERS = "transformers"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,21 @@ class Backend:
     files: Sequence[str] = ()
     demo: Mapping[str, Any] | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
+    local: str | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is of the config, not of models.yaml."""
+        return self.architecture == TRANSFORMERS
+
+    @property
+    def described_in(self) -> str:
+        return f"`backends: {self.name}` of the config" if self.is_own else "models.yaml"
+
+    @property
+    def section(self) -> str:
+        """Where the config says which weights are meant."""
+        return "backends" if self.is_own else "models"
 
     @property
     def identity(self) -> str:
@@ -45,3 +63,9 @@ def read_backend(registry: str | Path, name: str) -> Backend:
         )
     where = f'{registry}: backend "{name}"'
     return Backend(name, **validated(entries[name], read_schema("backend"), where))
+
+
+def own_backend(name: str, entry: Mapping[str, Any]) -> Backend:
+    """The backend `name` with this entry of `backends` in the config."""
+    schema = read_schema("config")["properties"]["backends"]["additionalProperties"]
+    return Backend(name, TRANSFORMERS, **validated(dict(entry), schema, f"backends: {name}"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from seqloom.config.registry import Backend, read_backend
+from seqloom.config.registry import Backend, own_backend, read_backend
 from seqloom.config.schemas import hint_of, read_schema, read_yaml, validated
 from seqloom.config.sharding import shard_names
 from seqloom.config.sheet import Sample, read_sheet
@@ -131,7 +131,7 @@ def load_settings(config: dict[str, Any]) -> Settings:
     """Check `config` and its sample sheet; the first problem is raised as an InputError."""
     # An empty `embed:` counts as absent.
     given = {key: value for key, value in config.items() if value is not None}
-    for section in ("cuts", "fusions", "experiments"):
+    for section in ("cuts", "fusions", "experiments", "backends"):
         names = given.get(section, {})
         for name in names if isinstance(names, dict) else ():
             if not isinstance(name, str):
@@ -145,7 +145,11 @@ def load_settings(config: dict[str, Any]) -> Settings:
     used = {name for backends in values["fusions"].values() for name in backends}
     used |= set(values["protein_backends"]) - set(values["fusions"])
     used |= set(values["residue_backends"])
-    backends = {name: read_backend(REGISTRY, name) for name in sorted(used)}
+    own = values["backends"]
+    backends = {
+        name: own_backend(name, own[name]) if name in own else read_backend(REGISTRY, name)
+        for name in sorted(used)
+    }
     settings = Settings(values, samples, backends, downloads)
     for problem in _problems(settings):
         raise InputError(problem)
@@ -199,7 +203,8 @@ def _problems(settings: Settings) -> Iterator[str]:
             "config: export: virnucpro needs a cut with the scheme and frames of virnucpro, or an "
             "experiment that fuses a DNA and a protein backend; add one"
         )
-    for fusion in sorted(settings["fusions"].keys() & read_yaml(REGISTRY).keys()):
+    known = read_yaml(REGISTRY).keys()
+    for fusion in sorted(settings["fusions"].keys() & (known | settings["backends"].keys())):
         yield f'config: fusions: "{fusion}" is the name of a backend; give the fusion another'
     if "pt" in settings["export"] and WHOLE not in {
         cut for _, cut, _ in settings.exported_matrices()
@@ -216,7 +221,23 @@ def _problems(settings: Settings) -> Iterator[str]:
             if settings.backends[backend].molecule != "protein":
                 where = "protein_backends" + (f": {name}" if backend != name else "")
                 yield f'config: {where}: "{backend}" reads DNA; give a protein backend'
+    for name, entry in settings["backends"].items():
+        if name in known:
+            yield f'config: backends: "{name}" is a backend of models.yaml; choose another name'
+        if ("repository" in entry) == ("local" in entry):
+            yield f"config: backends.{name}: give either repository or local"
+        if "local" in entry and not Path(entry["local"], "config.json").is_file():
+            yield (
+                f"config: backends.{name}.local: {entry['local']} is not a folder with a "
+                "config.json; give the full path (without ~) of the folder with config.json, "
+                "weights and tokenizer"
+            )
     for name, model in settings["models"].items():
+        if name in settings["backends"]:
+            yield (
+                f"config: models.{name}: it is one of `backends`; give local or sha256 there, and "
+                "remove it here"
+            )
         if read_backend(REGISTRY, name).demo:
             yield f"config: models.{name}: a demo model cannot be read from elsewhere; remove it"
         if "local" in model and not Path(model["local"]).is_dir():
@@ -234,6 +255,8 @@ def _window_problems(settings: Settings, cut: str, fusion: str) -> Iterator[str]
         return
     longest = {}
     for backend in map(settings.backends.get, settings["fusions"][fusion]):
+        if backend.is_own and backend.molecule == "dna":
+            continue  # only its tokenizer knows
         tokens = backend.max_length - 2  # without the two special tokens
         fewest, most = _BASES_PER_TOKEN if backend.molecule == "dna" else (3, 3)
         if window // most > tokens:

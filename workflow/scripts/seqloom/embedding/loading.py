@@ -13,9 +13,8 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from seqloom import ENGINE_VERSION
-from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.architectures import ARCHITECTURES, build_encoder
 from seqloom.encoders.cpu import use_onednn
-from seqloom.encoders.layers import set_precision
 from seqloom.encoders.readings import Reading
 from seqloom.encoders.tokenizers import load_tokenizer
 from seqloom.errors import InputError
@@ -88,11 +87,13 @@ def _encoder(reader: Reader, device: torch.device, dtype: str) -> nn.Module:
     with _files_of(reader.folder):
         encoder = build_encoder(description["architecture"], read_json(config), config)
         load_weights(encoder, reader.folder / FILES["weights"])
-    set_precision(encoder, getattr(torch, dtype))
+    encoder.set_precision(getattr(torch, dtype))
     encoder.to(device)
     log.info("%s on %s, matmuls in %s", description["backend"], device_name(device), dtype)
     if device.type == "cpu":
         use_onednn(encoder)
+        return encoder
+    if not encoder.compiles:
         return encoder
     # Not at the top: its import takes a second.
     from seqloom.encoders.compiled import Compiled
@@ -126,6 +127,11 @@ def describe(model: Model) -> dict[str, Any]:
         "device": device_name(model.device),
         "processor": instruction_sets() if model.device.type == "cpu" else "",
     }
+
+
+def libraries(reader: Reader) -> tuple[str, ...]:
+    """Those whose version decides a vector, beside those that every model needs."""
+    return ARCHITECTURES[reader.description["architecture"]].libraries
 
 
 def device_name(device: torch.device) -> str:

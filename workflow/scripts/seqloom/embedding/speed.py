@@ -24,7 +24,7 @@ def speed(model: Model, tokens: int, seconds: float) -> str:
 
 def flops_per_token(model: Model) -> int:
     """Operations of the linear layers; attention's own products grow with the length, left out."""
-    layers = (m for m in model.encoder.modules() if isinstance(m, Linear | PackedLinear))
+    layers = (m for m in model.encoder.modules() if isinstance(m, nn.Linear | PackedLinear))
     return 2 * sum(layer.weight.numel() for layer in layers)
 
 

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from seqloom.embedding.engine import embed, load_model
+from seqloom.embedding.engine import embed
 from seqloom.embedding.export import Shard, all_ids, open_shards
+from seqloom.embedding.loading import load_model
 from seqloom.embedding.matrices import row_ids
 from seqloom.errors import InputError
 from seqloom.files.json_files import read_json

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
+from seqloom.config.registry import TRANSFORMERS
+from seqloom.encoders.auto import Auto, auto_tokenizer
 from seqloom.encoders.dnabert import Dnabert
 from seqloom.encoders.esm import Esm
 from seqloom.encoders.esmc import Esmc
@@ -26,14 +28,18 @@ from seqloom.errors import InputError
 
 @dataclass(frozen=True)
 class Architecture:
-    """An encoder, its tokenizer, and how many special tokens that puts around a sequence."""
+    """An encoder, its tokenizer, and how many special tokens that puts around a sequence.
+
+    `before` and `after` are None where each tokenizer has its own.
+    """
 
     encoder: type[Encoder]
     tokenizer: Callable[[Path], Tokenizer]  # from a published folder
     tokenizer_files: frozenset[str]  # without which that folder is incomplete
-    demo_tokenizer: Callable[[Iterable[str]], Tokenizer]  # from demo genomes
-    before: int = 1
-    after: int = 1
+    demo_tokenizer: Callable[[Iterable[str]], Tokenizer] | None = None  # from demo genomes
+    before: int | None = 1
+    after: int | None = 1
+    libraries: tuple[str, ...] = ()  # whose version decides a vector, beside those of all
 
 
 def _tokenizer_json(folder: Path) -> Tokenizer:
@@ -51,6 +57,14 @@ ARCHITECTURES = {
         frozenset({"spiece.model"}),
         lambda _: demo_t5_tokenizer(),
         before=0,
+    ),
+    TRANSFORMERS: Architecture(
+        Auto,
+        auto_tokenizer,
+        frozenset({"tokenizer_config.json"}),
+        before=None,
+        after=None,
+        libraries=("transformers",),
     ),
 }
 

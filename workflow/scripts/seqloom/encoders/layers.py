@@ -9,10 +9,15 @@ from torch import Tensor, nn
 
 
 class Encoder(nn.Module):
-    """A network from token ids to states; torch.compile can take its forward as one graph."""
+    """A network from token ids to states."""
+
+    compiles = True  # whether torch.compile can take all of it as one graph
 
     def choose_attention(self, ids: Tensor, mask: Tensor | None) -> None:
         """Choose the attention of the next forward pass, if the encoder has a choice."""
+
+    def set_precision(self, dtype: torch.dtype) -> None:
+        set_precision(self, dtype)
 
 
 class Linear(nn.Linear):

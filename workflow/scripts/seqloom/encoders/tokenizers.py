@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tokenizers import Tokenizer
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import Whitespace
+from tokenizers import Regex, Tokenizer
+from tokenizers.models import BPE, WordLevel
+from tokenizers.pre_tokenizers import Split, Whitespace
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
 
@@ -61,6 +61,36 @@ def published_esm_tokenizer(folder: Path) -> Tokenizer:
     if vocabulary.exists() and vocabulary.read_text().split() != ESM_TOKENS:
         raise InputError(f"{vocabulary}: not the 33 tokens of ESM-2, in their order")
     return esm_tokenizer()
+
+
+def kmer_vocabulary(tokens: list[str], folder: Path) -> dict[str, int]:
+    """The ids of letters and of all words of k bases, as Nucleotide Transformer has them."""
+    words = [token for token in tokens if token.isalpha() and len(token) > 1]
+    sizes, bases = {len(word) for word in words}, {*"".join(words)}
+    if words and (len(sizes) > 1 or bases != {*"ACGT"} or len(words) != 4 ** len(words[0])):
+        raise InputError(
+            f"{folder}/vocab.txt: words that are not all those of k bases are not read here; save "
+            "the tokenizer as tokenizer.json"
+        )
+    return {token: i for i, token in enumerate(tokens)}
+
+
+def kmer_tokenizer(
+    vocabulary: dict[str, int], first: str, last: str | None, unknown: str
+) -> Tokenizer:
+    """From the left words of k bases, if there are any, and single letters where none fits."""
+    letters = "".join(re.escape(token) for token in vocabulary if len(token) == 1)
+    size = max(len(token) for token in vocabulary if token.isalpha())
+    words = f"[ACGT]{{{size}}}|" if size > 1 else ""
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=unknown))
+    # Neighbors that are not in the vocabulary are one unknown word.
+    tokenizer.pre_tokenizer = Split(Regex(f"{words}[{letters}]|[^{letters}]+"), "isolated")
+    around = [first, *([last] if last else [])]
+    tokenizer.post_processor = TemplateProcessing(
+        single=" ".join([first, "$A", *around[1:]]),
+        special_tokens=[(token, vocabulary[token]) for token in around],
+    )
+    return tokenizer
 
 
 def t5_tokenizer(vocabulary: dict[str, int]) -> Tokenizer:

@@ -16,7 +16,7 @@ from seqloom.config.registry import Backend
 from seqloom.demo.model_shapes import CONFIGS
 from seqloom.demo.simulate import simulate
 from seqloom.encoders.architectures import ARCHITECTURES, build_encoder
-from seqloom.encoders.readings import reading_of
+from seqloom.encoders.readings import Reading, reading_of
 from seqloom.errors import InputError
 from seqloom.files.atomic import atomic_all
 from seqloom.files.checksums import sha256
@@ -41,6 +41,7 @@ class Source:
     config: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
     tokenizer: Tokenizer
+    reading: Reading
     sha256: str | None = None
     repository: str | None = None
     revision: str | None = None
@@ -54,7 +55,8 @@ def demo_source(backend: Backend) -> Source:
     config = CONFIGS[backend.architecture] | shape
     encoder = build_encoder(backend.architecture, config, "models.yaml")
     tokenizer = ARCHITECTURES[backend.architecture].demo_tokenizer(_demo_sequences())
-    return Source(config, random_tensors(encoder, seed), tokenizer)
+    reading = reading_of(backend.architecture, backend.molecule, backend.reading, tokenizer)
+    return Source(config, random_tensors(encoder, seed), tokenizer, reading)
 
 
 def _demo_sequences() -> Iterator[str]:
@@ -92,17 +94,22 @@ def local_source(
     meant = _as_meant(backend, expected)
     config = _read_config(folder / "config.json")
     files = weight_files(folder, meant.files)
-    found = _checked_sha256(backend.name, files, expected)
+    found = _checked_sha256(backend, files, expected)
     encoder = build_encoder(backend.architecture, config, folder / "config.json")
     tensors = encoder_tensors(read_tensors(files), encoder, folder)
     tokenizer = ARCHITECTURES[backend.architecture].tokenizer(folder)
-    _check_fit(backend, config, tokenizer, folder)
+    try:
+        reading = reading_of(backend.architecture, backend.molecule, backend.reading, tokenizer)
+    except ValueError as error:
+        raise InputError(f"{folder}: {error}") from error
+    _check_fit(backend, config, tokenizer, reading, folder)
     # Of a folder or a checksum of the user's, only the pinned weights are known to be published.
     published = found == backend.sha256 or (revision is not None and meant is backend)
     return Source(
         config=config,
         tensors=tensors,
         tokenizer=tokenizer,
+        reading=reading,
         sha256=found,
         repository=backend.repository if published else None,
         revision=revision or (backend.revision if published else None),
@@ -129,14 +136,15 @@ def write_model(
         }
         # A demo model follows from models.yaml; there is nothing to hold it to.
         if backend.demo is None:
-            hold_to_lock(lock, backend.name, origin, replace_lock)
+            hold_to_lock(lock, backend, origin, replace_lock)
+        libraries = ARCHITECTURES[backend.architecture].libraries
         description = {
             "backend": backend.name,
             "architecture": backend.architecture,
             "molecule": backend.molecule,
             "width": backend.width,
             "pooling": backend.pooling,
-            "reading": asdict(reading_of(backend.architecture, backend.reading)),
+            "reading": asdict(source.reading),
             "max_length": backend.max_length,
             "dtype": backend.dtype,
             **origin,
@@ -145,7 +153,7 @@ def write_model(
                 "fetch_model",
                 inputs={file.name: file for file in source.inputs},
                 settings={"demo": backend.demo},
-                packages=("torch", "safetensors", "tokenizers"),
+                packages=("torch", "safetensors", "tokenizers", *libraries),
             ),
         }
         write_json(model, description)
@@ -153,24 +161,24 @@ def write_model(
 
 
 def hold_to_lock(
-    path: Path, name: str, origin: Mapping[str, str | None], replace: bool = False
+    path: Path, backend: Backend, origin: Mapping[str, str | None], replace: bool = False
 ) -> None:
     """Record where a model came from; a later, different one is an error unless `replace`."""
     with _one_at_a_time(path):
         lock = read_json(path) if path.exists() else {}
-        first = lock.get(name, {})
+        first = lock.get(backend.name, {})
         # The same files may lie in another commit, or in a folder.
         changed = [key for key in first if "sha256" in key and first[key] != origin[key]]
         if changed and not replace:
             key = changed[0]
             raise InputError(
-                f"{path}: {name} was first fetched with {key} {first[key]}, now it is "
+                f"{path}: {backend.name} was first fetched with {key} {first[key]}, now it is "
                 f"{origin[key]}; if that is meant, give the sha256 of its weights in the config "
-                f"(models: {name}: sha256), so that all that depends on them is made again, or "
-                "add the model to models.yaml under a new name"
+                f"({backend.section}: {backend.name}: sha256), so that all that depends on them is "
+                "made again, or add the model under a new name"
             )
         held = origin if replace or not first else first
-        write_json(path, dict(sorted({**lock, name: held}.items())))
+        write_json(path, dict(sorted({**lock, backend.name: held}.items())))
 
 
 @contextmanager
@@ -182,22 +190,22 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
         yield
 
 
-def _checked_sha256(name: str, files: Sequence[Path], expected: str | None) -> str:
+def _checked_sha256(backend: Backend, files: Sequence[Path], expected: str | None) -> str:
     """The checksums of the files, joined by commas as `expected` is."""
     found = [sha256(file) for file in files]
     wanted = expected.split(",") if expected else found
     if len(wanted) != len(found):
         raise InputError(
-            f"{files[0].parent}: the weights of {name} are {len(found)} files, but {len(wanted)} "
-            "sha256 are expected; give one of each, joined by commas"
+            f"{files[0].parent}: the weights of {backend.name} are {len(found)} files, but "
+            f"{len(wanted)} sha256 are expected; give one of each, joined by commas"
         )
     for file, this, other in zip(files, found, wanted, strict=True):
         if this != other:
             # Of a file in the cache the content is to be removed, not the link.
             raise InputError(
-                f"{file.resolve()}: the weights of {name} have sha256 {this}, but {other} is "
-                "expected; remove this file to fetch it again, or if it is meant, put its own "
-                f"sha256 into the config (models: {name}: sha256)"
+                f"{file.resolve()}: the weights of {backend.name} have sha256 {this}, but {other} "
+                "is expected; remove this file to fetch it again, or if it is meant, put its own "
+                f"sha256 into the config ({backend.section}: {backend.name}: sha256)"
             )
     return ",".join(found)
 
@@ -210,21 +218,27 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _check_fit(
-    backend: Backend, config: Mapping[str, Any], tokenizer: Tokenizer, folder: Path
+    backend: Backend,
+    config: Mapping[str, Any],
+    tokenizer: Tokenizer,
+    reading: Reading,
+    folder: Path,
 ) -> None:
-    key = "hidden_size" if "hidden_size" in config else "d_model"
-    if config[key] != backend.width:
+    key = "d_model" if "d_model" in config else "hidden_size"
+    # Not every config of transformers has these keys.
+    if config.get(key, backend.width) != backend.width:
         raise InputError(
-            f"{folder}/config.json: {key} is {config[key]}, but models.yaml gives {backend.name} "
-            f"the width {backend.width}; is it another model?"
+            f"{folder}/config.json: {key} is {config[key]}, but {backend.described_in} gives "
+            f"{backend.name} the width {backend.width}; is it another model?"
         )
     tokens = max(tokenizer.get_vocab().values()) + 1
-    if tokens > config["vocab_size"]:
+    if tokens > config.get("vocab_size", tokens):
         raise InputError(
             f"{folder}: the tokenizer has {tokens} tokens, the model only {config['vocab_size']}; "
             "they do not belong together"
         )
-    reading = reading_of(backend.architecture, backend.reading)
+    if ARCHITECTURES[backend.architecture].before is None:
+        return
     letters = ["", *(_AMINO_ACIDS if backend.molecule == "protein" else "ACGT")]
     ids = reading.token_ids(tokenizer, letters)
     first, last = ids[0][: reading.before], ids[0][reading.before :]

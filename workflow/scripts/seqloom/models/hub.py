@@ -35,11 +35,13 @@ log = logging.getLogger(__name__)
 # Beside the weights; code is never fetched.
 _SMALL = {"config.json", "tokenizer.json", "vocab.txt"}
 _SMALL |= {"spiece.model", "added_tokens.json", "tokenizer_config.json"}
+# Of tokenizers that transformers reads.
+_SMALL |= {"vocab.json", "merges.txt", "sentencepiece.bpe.model", "special_tokens_map.json"}
 _PAUSES = (1, 2, 4)
 _TIMEOUT = 30
 _SHA256 = "[0-9a-f]{64}"
-_LOG_IN = "correct its name in models.yaml, or accept its terms on its page and set HF_TOKEN"
-_ADVICE = {401: _LOG_IN, 403: _LOG_IN, 404: "correct repository and revision in models.yaml"}
+_LOG_IN = "correct its name in {}, or accept its terms on its page and set HF_TOKEN"
+_ADVICE = {401: _LOG_IN, 403: _LOG_IN, 404: "correct repository and revision in {}"}
 
 
 @contextmanager
@@ -76,8 +78,8 @@ def downloaded(backend: Backend, revision: str | None, downloads: Path) -> Path:
         title = f"{backend.repository} at {revision}" if revision else backend.repository
         raise InputError(
             f"{backend.name}: cannot download {title} from {constants.ENDPOINT}: "
-            f"{_reason(error)}, copy models/ from a machine that has it, or get its files in "
-            f"another way and give `models: {{{backend.name}: {{local: FOLDER}}}}`"
+            f"{_reason(error, backend)}, copy models/ from a machine that has it, or get its files "
+            f"in another way and give `{backend.section}: {{{backend.name}: {{local: FOLDER}}}}`"
         ) from error
 
 
@@ -118,7 +120,7 @@ def _fetched(backend: Backend, revision: str | None, downloads: Path) -> Path:
     if not weights:
         raise InputError(
             f"{backend.name}: {backend.repository} at {commit.sha} has no "
-            f"{' and '.join(backend.files) or 'weights'}; correct models.yaml"
+            f"{' and '.join(backend.files) or 'weights'}; correct {backend.described_in}"
         )
     folder = downloads / commit.sha
     for name in sorted(_SMALL & names):
@@ -148,13 +150,14 @@ def _receive(repository: str, commit: str, out: Path) -> None:
     )
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, backend: Backend) -> str:
     """What is wrong and what to do about it."""
     if isinstance(error, OfflineModeIsEnabled):
         return f"HF_HUB_OFFLINE is set and {constants.HF_HUB_CACHE} has not all of it; unset it"
     if isinstance(error, HfHubHTTPError):
         code = error.response.status_code
-        return f"{code} for {error.response.url}; {_ADVICE.get(code, 'try again later')}"
+        advice = _ADVICE.get(code, "try again later").format(backend.described_in)
+        return f"{code} for {error.response.url}; {advice}"
     if isinstance(error, TransportError):
         return f"it cannot be reached ({error}); mend the network or HF_ENDPOINT"
     return f"{error.__cause__ or error}; mend HF_ENDPOINT, or make room if the disk is full"
