@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,9 @@ from tokenizers.models import BPE
 from tokenizers.processors import TemplateProcessing
 
 from seqloom.config.registry import Backend
-from seqloom.demo.model_shapes import CONFIGS
 from seqloom.embedding.goldens import GOLDENS, PASSED, check_goldens, check_goldens_once
 from seqloom.embedding.loading import Model, load_model
+from seqloom.encoders.readings import Reading
 from seqloom.errors import InputError
 from seqloom.models.fetch import Source, demo_source, write_model
 
@@ -49,10 +50,8 @@ def loaded(
     pooling: str = "mean_tokens",
     repository: str | None = "someone/tiny",
 ) -> Model:
-    backend = Backend(
-        "tiny", "dnabert", "dna", CONFIG["hidden_size"], pooling, 100, "float16", True, 1
-    )
-    source = Source(CONFIG, tensors, tokenizer(), repository=repository)
+    backend = Backend("tiny", "dnabert", "dna", CONFIG["hidden_size"], pooling, 100, "float16", 1)
+    source = Source(CONFIG, tensors, tokenizer(), Reading(1, 1), repository=repository)
     write_model(backend, source, folder / "model", folder / "lock.json", False)
     return load_model(folder / "model", dtype, 1)
 
@@ -187,11 +186,10 @@ def test_what_agreed_once_is_not_tested_again_until_something_changes(tmp_path, 
 def test_a_job_stops_before_its_work_where_weights_are_not_what_they_claim(tmp_path):
     shape = {"hidden_size": 320, "num_hidden_layers": 6, "intermediate_size": 1280}
     backend = Backend(
-        "esm2_8m", "esm", "protein", 320, "mean_residues", 1024, "float16", True, 1,
+        "esm2_8m", "esm", "protein", 320, "mean_residues", 1024, "float16", 1,
         demo={"seed": 0, **shape},
     )  # fmt: skip
-    source = demo_source(backend)
-    claimed = Source(CONFIGS["esm"] | shape, source.tensors, source.tokenizer, repository="x/y")
+    claimed = replace(demo_source(backend), repository="x/y")
     write_model(backend, claimed, tmp_path / "m", tmp_path / "lock.json", False)
     write_shard(tmp_path / "s", "faa", ">a\nMKV\n")
     options = ("--model", "m", "--shard", "s", "--out", "none.safetensors")

@@ -68,7 +68,7 @@ def write_other_model(folder: Path) -> None:
     demo = {"seed": 4, "num_hidden_layers": 1, "intermediate_size": 16}
     names = {"architecture": "esm", "molecule": "protein", "pooling": "mean_residues"}
     numbers = {"width": 1280, "max_length": 50, "parameters": 1}
-    backend = Backend(name="other", dtype="float16", built=True, demo=demo, **names, **numbers)
+    backend = Backend(name="other", dtype="float16", demo=demo, **names, **numbers)
     write_model(backend, demo_source(backend), folder, folder / "lock", False)
 
 

@@ -12,7 +12,7 @@ from isal import isal_zlib
 # The block size of the bgzip program; with 65536 bytes pyfaidx does not find the blocks.
 BLOCK = 0xFF00
 LINE = 80  # letters per line of a stored genome
-_LEVEL = 1  # of isal: five times as fast as level 2 of zlib, and no larger
+_LEVEL = 3  # of isal: the lower ones now and then give other bytes (DECISIONS)
 END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")  # an empty block
 _HEADER = struct.Struct("<4BI2BH2B2H")
 _TRAILER = struct.Struct("<2I")
