@@ -1,15 +1,18 @@
 """Encoders of transformers as backends of the config: from a folder of theirs to rows of ours."""
 
 import json
+import os
 import random
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import transformers
+from hub_stand_in import serving
 from models_data import randomize, write_shard, write_tiny_model
 from own_models import (
     ANKH,
@@ -141,6 +144,28 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(tmp_path, config, e
     with pytest.raises(InputError, match=sentence):
         fetch(folder, PROT_BERT | entry, tmp_path / "model")
     assert not (tmp_path / "model").exists() and not (tmp_path / "lock.json").exists()
+
+
+def test_a_repository_is_downloaded_and_what_is_missing_there_is_named(tmp_path):
+    write_nucleotide_transformer(tmp_path / "published")
+    files = {file.name: file.read_bytes() for file in (tmp_path / "published").iterdir()}
+    entry = NUCLEOTIDE_TRANSFORMER | {"repository": "someone/words"}
+    command = [sys.executable, SCRIPTS / "fetch_model.py", "--backend", "mine"]
+    command += ["--entry", json.dumps(entry), "--lock", "lock.json", "--out", "model"]
+    with serving() as hub:
+        known = {"HF_ENDPOINT": hub.root, "HF_HOME": str(tmp_path / "cache")}
+        known |= {"no_proxy": "127.0.0.1,localhost"}
+        run = partial(subprocess.run, command, cwd=tmp_path, env=os.environ | known)
+        done = run(capture_output=True, text=True)
+        assert "correct repository and revision in `backends: mine` of the config" in done.stderr
+        hub.publish("someone/words", "1" * 40, files | {"code.py": b"raise SystemExit"})
+        run(check=True)
+        assert "code.py" not in hub.files()
+    assert json.loads((tmp_path / "lock.json").read_text())["mine"]["revision"] == "1" * 40
+    fetch(tmp_path / "published", NUCLEOTIDE_TRANSFORMER, tmp_path / "local/model")
+    for name in ("model.safetensors", "tokenizer.json", "config.json"):
+        same = (tmp_path / "local/model" / name).read_bytes()
+        assert (tmp_path / "model" / name).read_bytes() == same
 
 
 def test_code_of_a_repository_is_not_run(tmp_path):

@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from seqloom.config.registry import Backend
 from seqloom.embedding.engine import embed
 from seqloom.embedding.loading import FILES, load_model
-from seqloom.models.fetch import Source, demo_source, write_model
+from seqloom.models.fetch import demo_source, write_model
 
 REPOSITORY = Path(__file__).parents[2]
 # Python imports this first; it stops any use of the network.
@@ -63,8 +64,7 @@ def tiny_model(folder: Path, name: str = "tiny", repository: str | None = None) 
         1,
         demo={"seed": 0} | shape,
     )
-    made = demo_source(backend)
-    source = Source(made.config, made.tensors, made.tokenizer, repository=repository)
+    source = replace(demo_source(backend), repository=repository)
     write_model(backend, source, folder / name / "0123456789ab", folder / "lock.json", False)
     return folder / name / "0123456789ab"
 

@@ -21,7 +21,7 @@ from seqloom.embedding.engine import embed
 from seqloom.embedding.loading import FILES, Model, describe, load_model
 from seqloom.errors import InputError
 from seqloom.files import checksums
-from seqloom.models.fetch import Source, demo_source, write_model
+from seqloom.models.fetch import demo_source, write_model
 
 SHAPES = {
     "dna": {"num_hidden_layers": 1, "intermediate_size": 96},
@@ -220,8 +220,7 @@ def test_values_that_are_not_finite_name_the_record(tmp_path):
     source = demo_source(backend("protein"))
     words = source.tensors["embeddings.word_embeddings.weight"]
     words[5] = torch.inf  # A
-    broken = Source(source.config, source.tensors, source.tokenizer)
-    write_model(backend("protein"), broken, tmp_path / "m", tmp_path / "lock.json", False)
+    write_model(backend("protein"), source, tmp_path / "m", tmp_path / "lock.json", False)
     model = load_model(tmp_path / "m", "float32", 1)
     assert rows_of(model, ["MKLV"]).shape == (1, 1280)
     with pytest.raises(InputError, match=r'record "bad": .* not finite in float32, stored'):

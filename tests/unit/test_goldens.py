@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,9 @@ from tokenizers.models import BPE
 from tokenizers.processors import TemplateProcessing
 
 from seqloom.config.registry import Backend
-from seqloom.demo.model_shapes import CONFIGS
 from seqloom.embedding.goldens import GOLDENS, PASSED, check_goldens, check_goldens_once
 from seqloom.embedding.loading import Model, load_model
+from seqloom.encoders.readings import Reading
 from seqloom.errors import InputError
 from seqloom.models.fetch import Source, demo_source, write_model
 
@@ -52,7 +53,7 @@ def loaded(
     backend = Backend(
         "tiny", "dnabert", "dna", CONFIG["hidden_size"], pooling, 100, "float16", True, 1
     )
-    source = Source(CONFIG, tensors, tokenizer(), repository=repository)
+    source = Source(CONFIG, tensors, tokenizer(), Reading(1, 1), repository=repository)
     write_model(backend, source, folder / "model", folder / "lock.json", False)
     return load_model(folder / "model", dtype, 1)
 
@@ -191,7 +192,7 @@ def test_a_job_stops_before_its_work_where_weights_are_not_what_they_claim(tmp_p
         demo={"seed": 0, **shape},
     )  # fmt: skip
     source = demo_source(backend)
-    claimed = Source(CONFIGS["esm"] | shape, source.tensors, source.tokenizer, repository="x/y")
+    claimed = replace(source, repository="x/y")
     write_model(backend, claimed, tmp_path / "m", tmp_path / "lock.json", False)
     write_shard(tmp_path / "s", "faa", ">a\nMKV\n")
     options = ("--model", "m", "--shard", "s", "--out", "none.safetensors")

@@ -95,11 +95,11 @@ def test_a_backend_of_the_config_has_a_model_of_its_own():
         ),
         ({"cuts": {}}, "cuts: it is empty; add an entry"),
         ({"backends": {"esm2_8m": OWN}}, 'backends: "esm2_8m" is a backend of models.yaml; choose'),
-        ({"backends": {"a/b": OWN}}, '"a/b" is not allowed here; make the name of letters'),
+        ({"backends": {"a/b": OWN}}, 'backends: "a/b" is not allowed here; make the name of'),
         ({"backends": {"mine": OWN | {"local": "x"}}}, "backends.mine: give either repository or "),
         (
             {"backends": {"mine": {**OWN, "widht": 3}}},
-            'key "widht" is unknown; did you mean width?',
+            'backends.mine: key "widht" is unknown; did you mean width?',
         ),
         (
             {"backends": {"mine": OWN_FOLDER}},
@@ -110,7 +110,7 @@ def test_a_backend_of_the_config_has_a_model_of_its_own():
             "models.mine: it is one of `backends`; give local or sha256 there",
         ),
         (
-            {"backends": {"mine": OWN}, "fusions": {"mine": ["mine"]}},
+            {"backends": {"mine": OWN}, "fusions": {"mine": ["mine"]}, "experiments": {}},
             'fusions: "mine" is the name of a backend; give the fusion another',
         ),
         (
