@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from seqloom.config.contents import model_name
 from seqloom.config.registry import read_backend
 from seqloom.config.schemas import read_yaml
 from seqloom.config.settings import REGISTRY, Settings, load_settings
@@ -66,6 +67,22 @@ def test_used_cuts_are_those_of_experiments_unless_frames_are_exported():
     assert load(cuts=cuts, export=["virnucpro"]).used_cuts() == ["w300", "legacy"]
 
 
+OWN = {"molecule": "protein", "width": 8, "parameters": 1, "pooling": "mean_residues"}
+OWN |= {"max_length": 99}
+OWN_FOLDER = OWN | {"local": "nowhere"}
+OWN |= {"repository": "someone/something"}
+
+
+def test_a_backend_of_the_config_has_a_model_of_its_own():
+    used = {"fusions": {"f": ["mine"]}, "experiments": {}}
+    settings = load(backends={"mine": OWN}, **used)
+    mine = settings.backends["mine"]
+    assert (mine.architecture, mine.width, mine.dtype) == ("transformers", 8, "float32")
+    for change in ({"width": 9}, {"molecule": "dna"}, {"reading": {"spaces": True}}):
+        changed = load(backends={"mine": OWN | change}, **used)
+        assert model_name(changed, "mine") != model_name(settings, "mine")
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -75,6 +92,25 @@ def test_used_cuts_are_those_of_experiments_unless_frames_are_exported():
         (
             {"experiments": ["main"]},
             "experiments: ['main'] is not a group of keys; write its keys ",
+        ),
+        ({"backends": {"esm2_8m": OWN}}, 'backends: "esm2_8m" is a backend of models.yaml; choose'),
+        ({"backends": {"a/b": OWN}}, 'backends: "a/b" is not allowed here; make the name of'),
+        ({"backends": {"mine": OWN | {"local": "x"}}}, "backends.mine: give either repository or "),
+        (
+            {"backends": {"mine": {**OWN, "widht": 3}}},
+            'backends.mine: key "widht" is unknown; did you mean width?',
+        ),
+        (
+            {"backends": {"mine": OWN_FOLDER}},
+            "backends.mine.local: nowhere is not a folder with a config.json; give the full path",
+        ),
+        (
+            {"backends": {"mine": OWN}, "models": {"mine": {"sha256": "0" * 64}}},
+            "models.mine: it is one of `backends`; give local or sha256 there",
+        ),
+        (
+            {"backends": {"mine": OWN}, "fusions": {"mine": ["mine"]}, "experiments": {}},
+            'fusions: "mine" is the name of a backend; give the fusion another',
         ),
         (
             {"cuts": "w300"},

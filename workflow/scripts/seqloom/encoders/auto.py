@@ -72,8 +72,9 @@ class Auto(Encoder):
         # A head may be left out, but not a layer that the config does not count.
         layers = {re.sub(r"\d+", "#", name) for name in loaded}
         for name in found["unexpected_keys"]:
-            if re.sub(r"\d+", "#", name) in layers:
-                named[name] = torch.empty(0)
+            own_name = name.removeprefix(f"{model.base_model_prefix}.")
+            if re.sub(r"\d+", "#", own_name) in layers:
+                named[own_name] = torch.empty(0)
         return _each_with_its_own_memory({f"model.{name}": t for name, t in named.items()})
 
 
