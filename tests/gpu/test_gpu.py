@@ -7,6 +7,8 @@ import pytest
 import torch
 from test_engine import SHAPES, backend, rows_of, sequences_of, spied
 
+from seqloom.config.registry import read_backend
+from seqloom.config.settings import REGISTRY
 from seqloom.embedding.loading import Model, load_model
 from seqloom.embedding.resume import Work
 from seqloom.encoders import attention
@@ -22,10 +24,11 @@ COSINES = {"float32": 1 - 1e-6, "float16": 0.9999, "bfloat16": 0.9999}
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    for molecule in SHAPES:
-        described = backend(molecule, 6000)
+    models = {molecule: backend(molecule, 6000) for molecule in SHAPES}
+    models["t5"] = read_backend(REGISTRY, "demo_prost_t5")
+    for name, described in models.items():
         source = demo_source(described)
-        write_model(described, source, folder / molecule, folder / "lock.json", False)
+        write_model(described, source, folder / name, folder / "lock.json", False)
     return folder
 
 
@@ -51,12 +54,13 @@ def test_the_kernel_is_right(dtype, bias, size, padded, trains):
 
 @pytest.mark.parametrize("kernel", [False, True])
 @pytest.mark.parametrize("dtype", COSINES)
-@pytest.mark.parametrize("molecule", sorted(SHAPES))
-def test_vectors_are_those_of_a_cpu(folders, monkeypatch, molecule, dtype, kernel):
-    monkeypatch.setattr("seqloom.encoders.dnabert.kernel_serves", lambda *_: kernel)
-    sequences = sequences_of(molecule, 60, 400)
-    exact = rows_of(on_cpu(load_model(folders / molecule, "float32", 4)), sequences)
-    rows = rows_of(load_model(folders / molecule, dtype, 4), sequences)
+@pytest.mark.parametrize("name", [*sorted(SHAPES), "t5"])
+def test_vectors_are_those_of_a_cpu(folders, monkeypatch, name, dtype, kernel):
+    for encoder in ("dnabert", "t5"):
+        monkeypatch.setattr(f"seqloom.encoders.{encoder}.kernel_serves", lambda *_: kernel)
+    sequences = sequences_of("dna" if name == "dna" else "protein", 60, 400)
+    exact = rows_of(on_cpu(load_model(folders / name, "float32", 4)), sequences)
+    rows = rows_of(load_model(folders / name, dtype, 4), sequences)
     assert cosines(rows, exact).min() > COSINES[dtype]
 
 

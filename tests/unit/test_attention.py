@@ -6,12 +6,15 @@ They are also compiled for GPUs, which needs none.
 import math
 import multiprocessing
 import os
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 import torch
 
+from seqloom.demo.model_shapes import CONFIGS
 from seqloom.encoders import attention as module
+from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.attention import Case, by_pytorch, kernel_serves, t5_table
 from seqloom.encoders.attention_operator import _attend, by_kernel
 from seqloom.encoders.layers import join_heads, split_heads
@@ -165,10 +168,23 @@ def test_the_operator_and_its_description_for_torch_compile_agree(interpreter):
     interpreter(operator_checks)
 
 
-def encoder_by_kernel() -> float:
+def t5_encoder() -> torch.nn.Module:
+    from models_data import randomize
+
+    shape = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_heads": 2, "num_layers": 2}
+    encoder = build_encoder("t5", CONFIGS["t5"] | shape, "test").to_empty(device="cpu")
+    randomize(encoder)
+    return encoder
+
+
+def dnabert_encoder() -> torch.nn.Module:
     from test_dnabert import encoder_of, random_checkpoint
 
-    encoder = encoder_of(random_checkpoint()).float()
+    return encoder_of(random_checkpoint()).float()
+
+
+def encoder_by_kernel(make_encoder: Callable[[], torch.nn.Module]) -> float:
+    encoder = make_encoder()
     ids = torch.randint(5, 50, (2, 21), generator=torch.Generator().manual_seed(0))
     mask = torch.arange(21) < torch.tensor([[21], [10]])
     with torch.no_grad():
@@ -181,8 +197,9 @@ def encoder_by_kernel() -> float:
         )
 
 
-def test_the_encoder_by_kernel_equals_that_by_pytorch(interpreter):
-    assert 0 < interpreter(encoder_by_kernel) < 1e-5
+@pytest.mark.parametrize("make_encoder", [dnabert_encoder, t5_encoder])
+def test_the_encoder_by_kernel_equals_that_by_pytorch(interpreter, make_encoder):
+    assert 0 < interpreter(encoder_by_kernel, make_encoder) < 1e-5
 
 
 def verdicts() -> tuple[bool, bool]:

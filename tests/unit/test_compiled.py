@@ -17,6 +17,7 @@ SHAPES = {
     "esm": ("esm", CONFIGS["esm"] | TINY),
     "esm1b": ("esm", published_esm(16, 2, 2, **LEARNED)),
     "esmc": ("esmc", {"vocab_size": 64, "d_model": 16, "n_heads": 2, "n_layers": 2}),
+    "t5": ("t5", CONFIGS["t5"] | {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_heads": 2}),
 }
 
 

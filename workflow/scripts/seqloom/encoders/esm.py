@@ -1,6 +1,7 @@
 """The ESM encoder (ESM-2, FastESM2, ESM-1b): pre-LN, rotary or learned positions, exact GELU.
 
-Modules are named as in the published checkpoints, so that weights load strictly by name.
+After Rives et al. 2021 (ESM-1b) and Lin et al. 2023 (ESM-2). Modules are named as in the published
+checkpoints, so that weights load strictly by name.
 """
 
 from collections.abc import Mapping
