@@ -1,5 +1,6 @@
 """The configuration: what it accepts, and one sentence for each mistake."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,19 @@ def test_frames_are_exported_without_labels_or_experiments(labels):
     cuts = {"w300": {}, "legacy": LEGACY, "one": LEGACY | {"max_per_window": 1}}
     settings = load(cuts=cuts, fusions={}, experiments={}, export=["virnucpro"])
     assert settings.legacy_cuts() == settings.used_cuts() == ["legacy"]
+
+
+def test_residues_of_a_shard_must_fit_into_memory():
+    with open("p.faa", "wb") as file:
+        file.truncate(30_000_000)
+    Path("s.tsv").write_text("sample\tfasta\tmolecule\nset\tp.faa\tprotein\n")
+    own = {"samples": "s.tsv", "residue_backends": ["prot_t5_xl"]}
+    with pytest.raises(InputError, match=r"123 GB .* set `embed: {shard_bases: (\d+)}`") as error:
+        load_settings(own)
+    enough = int(re.search(r"shard_bases: (\d+)", str(error.value))[1])
+    load_settings(own | {"embed": {"shard_bases": enough}})
+    with pytest.raises(InputError, match="residue_backends"):
+        load_settings(own | {"embed": {"shard_bases": enough * 2}})
 
 
 def test_used_cuts_are_those_of_experiments_unless_frames_are_exported():

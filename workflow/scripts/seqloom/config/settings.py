@@ -17,6 +17,7 @@ from seqloom.files.downloads import Download, read_downloads
 
 REGISTRY = Path(__file__).parents[4] / "resources" / "models.yaml"
 WHOLE = "whole"
+_MOST_RESIDUE_BYTES = 16e9  # in a shard; a job takes some three times as much
 # DNABERT-S had 4.51 to 5.43 in 9 kb windows of viruses, bacteria and yeast.
 _BASES_PER_TOKEN = (4.5, 5.5)
 
@@ -216,6 +217,7 @@ def _problems(settings: Settings) -> Iterator[str]:
     for name in settings["residue_backends"]:
         if settings.backends[name].pooling != "mean_residues":
             yield f'config: residue_backends: "{name}" has no residues; give a protein backend'
+        yield from _residue_problems(settings, settings.backends[name])
     for name in settings["protein_backends"]:
         for backend in settings.backends_of(name):
             if settings.backends[backend].molecule != "protein":
@@ -244,6 +246,20 @@ def _problems(settings: Settings) -> Iterator[str]:
             yield (
                 f"config: models.{name}.local: {model['local']} is not a folder; give the "
                 "full path (without ~) of the folder with config.json, weights and tokenizer"
+            )
+
+
+def _residue_problems(settings: Settings, backend: Backend) -> Iterator[str]:
+    """A problem if the residues of a shard are more than a job can hold."""
+    bytes_per_residue = backend.width * (2 if settings["embed"]["store"] == "float16" else 4)
+    most = int(_MOST_RESIDUE_BYTES / bytes_per_residue)
+    for sample in settings.of_molecule("protein"):
+        residues = settings.samples[sample].bases / len(settings.shards(WHOLE, sample))
+        if residues > most:
+            yield (
+                f"config: residue_backends: a shard of sample {sample} has {residues:,.0f} "
+                f"residues, which take {residues * bytes_per_residue / 1e9:.0f} GB of memory with "
+                f"{backend.name}; set `embed: {{shard_bases: {3 * most}}}`"
             )
 
 
