@@ -23,19 +23,23 @@ from seqloom.models.fetch import demo_source, write_model
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 COUNT, LONGEST, LIMIT = 160, 220, 200
 SHAPE = {"hidden_size": 640, "num_hidden_layers": 1, "intermediate_size": 640}
+# With the prefix of ProstT5, and the relative positions of both T5 models.
+SHAPE_OF_T5 = {"d_model": 640, "num_layers": 1, "num_heads": 2, "d_ff": 640}
 
 
-def write_tiny_model(folder: Path, seed: int) -> Path:
+def write_tiny_model(folder: Path, seed: int, architecture: str = "esm") -> Path:
+    shape = {"esm": SHAPE, "t5": SHAPE_OF_T5}[architecture]
     backend = Backend(
         name="tiny",
-        architecture="esm",
+        architecture=architecture,
         molecule="protein",
-        width=SHAPE["hidden_size"],
+        width=640,
         pooling="mean_residues",
         max_length=LIMIT,
         dtype="float16",
         parameters=1,
-        demo={"seed": seed, **SHAPE},
+        demo={"seed": seed, **shape},
+        reading={"prefix": "<AA2fold>", "as_x": "UZOB"} if architecture == "t5" else {},
     )
     write_model(backend, demo_source(backend), folder, folder / "lock.json", False)
     return folder
@@ -43,18 +47,21 @@ def write_tiny_model(folder: Path, seed: int) -> Path:
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory) -> Path:
-    """A model and a shard of some twenty batches."""
-    folder = tmp_path_factory.mktemp("inputs")
-    write_tiny_model(folder / "model", seed=1)
+    return write_inputs(tmp_path_factory.mktemp("inputs"), "esm", COUNT)
+
+
+def write_inputs(folder: Path, architecture: str, count: int) -> Path:
+    """A model and a shard of some twenty batches or more."""
+    write_tiny_model(folder / "model", 1, architecture)
     random = np.random.default_rng(2)
     letters = list("ACDEFGHIKLMNPQRSTVWY")
-    lengths = random.integers(1, LONGEST, COUNT)
+    lengths = random.integers(1, LONGEST, count)
     texts = ["".join(random.choice(letters, length)) for length in lengths]
     fasta = "".join(f">p{i}\n{text}\n" for i, text in enumerate(texts)).encode()
     (folder / "shard.faa").write_bytes(fasta)
     metadata = {key: "x" for key in ("sample", "cut", "cut_settings", "shard")}
     metadata["faa_sha256"] = sha256(fasta).hexdigest()
-    table = pa.table({"row": np.arange(COUNT)}).replace_schema_metadata(metadata)
+    table = pa.table({"row": np.arange(count)}).replace_schema_metadata(metadata)
     pq.write_table(table, folder / "shard.parquet")
     return folder
 
@@ -119,6 +126,21 @@ def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(inputs, undisturbed, 
     assert re.search(r"; \d+ tokens/s$", log)
     assert out.read_bytes() == undisturbed
     assert not work.exists()
+
+
+def test_a_killed_t5_job_goes_on_and_ends_with_the_same_bytes(tmp_path):
+    inputs = write_inputs(tmp_path, "t5", 300)
+    outs = tmp_path / "undisturbed", tmp_path / "killed"
+    assert ended(start(inputs, outs[0]))[0] == 0
+    work = tmp_path / "work"
+    job = start(inputs, outs[1], "--work", str(work))
+    kept = wait_for_progress(job, work)
+    job.kill()
+    assert ended(job)[0] == -signal.SIGKILL and not outs[1].exists()
+    code, log = ended(start(inputs, outs[1], "--work", str(work)))
+    assert code == 0, log
+    assert found_and_made(log)[0] >= kept > 0
+    assert outs[1].read_bytes() == outs[0].read_bytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

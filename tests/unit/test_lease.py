@@ -85,6 +85,16 @@ def test_the_exit_code_is_that_of_the_command(tmp_path):
     assert start(environment(tmp_path, "a"), "raise SystemExit(7)").wait() == 7
 
 
+def test_a_list_of_files_goes_to_the_command_unread(tmp_path):
+    """Its words may be more than the kernel takes; it is a pipe, as in the rules."""
+    show = "import sys; print(sys.argv[1][0], len(open(sys.argv[1][1:]).read().split()))"
+    words = "seq -f results/embeddings/demo_prot_t5/whole/train/%06.0f-of-20000.safetensors 40000"
+    line = f'{sys.executable} {LEASE} -- {sys.executable} -c "$0" @<({words})'
+    env = environment(tmp_path, "a")
+    done = subprocess.run(["bash", "-c", line, show], env=env, capture_output=True, text=True)
+    assert done.stdout == "@ 40000\n", done.stderr
+
+
 def test_without_a_gpu_the_command_runs_on_the_cpu(tmp_path):
     assert start(environment(tmp_path, ""), SHOW).communicate()[0].strip() == ""
 

@@ -10,6 +10,8 @@ from seqloom.machine.lease import lease
 
 def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
+    # `@<(lines ...)` is for the command to read: the words may be more than the kernel takes.
+    options.fromfile_prefix_chars = None
     options.add_argument("--gpus", type=int, default=1, help="how many the command needs")
     options.add_argument("command", nargs="+", help="the command, after --")
     return options
