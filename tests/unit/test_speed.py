@@ -1,15 +1,15 @@
 """The speed of a job in its log, and its share of what the device can do."""
 
-import re
-import time
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
+import torch
 from models_data import one_thread, write_tiny_model  # noqa: F401
+from torch.utils import benchmark
 
-from seqloom.embedding.engine import embed
+from seqloom.embedding import speed as speed_of_jobs
 from seqloom.embedding.loading import load_model
-from seqloom.embedding.speed import flops_per_token, speed
+from seqloom.embedding.speed import flops_per_token, peak_flops, speed
 
 # Weights of one layer: DNABERT-2 doubles the first product of the feed-forward for its gate.
 WEIGHTS = {
@@ -37,15 +37,28 @@ def test_a_token_takes_two_operations_per_weight_of_the_linear_layers(models, mo
     assert flops_per_token(models[molecule, dtype]) == 2 * WEIGHTS[molecule]
 
 
-def test_a_long_job_tells_its_share_of_the_peak_and_a_short_one_does_not_measure_it(models):
+def test_a_long_job_tells_its_share_of_the_peak(models, monkeypatch):
     model = models["dna", "float32"]
-    generator = np.random.default_rng(0)
-    sequences = ["".join(generator.choice(list("ACGT"), 60)) for _ in range(400)]
-    embed(model, sequences, sequences)
-    begin = time.perf_counter()
-    tokens = embed(model, sequences, sequences).tokens
-    per_second = tokens / (time.perf_counter() - begin)
-    line = speed(model, round(61 * per_second), 61)
-    share = re.fullmatch(r"\d+ tokens/s, (\d+)% of the peak of matrix products", line)[1]
-    assert 0 < int(share) < 120
-    assert speed(model, 590, 59) == "10 tokens/s"
+    peak = 40 * 2 * WEIGHTS["dna"]  # what 40 tokens a second would need
+    monkeypatch.setattr(speed_of_jobs, "peak_flops", lambda dtype, device: peak)
+    assert speed(model, 600, 60) == "10 tokens/s, 25% of the peak of matrix products"
+
+
+def test_a_short_job_does_not_measure_the_peak(models, monkeypatch):
+    monkeypatch.setattr(speed_of_jobs, "peak_flops", None)
+    assert speed(models["dna", "float32"], 590, 59) == "10 tokens/s"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_peak_is_the_operations_of_a_product_by_its_fastest_time(dtype, monkeypatch):
+    class TwoTimes:
+        """In place of the timer: runs the work once, and says that it took 4 s and 2 s."""
+
+        def __init__(self, text, globals, num_threads):
+            assert eval(text, globals).shape == globals["x"].shape == (1024, 2048)
+
+        def blocked_autorange(self, min_run_time):
+            return SimpleNamespace(times=[4.0, 2.0])
+
+    monkeypatch.setattr(benchmark, "Timer", TwoTimes)
+    assert peak_flops(dtype, torch.device("cpu")) == 1024 * 2048 * 2048
