@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -32,12 +32,13 @@ from seqloom.config.registry import read_backend
 from seqloom.demo.model_shapes import CONFIGS
 from seqloom.embedding.batches import batch_end
 from seqloom.embedding.compute import TOKENS_PER_BATCH, pooled
-from seqloom.embedding.engine import embed
+from seqloom.embedding.engine import embed, tokenize
 from seqloom.embedding.loading import Model, load_model
 from seqloom.embedding.speed import flops_per_token, peak_flops
-from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.architectures import ARCHITECTURES, build_encoder
 from seqloom.encoders.layers import set_precision
-from seqloom.encoders.tokenizers import esm_tokenizer, load_tokenizer, token_ids
+from seqloom.encoders.readings import reading_of
+from seqloom.encoders.tokenizers import load_tokenizer, token_ids
 from seqloom.files.tensors import read_tensor, write_tensors
 from seqloom.models.fetch import Source, write_model
 from seqloom.models.random_weights import random_tensors
@@ -104,12 +105,17 @@ def write_windows(fasta: Path, folder: Path) -> dict[str, list[str]]:
 def write_random(name: str, folder: Path, **shape: int) -> Path:
     """A model folder with random weights; `shape` is what differs from the published one."""
     backend = read_backend(REGISTRY, name)
-    config = CONFIGS[backend.architecture] | shape
-    backend = replace(backend, width=config["hidden_size"], demo={"seed": 1})
-    dna = SHARED / "models" / "dnabert_s" / "tokenizer.json"
-    tokenizer = load_tokenizer(dna) if backend.molecule == "dna" else esm_tokenizer()
+    config = CONFIGS.get(backend.architecture, {}) | shape
+    width = next(config[key] for key in ("hidden_size", "d_model") if key in config)
+    backend = replace(backend, width=width, demo={"seed": 1})
+    if backend.molecule == "dna":
+        tokenizer = load_tokenizer(SHARED / "models" / "dnabert_s" / "tokenizer.json")
+    else:
+        tokenizer = ARCHITECTURES[backend.architecture].demo_tokenizer([])
+    reading = reading_of(backend.architecture, backend.molecule, backend.reading, tokenizer)
     tensors = random_tensors(build_encoder(backend.architecture, config, name), 1)
-    write_model(backend, Source(config, tensors, tokenizer), folder, folder / "lock", False)
+    source = Source(config, tensors, tokenizer, reading)
+    write_model(backend, source, folder, folder / "lock", False)
     return folder
 
 
@@ -126,8 +132,8 @@ def plain_model(folder: Path, model: Model) -> Model:
 def one_at_a_time(model: Model, sequences: Sequence[str]) -> np.ndarray:
     rows = []
     for sequence in sequences:
-        tokens = np.array(model.reading.token_ids(model.tokenizer, [sequence]))
-        rows.append(pooled(model, tokens, None).cpu().numpy()[0])
+        pieces = tokenize(model, [sequence]).pieces
+        rows.append(pooled(model, pieces, np.arange(1)).cpu().numpy()[0])
     return np.stack(rows)
 
 
@@ -243,16 +249,21 @@ def print_padding(tokenizer_folder: Path, sequences: list[str]) -> None:
     print_row(len(lengths), "0 %", *map(percent, parts))
 
 
-def write_shard(folder: Path, genome: str, count: int) -> Path:
+def write_windows_shard(folder: Path, genome: str, count: int) -> Path:
     """Windows of a genome at even distances, as a shard."""
     starts = np.linspace(0, len(genome) - 300, count).astype(int)
-    text = "".join(f">w{i}\n{genome[s : s + 300]}\n" for i, s in enumerate(starts)).encode()
-    (folder / f"{count}.fna").write_bytes(text)
+    return write_shard(folder / str(count), ".fna", (genome[s : s + 300] for s in starts))
+
+
+def write_shard(prefix: Path, suffix: str, sequences: Iterable[str]) -> Path:
+    """Sequences as the shard that embed.py reads."""
+    text = "".join(f">w{i}\n{sequence}\n" for i, sequence in enumerate(sequences)).encode()
+    prefix.with_suffix(suffix).write_bytes(text)
     metadata = dict.fromkeys(("sample", "cut", "cut_settings", "shard"), "x")
-    metadata["fna_sha256"] = sha256(text).hexdigest()
+    metadata[f"{suffix[1:]}_sha256"] = sha256(text).hexdigest()
     table = pa.table({}).replace_schema_metadata(metadata)
-    pq.write_table(table, folder / f"{count}.parquet")
-    return folder / str(count)
+    pq.write_table(table, prefix.with_suffix(".parquet"))
+    return prefix
 
 
 def print_memory(genome: str, counts: list[int], folder: Path) -> None:
@@ -261,17 +272,22 @@ def print_memory(genome: str, counts: list[int], folder: Path) -> None:
     model = write_random("dnabert_s", folder, **tiny)
     print_head("embed.py, a tiny model", "sequences", "s", "peak MB", "MB of the result")
     for count in counts:
-        shard, out = write_shard(folder, genome, count), folder / "out.safetensors"
-        options = ["--model", model, "--shard", shard, "--work", folder / "work", "--out", out]
-        command = [sys.executable, SCRIPTS / "embed.py", *options]
-        begin = time.perf_counter()
-        process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            sys.exit(f"error: {' '.join(map(str, command))} failed")
-        megabytes = usage.ru_maxrss * 1024 / 1e6, read_tensor(out, "embedding").nbytes / 1e6
-        print_row(count, time.perf_counter() - begin, *map(round, megabytes))
+        print_row(count, *seconds_and_megabytes(model, write_windows_shard(folder, genome, count)))
+
+
+def seconds_and_megabytes(model: Path, shard: Path) -> tuple[float, int, int]:
+    """Of embed.py as a process on this shard: its time, its peak of memory, its matrix."""
+    out = shard.with_suffix(".safetensors")
+    options = ["--model", model, "--shard", shard, "--work", f"{shard}.work", "--out", out]
+    command = list(map(str, [sys.executable, SCRIPTS / "embed.py", *options]))
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"error: {' '.join(command)} failed")
+    seconds, matrix = time.perf_counter() - begin, read_tensor(out, "embedding").nbytes
+    return seconds, round(usage.ru_maxrss * 1024 / 1e6), round(matrix / 1e6)
 
 
 def main() -> None:

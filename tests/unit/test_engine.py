@@ -1,8 +1,10 @@
 """One row per sequence with the same vector in any batch, every value finite."""
 
 import threading
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -174,6 +176,25 @@ def test_pooling_is_that_of_the_backend(models):
             states = model.encoder(torch.tensor([tokens]))[0]
         expected = states[window].numpy().astype(np.float64).mean(axis=0)
         np.testing.assert_allclose(rows_of(model, [sequence])[0], expected, atol=1e-5)
+
+
+def test_the_matrix_is_in_memory_once(models):
+    sequences = ["".join(letters) for letters in product("ACDEFGHIKL", repeat=3)]
+    tracemalloc.start()
+    rows = rows_of(models["protein"], sequences, tokens_per_batch=50)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * rows.nbytes
+
+
+def test_residues_of_repeated_and_refused_sequences_are_in_the_order_of_the_records(models):
+    sequences = ["MKV", "A" * 70, "MKVLA", "MKV", "MKV"]
+    options = {"residues": True, "failures": "skip"}
+    found = embed(models["protein"], list("abcde"), sequences, **options)
+    alone = [rows_of(models["protein"], [s], residues=True) for s in ("MKV", "MKVLA")]
+    assert found.counts.tolist() == [3, 0, 5, 3, 3]
+    expected = np.concatenate([alone[0], alone[1], alone[0], alone[0]])
+    np.testing.assert_array_equal(found.rows, expected)
 
 
 def test_no_sequences_give_an_empty_matrix(models):

@@ -20,6 +20,8 @@ from seqloom.errors import InputError
 log = logging.getLogger(__name__)
 
 TOKENIZED_TOGETHER = 4096
+# Rows are put in order with a copy of so many columns.
+COLUMNS_TOGETHER = 64
 # A sequence whose row is not finite is read again in these.
 WIDER = {"float16": ("bfloat16", "float32"), "bfloat16": ("float32",), "float32": ()}
 
@@ -84,7 +86,9 @@ def embed(
     chosen = np.flatnonzero(~np.isin(pieces.sequences, list(problems)))
     order = chosen[np.argsort(-pieces.lengths[chosen], kind="stable")]  # the longest first
     plan = Plan(pieces, order, residues)
-    rows = np.empty((plan.sizes.sum(), model.description["width"]), store)
+    read_rows, counts = plan.sizes.sum(), _row_counts(tokens, residues)
+    matrix = np.empty((max(read_rows, counts.sum()), model.description["width"]), store)
+    rows = matrix[:read_rows]
     read = compute(rows, model, plan, work, tokens_per_batch)
     took: dict[int, str] = {}
     for dtype in WIDER[model.dtype]:
@@ -99,8 +103,11 @@ def embed(
     redone: dict[str, list[int]] = {}
     for record in np.flatnonzero(~failed & np.isin(tokens.which, list(took))).tolist():
         redone.setdefault(took[tokens.which[record]], []).append(record)
+    if residues:
+        counts[failed] = 0
     return Embedded(
-        *(_residues if residues else _averages)(rows, plan, tokens, failed),
+        rows=(_residues if residues else _averages)(matrix, plan, tokens, failed),
+        counts=counts,
         pieces=np.where(failed, 0, pieces.counts[tokens.which]),
         redone=redone,
         failures={i: problems[tokens.which[i]] for i in np.flatnonzero(failed).tolist()},
@@ -156,27 +163,37 @@ def _places(plan: Plan) -> np.ndarray:
     return places
 
 
-def _averages(
-    rows: np.ndarray, plan: Plan, tokens: Tokens, failed: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _row_counts(tokens: Tokens, residues: bool) -> np.ndarray:
+    """How many rows each sequence has if it does not fail."""
+    if not residues:
+        return np.ones_like(tokens.which)
+    pieces = tokens.pieces
+    own = np.bincount(pieces.sequences, pieces.ends - pieces.begins, len(pieces.counts))
+    return own.astype(int)[tokens.which]
+
+
+def _averages(matrix: np.ndarray, plan: Plan, tokens: Tokens, failed: np.ndarray) -> np.ndarray:
     """One row for each sequence, the mean over its own tokens in all pieces; NaN if it failed."""
     pieces, places = plan.pieces, _places(plan)
-    found = np.full((len(failed), rows.shape[1]), np.nan, rows.dtype)
-    found[~failed] = rows[places[pieces.firsts[tokens.which[~failed]]]]
-    for record in np.flatnonzero(~failed & (pieces.counts > 1)[tokens.which]):
-        own = pieces.of(tokens.which[record])
+    for sequence in np.unique(tokens.which[~failed & (pieces.counts > 1)[tokens.which]]):
+        own = pieces.of(sequence)
         weights = (pieces.ends - pieces.begins)[own]
-        found[record] = np.average(rows[places[own]], axis=0, weights=weights)
-    return found, np.ones_like(tokens.which)
+        matrix[places[own[0]]] = np.average(matrix[places[own]], axis=0, weights=weights)
+    found = _in_order(matrix, places[pieces.firsts[tokens.which]])
+    found[failed] = np.nan
+    return found
 
 
-def _residues(
-    rows: np.ndarray, plan: Plan, tokens: Tokens, failed: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of all own tokens of each sequence, and how many these are; none if it failed."""
+def _residues(matrix: np.ndarray, plan: Plan, tokens: Tokens, failed: np.ndarray) -> np.ndarray:
+    """The rows of all own tokens of each sequence, none if it failed."""
     own = [plan.pieces.of(sequence) for sequence in tokens.which[~failed]]
-    sizes = plan.pieces.ends - plan.pieces.begins
-    counts = np.zeros(len(failed), int)
-    counts[~failed] = [sizes[pieces].sum() for pieces in own]
     places = _places(plan)[np.concatenate([np.arange(0), *own])]
-    return rows[plan.rows_of(places)], counts
+    return _in_order(matrix, plan.rows_of(places))
+
+
+def _in_order(matrix: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """`matrix[places]`, written over the matrix: a second one may not fit into memory."""
+    for first in range(0, matrix.shape[1], COLUMNS_TOGETHER):
+        columns = slice(first, first + COLUMNS_TOGETHER)
+        matrix[: len(places), columns] = matrix[places, columns]
+    return matrix[: len(places)]
