@@ -50,10 +50,6 @@ def test_numbers_may_be_written_in_any_usual_form(number):
     assert train["lr"] == 0.0005
 
 
-def test_demo_backends_read_the_genomes_of_a_user():
-    assert load()["simulate"] is None
-
-
 @pytest.mark.parametrize("labels", [["", ""], ["viral", ""]])
 def test_frames_are_exported_without_labels_or_experiments(labels):
     write_sheet(*labels)

@@ -1,6 +1,7 @@
 """A copy of the repository with a small configuration, run once for all tests of this folder."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -81,10 +82,7 @@ class Project:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """The number of jobs by rule in a dry run."""
-        lines = self.run(*arguments, "-n").splitlines()
-        cells = [line.split() for line in lines]
-        counts = [c for c in cells if len(c) == 2 and c[1].isdigit()]
-        return {name: int(count) for name, count in counts if name not in ("all", "total")}
+        return job_counts(self.run(*arguments, "-n"))
 
     def results(self) -> dict[str, bytes]:
         """Every result by path, without timings and temporary files of killed jobs."""
@@ -95,6 +93,12 @@ class Project:
             for path in files
             if path.relative_to(root).parts[0] != "benchmarks"
         }
+
+
+def job_counts(dry_run: str) -> dict[str, int]:
+    """The number of jobs by rule, but for `all`, in what a dry run says."""
+    counts = re.findall(r"^([a-z]\w*) +(\d+)$", dry_run, re.MULTILINE)
+    return {name: int(count) for name, count in counts if name not in ("all", "total")}
 
 
 def not_copied(folder: str, names: list[str]) -> list[str]:

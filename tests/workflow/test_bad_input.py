@@ -2,8 +2,6 @@
 
 import gzip
 
-from conftest import CONFIG
-
 GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
 
 
@@ -56,19 +54,6 @@ def test_a_bad_fasta_stops_only_its_sample(fresh):
     for name in bad:
         [line] = (fresh.folder / f"logs/index/{name}.log").read_text().splitlines()[-1:]
         assert line.startswith(f"error: {name}.fa")
-
-
-def test_a_model_folder_without_weights_gives_one_sentence(fresh):
-    (fresh.folder / "weights").mkdir()
-    (fresh.folder / "weights/config.json").write_text("{}")
-    fresh.configure(
-        models={"esm2_8m": {"local": "weights"}},
-        fusions=CONFIG["fusions"] | {"both": ["demo_dnabert_s", "esm2_8m"]},
-    )
-    done = fresh.snakemake("--until", "fetch_model")
-    assert done.returncode != 0
-    assert "error: weights" in done.stdout
-    assert not list((fresh.folder / "models/esm2_8m").rglob("*.json"))
 
 
 def test_a_file_in_place_of_the_results_folder_gives_one_sentence(fresh):

@@ -2,19 +2,20 @@
 
 from pathlib import Path
 
-from conftest import CONFIG
+from conftest import CONFIG, job_counts
 
 from seqloom.config.resources import Needs
 from seqloom.config.settings import load_settings
 
 # test_protein_set.py runs most of these.
 NOT_IN_THE_CONFIG = {"download", "proteins", "export_hdf5", "export_uniprot", "export_pt"}
-NOT_IN_THE_CONFIG |= {"validate_sample", "validate"}
+NOT_IN_THE_CONFIG |= {"records", "export_residues", "validate_sample", "validate"}
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_the_whole_dag_is_known_before_any_job(fresh):
-    planned = fresh.planned()
+def test_the_whole_dag_and_all_resources_are_known_before_any_file_exists(fresh):
+    text = fresh.run("-n", "-p")
+    planned = job_counts(text)
     for rule in (REPOSITORY / "rules").glob("*.smk"):
         names = [
             line.split()[1].rstrip(":")
@@ -23,15 +24,16 @@ def test_the_whole_dag_is_known_before_any_job(fresh):
         ]
         missing = set(names) - set(planned) - NOT_IN_THE_CONFIG
         assert not missing, f"{rule.name}: {missing} not planned"
-
-
-def test_resources_are_known_before_any_file_exists(fresh):
-    """A plan that read results would fail at random while another run removes them."""
-    lines = fresh.run("-n", "-p").splitlines()
-    resources = [line for line in lines if line.strip().startswith("resources:")]
-    assert len(resources) == sum(fresh.planned().values()) + 1, "all jobs and `all`"
+    # A plan that read results would fail at random while another run removes them.
+    resources = [line for line in text.splitlines() if line.strip().startswith("resources:")]
+    assert len(resources) == sum(planned.values()) + 1, "all jobs and `all`"
     for line in resources:
         assert "mem_mb=<TBD>" not in line and "runtime=<TBD>" not in line, line
+
+    targets = ["embed", "train", "evaluate", "predict", "export"]
+    together = fresh.planned(*targets, "report")
+    assert [together.pop(target, 0) for target in targets] == [1] * len(targets)
+    assert together == planned
 
 
 def test_estimated_matrix_sizes_cover_the_real_ones(finished, monkeypatch):
@@ -41,10 +43,3 @@ def test_estimated_matrix_sizes_cover_the_real_ones(finished, monkeypatch):
         *_, backend, cut, sample, _ = file.parts
         foreseen = needs.shard_mb([backend], cut, sample)
         assert foreseen / 4 < file.stat().st_size / 1e6 < foreseen + 0.1, file
-
-
-def test_the_named_targets_together_plan_the_whole_run(fresh):
-    targets = ["embed", "train", "evaluate", "predict", "export"]
-    together = fresh.planned(*targets, "report")
-    assert [together.pop(target, 0) for target in targets] == [1] * len(targets)
-    assert together == fresh.planned()
