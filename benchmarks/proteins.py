@@ -69,17 +69,22 @@ COLUMNS = (
     "max abs between the ways",
 )
 MODELS = (
-    ("prot_t5_xl", {}, 12),
-    ("prost_t5", {}, 24),
+    ("prot_t5_xl", {}, 24),
+    ("prost_t5", {}, 48),
     (
         "esm2_3b",
         {"hidden_size": 2560, "num_attention_heads": 40, "intermediate_size": 10240},
-        12,
+        24,
     ),
-    ("esm1b", LEARNED | {"pad_token_id": 1, "emb_layer_norm_before": True}, 6),
-    ("esm_c_600m", {"vocab_size": 64, "d_model": 1152, "n_heads": 18, "n_layers": 2}, 6),
+    ("esm1b", LEARNED | {"pad_token_id": 1, "emb_layer_norm_before": True}, 12),
+    ("esm_c_600m", {"vocab_size": 64, "d_model": 1152, "n_heads": 18, "n_layers": 2}, 12),
 )
-NARROW = {"d_model": 256, "d_kv": 8, "d_ff": 64, "num_layers": 1, "num_heads": 1}
+NARROW = {
+    "hidden_size": 256,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "num_hidden_layers": 1,
+}
 REAL = (
     "bacteria/streptococcus_pyogenes_M1_GAS_NC_002737",
     "fungi/saccharomyces_cerevisiae_S288C_7chr",
@@ -89,7 +94,7 @@ REAL = (
 def drawn_lengths(count: int) -> np.ndarray:
     """Like a proteome's: log-normal, of 370 residues on average."""
     drawn = np.random.default_rng(3).lognormal(math.log(370) - 0.6**2 / 2, 0.6, count)
-    return drawn.astype(int).clip(30, 3000)
+    return drawn.astype(int).clip(30, 2000)
 
 
 def of_lengths(lengths: np.ndarray) -> Iterator[str]:
@@ -290,8 +295,8 @@ def print_lengths(folder: Path, dtype: str) -> None:
 
 
 def print_memory(counts: Sequence[int], folder: Path) -> None:
-    model = write_random("prot_t5_xl", folder / "narrow", **NARROW)
-    title = "embed.py, a narrow ProtT5 of 256 columns"
+    model = write_random("fastesm2_650", folder / "narrow", **NARROW)
+    title = "embed.py, a narrow ESM2 of 256 columns"
     print_head(title, "proteins", "s", "peak MB", "MB of the result")
     for count in counts:
         shard = write_shard(folder / str(count), ".faa", of_lengths(drawn_lengths(count)))

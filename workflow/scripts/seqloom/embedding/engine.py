@@ -19,7 +19,8 @@ from seqloom.errors import InputError
 
 log = logging.getLogger(__name__)
 
-TOKENIZED_TOGETHER = 4096
+# The library needs a few hundred bytes for each token while it works.
+TOKENIZED_TOGETHER = 256
 # Rows are put in order with a copy of so many columns.
 COLUMNS_TOGETHER = 64
 # A sequence whose row is not finite is read again in these.
