@@ -1,5 +1,6 @@
 """Proteins that fail are named and left out; residues add up to their protein."""
 
+import json
 import subprocess
 import sys
 from hashlib import sha256
@@ -74,6 +75,12 @@ def test_a_protein_that_fails_is_nan_and_named_and_exports_leave_it_out(shard, t
     assert records["pieces"].tolist() == [1, 0, 0, 1, 1]
     assert records["residues"].tolist() == [5, 150, 7, 5, 45]
     assert records["reason"][1].startswith("150 residues, but tiny_protein reads at most 50")
+
+    twice = tmp_path / "twice.safetensors"
+    options = ("--fusion", "both", *frames, "--embeddings", one, one, "--out", twice)
+    assert run("fuse", *options).returncode == 0
+    reason = "tiny_protein: " + records["reason"][1]
+    assert json.loads(read_metadata(twice)["failures"]) == {"1": f"{reason}; {reason}"}
 
     two = embedded(shard, tmp_path / "two.safetensors", "--too-long", "split")
     fused = tmp_path / "fused.safetensors"
