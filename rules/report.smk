@@ -4,6 +4,7 @@ rule report:
         PATHS.evaluations(),
         PATHS.predictions(),
         **PATHS.report_inputs(),
+        models=ancient(PATHS.cards_of_protein_models()),
     output:
         **paths.REPORT,
     log:

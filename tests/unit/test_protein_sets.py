@@ -1,5 +1,6 @@
 """Proteins that fail are named and left out; residues add up to their protein."""
 
+import json
 import subprocess
 import sys
 from hashlib import sha256
@@ -13,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from models_data import write_tiny_model
 
-from seqloom.files.tensors import read_metadata, read_tensor
+from seqloom.embedding.records import records_of
+from seqloom.files.tensors import read_metadata, read_tensor, write_tensors
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
 # The tiny model reads 50 tokens, hence 48 residues.
@@ -74,6 +76,12 @@ def test_a_protein_that_fails_is_nan_and_named_and_exports_leave_it_out(shard, t
     assert records["residues"].tolist() == [5, 150, 7, 5, 45]
     assert records["reason"][1].startswith("150 residues, but tiny_protein reads at most 50")
 
+    twice = tmp_path / "twice.safetensors"
+    options = ("--fusion", "both", *frames, "--embeddings", one, one, "--out", twice)
+    assert run("fuse", *options).returncode == 0
+    reason = "tiny_protein: " + records["reason"][1]
+    assert json.loads(read_metadata(twice)["failures"]) == {"1": f"{reason}; {reason}"}
+
     two = embedded(shard, tmp_path / "two.safetensors", "--too-long", "split")
     fused = tmp_path / "fused.safetensors"
     options = ("--fusion", "both", *frames, "--embeddings", two, one, "--out", fused)
@@ -86,6 +94,18 @@ def test_a_protein_that_fails_is_nan_and_named_and_exports_leave_it_out(shard, t
         np.testing.assert_array_equal(np.load(npy), expected)
         assert npy.with_suffix(".ids.txt").read_text().split() == ["short", "again", "last"]
         assert '"titin": ' in npy.with_suffix(".json").read_text()
+
+
+def test_a_record_that_was_read_again_says_in_which_dtype_and_why(shard, tmp_path):
+    one = embedded(shard, tmp_path / "one.safetensors", "--failures", "skip")
+    # As float16 on a GPU gives it.
+    metadata = read_metadata(one) | {"dtype": "float16", "redone": '{"bfloat16": [2]}'}
+    names = ("embedding", "pieces")
+    write_tensors(one, {name: read_tensor(one, name) for name in names}, metadata)
+    [*_, again, last] = records_of(shard.with_suffix(".parquet"), one)
+    assert (again["status"], again["dtype"]) == ("ok", "bfloat16")
+    assert again["reason"] == "not finite in float16, so read in bfloat16"
+    assert (last["dtype"], last["reason"]) == ("float16", "")
 
 
 def test_the_residues_of_each_protein_have_its_embedding_as_mean(shard, tmp_path):

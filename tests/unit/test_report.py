@@ -271,3 +271,48 @@ def test_an_experiment_without_its_audit_is_an_error(results):
 
 def test_the_same_run_gives_the_same_bytes(results):
     assert full_report(results) == full_report(results)
+
+
+RECORDS = {
+    "t5/train.tsv": [
+        "5 ok 1 float16 ",
+        "9 ok 3 float16 ",
+        "9 ok 1 bfloat16 why",
+        "9 failed 0  why",
+    ],
+    "t5/test.tsv": ["5 ok 1 float16 ", "3 ambiguous 0  why"],
+    "esm/train.tsv": ["5 ok 1 float32 "],
+}
+
+
+@pytest.mark.parametrize("random", [True, False])
+def test_protein_sets_are_counted_by_sample_and_backend(results, random):
+    for name, rows in RECORDS.items():
+        lines = "".join(f"p{number} {row}\n" for number, row in enumerate(rows))
+        write_tsv(results / "records" / name, "id residues status pieces dtype reason\n" + lines)
+    card = {"width": 8, "weights_sha256": "ab" * 32, "revision": None, "pooling": "mean"}
+    for name in ("t5", "esm"):
+        model = {"backend": name, "dtype": "bfloat16", "random": random}
+        write_json(results / name / "model.json", card | model | made(tokenizers="0.1"))
+    html, headline = report(
+        results,
+        *("--records", *(f"records/{name}" for name in RECORDS)),
+        *("--models", "t5/model.json", "esm/model.json"),
+    )
+    text = Page(html).text
+    for part in (
+        "train t5 4 3 1 1 1 0 train esm 1 1 0 0 0 0 test t5 2 1 0 0 0 1",
+        "t5 8 mean float16 abab",
+        "esm 8 mean float32 abab",
+        "tokenizers 0.1",
+    ):
+        assert part in text, part
+    told = ["  Random weights: these numbers show the plumbing, not biology."] if random else []
+    assert headline.splitlines()[2:-1] == [
+        *told,
+        "Protein sets",
+        "  train by t5: 3 of 4 records embedded, 1 in pieces, 1 read again in a wider dtype, "
+        "1 failed",
+        "  train by esm: 1 of 1 records embedded",
+        "  test by t5: 1 of 2 records embedded, 1 without a known residue",
+    ]

@@ -119,6 +119,20 @@ def test_a_sound_set_passes_every_check(files):
     assert checks[4].detail == "4 records with a sequence of others"
 
 
+def test_a_record_that_failed_is_counted_and_the_others_are_checked(files):
+    [shard, _] = files.embeddings[0]
+    tensors = {name: read_tensor(shard, name) for name in ("embedding", "pieces")}
+    tensors["embedding"][0], tensors["pieces"][0] = np.nan, 0
+    write_tensors(shard, tensors, read_metadata(shard) | {"failures": '{"0": "too long"}'})
+    assert failed(files) == {}
+    checks = list(protein_checks(files, 16, 1, 1))
+    assert checks[2].detail == "4 x 1280; failed records: 1"
+    assert checks[4].detail == "2 records with a sequence of others"
+    assert checks[6].detail == "4 records, one at a time"
+    change(files.embeddings[0][1], put(0, 3, 9))
+    assert ("recomputed", "tiny_protein") in failed(files)
+
+
 def test_a_corrupt_value_is_found_by_embedding_the_record_again(files):
     change(files.embeddings[0][1], put(1, 7, 3.0))
     [(key, problem)] = failed(files).items()

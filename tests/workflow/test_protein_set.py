@@ -18,12 +18,11 @@ demo_small:
   pooling: mean_residues
   max_length: 2048
   dtype: float16
-  built: true
   demo: {seed: 5, num_hidden_layers: 1, hidden_size: 320, intermediate_size: 320}
 """
 IDS = [f"P{number}" for number in range(20)]
 NO_EXPERIMENTS = {"experiments": {}, "predict": {}, "simulate": None}
-TARGETS = ("export", "validate")
+TARGETS = ("export", "validate", "report")
 
 
 @pytest.fixture
@@ -46,6 +45,11 @@ def protein_set(fresh):
     return fresh
 
 
+def residues_of(project) -> int:
+    lines = (project.folder / "p.faa").read_text().splitlines()
+    return sum(len(line) for line in lines if line[0] != ">")
+
+
 def test_a_protein_set_is_fused_exported_and_validated(protein_set):
     protein_set.run(*TARGETS)
     folder = protein_set.folder / "results/export"
@@ -64,6 +68,18 @@ def test_a_protein_set_is_fused_exported_and_validated(protein_set):
     assert set(checks["result"]) == {"ok"} and set(checks["backend"]) == {
         *("", "demo_esm2", "demo_small")
     }
+    summary = (protein_set.folder / "results/summary.txt").read_text().splitlines()
+    assert summary[1:-1] == [
+        f"  samples: 1, bases and residues: {residues_of(protein_set):,}",
+        "  Random weights: these numbers show the plumbing, not biology.",
+        "Protein sets",
+        *(
+            f"  set by demo_{name}: 20 of 21 records embedded, 1 without a known residue"
+            for name in ("esm2", "small")
+        ),
+    ]
+    page = (protein_set.folder / "results/report.html").read_text()
+    assert "Protein sets" in page and "Experiments" not in page
 
     # A wrong row, written as a whole file is, so that no checksum tells.
     [shard, *_] = sorted(protein_set.folder.glob("results/embeddings/demo_small/whole/set/*"))

@@ -13,6 +13,7 @@ from seqloom.report.data import (
     read_experiments,
     read_figure,
     read_predictions,
+    read_protein_sets,
     result_rows,
 )
 from seqloom.report.page import headline, page
@@ -30,6 +31,12 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument(
         "--predictions", type=Path, nargs="+", default=[], help="folders EXPERIMENT/SAMPLE"
     )
+    options.add_argument(
+        "--records", type=Path, nargs="+", default=[], help="of protein sets: BACKEND/SAMPLE.tsv"
+    )
+    options.add_argument(
+        "--models", type=Path, nargs="+", default=[], help="model.json of each of these backends"
+    )
     options.add_argument("--settings", type=json.loads, default={}, help="the configuration, JSON")
     options.add_argument("--out", type=Path, required=True, help="HTML to write")
     options.add_argument("--summary", type=Path, required=True, help="its headline as plain text")
@@ -44,6 +51,8 @@ def main(args: argparse.Namespace) -> None:
         comparison=result_rows(args.comparison, "experiment") if args.comparison else [],
         figure=read_figure(args.figure) if args.figure else None,
         predictions=read_predictions(args.predictions),
+        proteins=read_protein_sets(args.records),
+        protein_models=[read_json(path) for path in args.models],
         settings=args.settings,
     )
     with atomic_all([args.out, args.summary]) as [html, text]:

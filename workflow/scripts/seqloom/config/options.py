@@ -91,6 +91,8 @@ class Options:
                 "predictions": _folders(self.paths.predictions()),
                 "genomes": inputs["genomes"],
                 "audits": inputs["audits"],
+                "records": inputs["records"],
+                "models": self.paths.cards_of_protein_models(),
                 "settings": json.dumps(self.settings.values | {"refseq": refseq}),
             }
         )

@@ -242,7 +242,11 @@ class Paths:
             "genomes": [INDEX["card"].format(sample=s) for s in self.settings.samples],
             "audits": [SPLIT["audit"].format(experiment=name) for name in names],
             "classifiers": self.classifiers(),
+            "records": self.records(),
         }
+
+    def cards_of_protein_models(self) -> list[str]:
+        return [f"{folder}/model.json" for folder in self.model_folders_of_proteins()]
 
     # Files of the targets.
 

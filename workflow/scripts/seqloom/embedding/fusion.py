@@ -25,7 +25,8 @@ def fuse(
         metadata = read_metadata(file)
         backends.append(_backend(metadata, matrices[-1]))
         for row, reason in failures_of(metadata).items():
-            failures[row] = f"{metadata['backend']}: {reason}"
+            before = f"{failures[row]}; " if row in failures else ""
+            failures[row] = f"{before}{metadata['backend']}: {reason}"
     rows = np.concatenate(matrices, axis=1)
     rows[list(failures)] = np.nan
     return rows, backends, failures

@@ -18,9 +18,10 @@ def records_of(table_file: Path, embedding: Path) -> list[dict[str, Any]]:
     check_same_shard(table_file, embedding)
     metadata, pieces = read_metadata(embedding), read_tensor(embedding, "pieces")
     failures = failures_of(metadata)
-    dtypes = np.full(len(pieces), metadata["dtype"], "<U8")
+    dtypes, reasons = np.full(len(pieces), metadata["dtype"], "<U8"), {}
     for dtype, rows in json.loads(metadata["redone"]).items():
         dtypes[rows] = dtype
+        reasons |= dict.fromkeys(rows, f"not finite in {metadata['dtype']}, so read in {dtype}")
     records = []
     for record in read_table(table_file, ["row", "id", "end", "status"]).to_pylist():
         row, status = record["row"], record["status"]
@@ -30,6 +31,7 @@ def records_of(table_file: Path, embedding: Path) -> list[dict[str, Any]]:
         elif row is None:
             found |= {"pieces": 0, "dtype": "", "reason": "all its residues are unknown"}
         else:
-            found |= {"pieces": int(pieces[row]), "dtype": str(dtypes[row]), "reason": ""}
+            found |= {"pieces": int(pieces[row]), "dtype": str(dtypes[row])}
+            found |= {"reason": reasons.get(row, "")}
         records.append(found)
     return records

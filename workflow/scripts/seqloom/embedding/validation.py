@@ -80,9 +80,6 @@ def protein_checks(files: ProteinSet, records: int, seed: int, threads: int) -> 
         parts = [read_records(table.with_suffix(".faa"))[1] for table in files.tables]
     except InputError:  # which the check above has told
         return
-    rows = sum(map(len, parts))
-    twice = f"{sum(_repeated(parts).values())} records with a sequence of others"
-    chosen = chosen_rows(rows, records, seed)
     opened: dict[str, list[Shard]] = {}
     for folder, paths in zip(files.models, files.embeddings, strict=True):
         model = read_json(folder / "model.json")
@@ -92,23 +89,34 @@ def protein_checks(files: ProteinSet, records: int, seed: int, threads: int) -> 
         except InputError as error:
             yield Check("files", name, str(error), "")
             continue
+        own = [_kept(shard, texts) for shard, texts in zip(shards, parts, strict=True)]
+        rows, failures = sum(map(len, own)), sum(len(shard.failed) for shard in shards)
+        chosen = chosen_rows(rows, records, seed)
         other_maker = _maker_problem(shards, model)
         yield Check("files", name, other_maker, kept)
         found = f"{sum(len(shard.ids) for shard in shards)} x {shards[0].width}"
         expected = f"{rows} x {model['width']}"
         shape = None if found == expected else f"{found}, but {expected} expected"
-        yield Check("shape", name, shape, found)
+        more = f"; failed records: {failures}" if failures else ""
+        yield Check("shape", name, shape, found + more)
         yield Check("finite", name, problem_of(finite_problem, shards), "all values")
-        yield Check("equal sequences", name, problem_of(equal_problem, shards, parts), twice)
+        twice = f"{sum(_repeated(own).values())} records with a sequence of others"
+        yield Check("equal sequences", name, problem_of(equal_problem, shards, own), twice)
         problem = problem_of(twin_problem, shards, opened)
         yield Check("own values", name, problem, "no matrix of another backend")
         problem = (
             other_maker
             or shape
-            or problem_of(recomputed_problem, folder, shards, parts, chosen, threads)
+            or problem_of(recomputed_problem, folder, shards, own, chosen, threads)
         )
         yield Check("recomputed", name, problem, f"{len(chosen)} records, one at a time")
         opened[name] = shards
+
+
+def _kept(shard: Shard, texts: Sequence[str]) -> list[str]:
+    """The sequences of a shard without those that failed."""
+    failed = set(shard.failed)
+    return [text for row, text in enumerate(texts) if row not in failed]
 
 
 def records_problem(files: ProteinSet) -> str | None:

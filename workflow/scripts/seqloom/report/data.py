@@ -44,6 +44,21 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class ProteinSet:
+    """What became of the records of a protein sample in one backend, in numbers."""
+
+    sample: str
+    backend: str
+    records: int
+    embedded: int
+    in_pieces: int  # of those embedded
+    read_again: int  # of those embedded, in a wider dtype
+    failed: int
+    unknown: int  # without a known residue
+    dtypes: list[str]  # of those that were read once
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything on the page."""
 
@@ -53,14 +68,15 @@ class Report:
     comparison: list[Row]
     figure: bytes | None
     predictions: list[Prediction]
+    proteins: list[ProteinSet]
+    protein_models: list[dict[str, Any]]
     settings: dict[str, Any]
 
     @property
     def random(self) -> bool:
         """Whether any number on the page comes from a model with random weights."""
-        return any(e.metrics["random"] for e in self.experiments) or any(
-            p.summary["random"] for p in self.predictions
-        )
+        cards = [*self.protein_models, *(e.metrics for e in self.experiments)]
+        return any(card["random"] for card in [*cards, *(p.summary for p in self.predictions)])
 
     @property
     def warnings(self) -> list[str]:
@@ -78,14 +94,18 @@ class Report:
 
     @property
     def backends(self) -> list[dict[str, Any]]:
-        """Each backend once, in the order of the experiments."""
+        """Each backend once, in the order of the experiments, then of the protein sets."""
         by_name = {b["backend"]: b for e in self.experiments for b in e.card["backends"]}
+        for model in self.protein_models:
+            sets = [s for s in self.proteins if s.backend == model["backend"]]
+            used = dict.fromkeys(dtype for s in sets for dtype in s.dtypes)
+            by_name.setdefault(model["backend"], model | {"dtype": ", ".join(used)})
         return list(by_name.values())
 
     @property
     def versions(self) -> dict[str, list[str]]:
         """For each program, all versions that made results; there should be one."""
-        cards = [*self.samples]
+        cards = [*self.samples, *self.protein_models]
         cards += [card for e in self.experiments for card in (e.card, e.metrics)]
         cards += [p.summary for p in self.predictions]
         versions: dict[str, list[str]] = {}
@@ -139,6 +159,29 @@ def read_predictions(folders: Iterable[Path]) -> list[Prediction]:
     ]
     samples = list(dict.fromkeys(p.sample for p in predictions))
     return sorted(predictions, key=lambda p: samples.index(p.sample))
+
+
+def read_protein_sets(tables: Sequence[Path]) -> list[ProteinSet]:
+    """Protein sets ordered by sample; tables are BACKEND/SAMPLE.tsv."""
+    samples = list(dict.fromkeys(path.stem for path in tables))
+    return [_protein_set(path) for path in sorted(tables, key=lambda p: samples.index(p.stem))]
+
+
+def _protein_set(path: Path) -> ProteinSet:
+    numbers = dict.fromkeys(("embedded", "in_pieces", "read_again", "failed", "unknown"), 0)
+    dtypes = {}
+    for row in result_rows(path, "id"):
+        if row["status"] != "ok":
+            numbers["failed" if row["status"] == "failed" else "unknown"] += 1
+            continue
+        numbers["embedded"] += 1
+        numbers["in_pieces"] += int(row["pieces"]) > 1
+        if row["reason"]:
+            numbers["read_again"] += 1
+        else:
+            dtypes[row["dtype"]] = None
+    records = numbers["embedded"] + numbers["failed"] + numbers["unknown"]
+    return ProteinSet(path.stem, path.parent.name, records, dtypes=list(dtypes), **numbers)
 
 
 def first_calls(path: Path) -> list[Row]:

@@ -51,6 +51,18 @@ def headline(report: Report, path: Path) -> str:
     for p in report.predictions:
         counts = ", ".join(f"{p.summary['contigs'][call]:,} {call}" for call in CALLS)
         lines.append(f"  contigs of {p.sample} by {p.experiment}: {counts}")
+    if report.proteins:
+        lines.append("Protein sets")
+    for s in report.proteins:
+        others = {
+            "in pieces": s.in_pieces,
+            "read again in a wider dtype": s.read_again,
+            "failed": s.failed,
+            "without a known residue": s.unknown,
+        }
+        counts = f"{s.embedded:,} of {s.records:,} records embedded"
+        counts += "".join(f", {number:,} {what}" for what, number in others.items() if number)
+        lines.append(f"  {s.sample} by {s.backend}: {counts}")
     return "\n".join([*lines, f"Report: {path}", ""])
 
 
