@@ -1,5 +1,6 @@
 """Proteins that fail are named and left out; residues add up to their protein."""
 
+import json
 import subprocess
 import sys
 from hashlib import sha256
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from models_data import write_tiny_model
 
-from seqloom.files.tensors import read_metadata, read_tensor
+from seqloom.files.tensors import read_metadata, read_tensor, write_tensors
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
 # The tiny model reads 50 tokens, hence 48 residues.
@@ -103,9 +104,30 @@ def test_the_residues_of_each_protein_have_its_embedding_as_mean(shard, tmp_path
             np.testing.assert_allclose(file[name][:].mean(axis=0), row, rtol=0, atol=2e-6)
 
 
-def test_residues_of_a_protein_that_fails_are_left_out(shard, tmp_path):
-    options = ("--failures", "skip", "--residues")
-    single = embedded(shard, tmp_path / "single.safetensors", *options)
-    assert read_tensor(single, "counts").tolist() == [5, 0, 5, 45]
-    assert len(read_tensor(single, "residues")) == 55
-    assert "150 residues" in read_metadata(single)["failures"]
+@pytest.fixture(scope="module")
+def residues(shard, tmp_path_factory) -> Path:
+    """Those of all but one protein, which fails."""
+    out = tmp_path_factory.mktemp("residues") / "1.safetensors"
+    return embedded(shard, out, "--failures", "skip", "--residues")
+
+
+def test_residues_of_a_protein_that_fails_are_left_out(shard, residues, tmp_path):
+    assert read_tensor(residues, "counts").tolist() == [5, 0, 5, 45]
+    assert len(read_tensor(residues, "residues")) == 55
+    out = tmp_path / "x.h5"
+    lists = ("--frames", f"{shard}.parquet", "--residues", residues)
+    assert run("export", "residues", *lists, "--out", out).returncode == 0
+    with h5py.File(out) as file:
+        assert sorted(file) == sorted(PROTEINS.keys() - {"titin"})
+        [(name, reason)] = json.loads(file.attrs["failures"]).items()
+        assert name == "titin" and "150 residues" in reason
+
+
+def test_residues_of_two_models_are_not_one_file(shard, residues, tmp_path):
+    tensors = {name: read_tensor(residues, name) for name in ("residues", "counts", "pieces")}
+    other, out = tmp_path / "2.safetensors", tmp_path / "x.h5"
+    write_tensors(other, tensors, read_metadata(residues) | {"weights_sha256": "other"})
+    lists = ("--frames", *[f"{shard}.parquet"] * 2, "--residues", residues, other)
+    done = run("export", "residues", *lists, "--out", out)
+    assert done.returncode == 1 and not out.exists()
+    assert f"{other}: its weights_sha256 is not that of {residues}; embed both alike" in done.stderr
