@@ -53,6 +53,14 @@ def embedded(shard: Path, out: Path, *options: object) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def split(shard, tmp_path_factory) -> Path:
+    """The embedding of all, in pieces where they are long."""
+    return embedded(
+        shard, tmp_path_factory.mktemp("split") / "x.safetensors", "--too-long", "split"
+    )
+
+
 def test_without_skip_the_first_protein_that_fails_is_named_and_nothing_is_written(shard, tmp_path):
     out = tmp_path / "x.safetensors"
     result = run("embed", "--model", shard.with_name("model"), "--shard", shard, "--out", out)
@@ -60,7 +68,7 @@ def test_without_skip_the_first_protein_that_fails_is_named_and_nothing_is_writt
     assert 'record "titin": 150 residues, but tiny_protein reads at most 50 tokens' in result.stderr
 
 
-def test_a_protein_that_fails_is_nan_and_named_and_exports_leave_it_out(shard, tmp_path):
+def test_a_protein_that_fails_is_nan_and_named_and_exports_leave_it_out(shard, split, tmp_path):
     one = embedded(shard, tmp_path / "one.safetensors", "--failures", "skip")
     rows = read_tensor(one, "embedding")
     assert np.isnan(rows[1]).all() and np.isfinite(rows[[0, 2, 3]]).all()
@@ -75,9 +83,8 @@ def test_a_protein_that_fails_is_nan_and_named_and_exports_leave_it_out(shard, t
     assert records["residues"].tolist() == [5, 150, 7, 5, 45]
     assert records["reason"][1].startswith("150 residues, but tiny_protein reads at most 50")
 
-    two = embedded(shard, tmp_path / "two.safetensors", "--too-long", "split")
     fused = tmp_path / "fused.safetensors"
-    options = ("--fusion", "both", *frames, "--embeddings", two, one, "--out", fused)
+    options = ("--fusion", "both", *frames, "--embeddings", split, one, "--out", fused)
     assert run("fuse", *options).returncode == 0
     assert read_metadata(fused)["failures"].startswith('{"1": "tiny_protein: 150 residues')
     for matrix in (one, fused):
@@ -89,10 +96,9 @@ def test_a_protein_that_fails_is_nan_and_named_and_exports_leave_it_out(shard, t
         assert '"titin": ' in npy.with_suffix(".json").read_text()
 
 
-def test_the_residues_of_each_protein_have_its_embedding_as_mean(shard, tmp_path):
-    options = ("--too-long", "split")
-    whole = read_tensor(embedded(shard, tmp_path / "whole.safetensors", *options), "embedding")
-    single = embedded(shard, tmp_path / "single.safetensors", *options, "--residues")
+def test_the_residues_of_each_protein_have_its_embedding_as_mean(shard, split, tmp_path):
+    whole, options = read_tensor(split, "embedding"), ("--too-long", "split", "--residues")
+    single = embedded(shard, tmp_path / "single.safetensors", *options)
     assert read_tensor(single, "counts").tolist() == [5, 150, 5, 45]
     out = tmp_path / "x.h5"
     lists = ("--frames", f"{shard}.parquet", "--residues", single)
