@@ -128,19 +128,17 @@ def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(inputs, undisturbed, 
     assert not work.exists()
 
 
-def test_a_stopped_job_saves_its_rows_and_says_try_again(inputs, undisturbed, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_job_saves_its_rows_and_says_try_again(inputs, undisturbed, tmp_path, number):
     """Through the lease, as in the workflow."""
-    out = tmp_path / "out"
+    out, work = tmp_path / "out", tmp_path / "work"
     lease = (sys.executable, str(SCRIPTS / "gpu_lease.py"), "--")
-    for number in (signal.SIGTERM, signal.SIGINT):
-        work = tmp_path / number.name
-        job = start(inputs, out, "--work", str(work), before=lease)
-        kept = wait_for_progress(job, work)
-        job.send_signal(number)
-        code, log = ended(job)
-        assert code == os.EX_TEMPFAIL and f"stopped by {number.name}; the same command" in log
-        assert "Traceback" not in log and not out.exists()
-        assert json.loads((work / "record.json").read_text())["rows"] >= kept
+    job = start(inputs, out, "--work", str(work), before=lease)
+    kept = wait_for_progress(job, work)
+    job.send_signal(number)
+    code, log = ended(job)
+    assert code == os.EX_TEMPFAIL and f"stopped by {number.name}; the same command" in log
+    assert "Traceback" not in log and not out.exists()
     code, log = ended(start(inputs, out, "--work", str(work), before=lease))
     assert code == 0, log
     assert found_and_made(log)[0] >= kept
