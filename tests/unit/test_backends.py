@@ -5,6 +5,7 @@ import json
 import math
 
 import pytest
+import transformers
 import yaml
 from facts import DATA, dnabert_tokenizer
 from models_data import PUBLISHED_DNABERT, published_esm
@@ -89,7 +90,6 @@ def test_dnabert_has_as_many_tensors_as_published():
 
 @pytest.mark.parametrize("name", [name for name in CONFIGS if "dna" not in name])
 def test_every_tensor_of_transformers_is_ours_or_a_head(name):
-    transformers = pytest.importorskip("transformers")
     import torch
 
     config = CONFIGS[name]

@@ -111,16 +111,23 @@ def inputs_of(undisturbed: Path) -> int:
     return int(read_tensor(undisturbed, "pieces").sum())
 
 
-def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(inputs, undisturbed, tmp_path):
-    out, work = tmp_path / "out", tmp_path / "work"
+@pytest.fixture(scope="module")
+def killed(inputs) -> tuple[Path, int]:
+    """The progress of a job that was killed, and how many rows it had at least; to be copied."""
+    out, work = inputs / "killed", inputs / "killed.work"
     job = start(inputs, out, "--work", str(work))
     kept = wait_for_progress(job, work)
     job.kill()
     assert ended(job)[0] == -signal.SIGKILL and not out.exists() and kept > 0
+    return work, kept
+
+
+def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(inputs, undisturbed, killed, tmp_path):
+    out, work = tmp_path / "out", shutil.copytree(killed[0], tmp_path / "work")
     code, log = ended(start(inputs, out, "--work", str(work)))
     assert code == 0, log
     found, made = found_and_made(log)
-    assert found >= kept and found + made == inputs_of(inputs / "undisturbed")
+    assert found >= killed[1] and found + made == inputs_of(inputs / "undisturbed")
     parts = sorted(re.findall(r"(\S+) \d+\.\d s", log.splitlines()[-1]))
     assert parts == ["embed", "load", "self-test", "tokenize", "write"]
     assert re.search(r"; \d+ tokens/s$", log)
@@ -160,21 +167,14 @@ def test_a_stopped_job_saves_its_rows_and_says_try_again(inputs, undisturbed, tm
     assert out.read_bytes() == undisturbed
 
 
-def test_progress_of_another_precision_model_or_processor_is_not_used(inputs, tmp_path):
-    work = tmp_path / "work"
-    job = start(inputs, tmp_path / "out", "--work", str(work))
-    wait_for_progress(job, work)
-    job.kill()
-    ended(job)
+def test_progress_of_another_precision_model_or_processor_is_not_used(inputs, killed, tmp_path):
     other = write_tiny_model(tmp_path / "other", seed=2)
     older = ("env", "ATEN_CPU_CAPABILITY=default")
     for number, (before, *options) in enumerate(
         [((), "--dtype", "bfloat16"), ((), "--model", str(other)), (older,)]
     ):
-        again = tmp_path / str(number)
-        shutil.copytree(work, again)
-        again = str(again)
-        job = start(inputs, tmp_path / "out", "--work", again, *options, before=before)
+        work = str(shutil.copytree(killed[0], tmp_path / str(number)))
+        job = start(inputs, tmp_path / "out", "--work", work, *options, before=before)
         code, log = ended(job)
         assert code == 0, log
         assert found_and_made(log) == (0, inputs_of(tmp_path / "out"))

@@ -6,6 +6,7 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
+import transformers
 from models_data import one_thread, pooled, published_esm, randomize  # noqa: F401
 
 from seqloom.config.registry import read_backend
@@ -14,8 +15,6 @@ from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.layers import set_precision
 from seqloom.errors import InputError
 from seqloom.models.weights import encoder_tensors, read_tensors, weight_files
-
-transformers = pytest.importorskip("transformers")
 
 CONFIG = published_esm(320, 3, 20)
 WIDE = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 2}

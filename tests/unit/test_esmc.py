@@ -6,6 +6,7 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
+import transformers
 from models_data import one_thread, pooled, randomize  # noqa: F401
 
 from seqloom.config.registry import Backend
@@ -21,8 +22,6 @@ from seqloom.models.weights import (
     weight_files,
     write_weights,
 )
-
-transformers = pytest.importorskip("transformers")
 
 LAYERS = 2
 # As published; transformers names the same in another way.

@@ -101,6 +101,7 @@ def test_an_imported_embedding_says_so(payloads):
         *("dtype", "engine_version", "device"),
     }
     assert metadata["backend"] == "demo_esm2" and metadata["pooling"] == "mean_residues"
+    assert metadata["redone"] == metadata["failures"] == "{}"
     origin = json.loads(metadata["provenance"])
     assert origin["rule"] == "import_virnucpro"
     assert origin["inputs"]["payload_1"]["file"] == "x_ESM.pt"

@@ -54,6 +54,14 @@ def embedded(shard: Path, out: Path, *options: object) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def split(shard, tmp_path_factory) -> Path:
+    """The embedding of all, in pieces where they are long."""
+    return embedded(
+        shard, tmp_path_factory.mktemp("split") / "x.safetensors", "--too-long", "split"
+    )
+
+
 def test_without_skip_the_first_protein_that_fails_is_named_and_nothing_is_written(shard, tmp_path):
     out = tmp_path / "x.safetensors"
     result = run("embed", "--model", shard.with_name("model"), "--shard", shard, "--out", out)
@@ -61,7 +69,7 @@ def test_without_skip_the_first_protein_that_fails_is_named_and_nothing_is_writt
     assert 'record "titin": 150 residues, but tiny_protein reads at most 50 tokens' in result.stderr
 
 
-def test_a_protein_that_fails_is_nan_and_named_and_exports_leave_it_out(shard, tmp_path):
+def test_a_protein_that_fails_is_nan_and_named_and_exports_leave_it_out(shard, split, tmp_path):
     one = embedded(shard, tmp_path / "one.safetensors", "--failures", "skip")
     rows = read_tensor(one, "embedding")
     assert np.isnan(rows[1]).all() and np.isfinite(rows[[0, 2, 3]]).all()
@@ -82,9 +90,8 @@ def test_a_protein_that_fails_is_nan_and_named_and_exports_leave_it_out(shard, t
     reason = "tiny_protein: " + records["reason"][1]
     assert json.loads(read_metadata(twice)["failures"]) == {"1": f"{reason}; {reason}"}
 
-    two = embedded(shard, tmp_path / "two.safetensors", "--too-long", "split")
     fused = tmp_path / "fused.safetensors"
-    options = ("--fusion", "both", *frames, "--embeddings", two, one, "--out", fused)
+    options = ("--fusion", "both", *frames, "--embeddings", split, one, "--out", fused)
     assert run("fuse", *options).returncode == 0
     assert read_metadata(fused)["failures"].startswith('{"1": "tiny_protein: 150 residues')
     for matrix in (one, fused):
@@ -108,10 +115,9 @@ def test_a_record_that_was_read_again_says_in_which_dtype_and_why(shard, tmp_pat
     assert (last["dtype"], last["reason"]) == ("float16", "")
 
 
-def test_the_residues_of_each_protein_have_its_embedding_as_mean(shard, tmp_path):
-    options = ("--too-long", "split")
-    whole = read_tensor(embedded(shard, tmp_path / "whole.safetensors", *options), "embedding")
-    single = embedded(shard, tmp_path / "single.safetensors", *options, "--residues")
+def test_the_residues_of_each_protein_have_its_embedding_as_mean(shard, split, tmp_path):
+    whole, options = read_tensor(split, "embedding"), ("--too-long", "split", "--residues")
+    single = embedded(shard, tmp_path / "single.safetensors", *options)
     assert read_tensor(single, "counts").tolist() == [5, 150, 5, 45]
     out = tmp_path / "x.h5"
     lists = ("--frames", f"{shard}.parquet", "--residues", single)
@@ -123,9 +129,30 @@ def test_the_residues_of_each_protein_have_its_embedding_as_mean(shard, tmp_path
             np.testing.assert_allclose(file[name][:].mean(axis=0), row, rtol=0, atol=2e-6)
 
 
-def test_residues_of_a_protein_that_fails_are_left_out(shard, tmp_path):
-    options = ("--failures", "skip", "--residues")
-    single = embedded(shard, tmp_path / "single.safetensors", *options)
-    assert read_tensor(single, "counts").tolist() == [5, 0, 5, 45]
-    assert len(read_tensor(single, "residues")) == 55
-    assert "150 residues" in read_metadata(single)["failures"]
+@pytest.fixture(scope="module")
+def residues(shard, tmp_path_factory) -> Path:
+    """Those of all but one protein, which fails."""
+    out = tmp_path_factory.mktemp("residues") / "1.safetensors"
+    return embedded(shard, out, "--failures", "skip", "--residues")
+
+
+def test_residues_of_a_protein_that_fails_are_left_out(shard, residues, tmp_path):
+    assert read_tensor(residues, "counts").tolist() == [5, 0, 5, 45]
+    assert len(read_tensor(residues, "residues")) == 55
+    out = tmp_path / "x.h5"
+    lists = ("--frames", f"{shard}.parquet", "--residues", residues)
+    assert run("export", "residues", *lists, "--out", out).returncode == 0
+    with h5py.File(out) as file:
+        assert sorted(file) == sorted(PROTEINS.keys() - {"titin"})
+        [(name, reason)] = json.loads(file.attrs["failures"]).items()
+        assert name == "titin" and "150 residues" in reason
+
+
+def test_residues_of_two_models_are_not_one_file(shard, residues, tmp_path):
+    tensors = {name: read_tensor(residues, name) for name in ("residues", "counts", "pieces")}
+    other, out = tmp_path / "2.safetensors", tmp_path / "x.h5"
+    write_tensors(other, tensors, read_metadata(residues) | {"weights_sha256": "other"})
+    lists = ("--frames", *[f"{shard}.parquet"] * 2, "--residues", residues, other)
+    done = run("export", "residues", *lists, "--out", out)
+    assert done.returncode == 1 and not out.exists()
+    assert f"{other}: its weights_sha256 is not that of {residues}; embed both alike" in done.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers
 from models_data import one_thread, randomize  # noqa: F401
 from torch.testing import assert_close
 
@@ -29,8 +30,6 @@ from seqloom.encoders.tokenizers import (
 from seqloom.errors import InputError
 from seqloom.models.fetch import local_source, write_model
 from seqloom.models.weights import encoder_tensors, read_tensors
-
-transformers = pytest.importorskip("transformers")
 
 PUBLISHED = {
     "vocab_size": 150,

@@ -1,6 +1,7 @@
 """Tokens of both molecules: the real DNABERT file, ESM's alphabet, and the demo's own."""
 
 import pytest
+import transformers
 from facts import dnabert_tokenizer
 
 from seqloom.encoders.tokenizers import (
@@ -44,7 +45,6 @@ LETTERS = "MKLVWACDEFGHIKLNPQRSTVWYXBUZOJ-.*"
 
 
 def test_esm_equals_transformers(tmp_path):
-    transformers = pytest.importorskip("transformers")
     (tmp_path / "vocab.txt").write_text("\n".join(ESM_TOKENS))
     theirs = transformers.EsmTokenizer(str(tmp_path / "vocab.txt"))
     for sequence in (LETTERS, *LETTERS):
@@ -52,7 +52,6 @@ def test_esm_equals_transformers(tmp_path):
 
 
 def test_esm_c_as_saved_has_the_ids_of_esm(tmp_path):
-    transformers = pytest.importorskip("transformers")
     theirs = transformers.EsmcTokenizer()
     theirs.save_pretrained(tmp_path)
     tokenizer = load_tokenizer(tmp_path / "tokenizer.json")

@@ -22,7 +22,7 @@ NOT_COPIED = {
 # reads as VirNucPro and trains on coding frames.
 SAMPLES = """\
 sample	fasta	label	category	annotation	groups	genetic_code	max_frames	bases
-viral	resources/demo/viral.fa.gz	viral		resources/demo/viral.gbff.gz	resources/demo/viral.groups.tsv	11	60	69372
+viral	resources/demo/viral.fa.gz	viral		resources/demo/viral.gbff.gz	resources/demo/viral.groups.tsv	11	70	69372
 bacteria	resources/demo/bacteria.fa.gz	host	bacteria	resources/demo/bacteria.gbff.gz	resources/demo/bacteria.groups.tsv	11	60	61310
 query	resources/demo/query.fa.gz					11	40	25624
 """  # noqa: E501
@@ -47,7 +47,7 @@ CONFIG = {
     "predict": {"experiments": ["long"]},
     "export": ["npy", "virnucpro"],
     "threads": 1,
-    "embed": {"shard_bases": 10000},
+    "embed": {"shard_bases": 18000},
 }
 
 

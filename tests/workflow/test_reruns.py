@@ -148,7 +148,7 @@ def test_results_lost_beside_a_touched_local_model_are_planned(copy):
     os.utime(copy.folder / "weights/model.safetensors")
     planned = copy.planned("embed")
     assert "fetch_model" not in planned
-    assert planned["embed_shard"] == 6
+    assert planned["embed_shard"] == 4
     (copy.folder / "weights").rename(copy.folder / "moved")
     copy.configure(models={"demo_esm2": {"local": "moved"}})
     assert copy.planned("embed") == planned

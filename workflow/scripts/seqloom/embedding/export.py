@@ -46,23 +46,30 @@ def open_shards(frames: Sequence[str], embeddings: Sequence[str]) -> list[Shard]
             f"{len(frames)} frame tables, {len(embeddings)} matrices; give one for one"
         )
     shards = [_open(*pair) for pair in zip(frames, embeddings, strict=True)]
-    for shard in shards:
-        for key in IDENTITY:
-            if shard.metadata.get(key) != shards[0].metadata.get(key):
-                raise InputError(
-                    f"{shard.path}: its {key} is not that of {shards[0].path}; embed both alike"
-                )
+    _check_alike(embeddings, [shard.metadata for shard in shards])
     return shards
 
 
 def _open(frames: str, embeddings: str) -> Shard:
     check_same_shard(frames, embeddings)
     (_, width), dtype = read_layout(embeddings, "embedding")
+    ids, failed = row_ids(frames), failures_of(read_metadata(embeddings))
+    kept = [name for row, name in enumerate(ids) if row not in failed]
+    return Shard(embeddings, kept, _metadata(embeddings, ids), width, dtype, sorted(failed))
+
+
+def _metadata(embeddings: str, ids: Sequence[str]) -> dict[str, str]:
+    """The metadata of a shard, its failures by id."""
     metadata = read_metadata(embeddings)
-    failures, ids = failures_of(metadata), row_ids(frames)
-    metadata["failures"] = json.dumps({ids[row]: reason for row, reason in failures.items()})
-    kept = [name for row, name in enumerate(ids) if row not in failures]
-    return Shard(embeddings, kept, metadata, width, dtype, sorted(failures))
+    failures = {ids[row]: reason for row, reason in failures_of(metadata).items()}
+    return metadata | {"failures": json.dumps(failures)}
+
+
+def _check_alike(paths: Sequence[str], metadata: Sequence[Mapping[str, str]]) -> None:
+    for path, facts in zip(paths, metadata, strict=True):
+        for key in IDENTITY:
+            if facts.get(key) != metadata[0].get(key):
+                raise InputError(f"{path}: its {key} is not that of {paths[0]}; embed both alike")
 
 
 def all_ids(shards: Sequence[Shard]) -> list[str]:
@@ -104,7 +111,7 @@ def write_hdf5(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any
         out.create_dataset("ids", data=names, dtype=h5py.string_dtype(), track_times=False)
         matrix = out.create_dataset("embedding", _shape(shards), shards[0].dtype, track_times=False)
         _fill(matrix, shards)
-        out.attrs.update(_attributes(shards, provenance))
+        out.attrs.update(_attributes([shard.metadata for shard in shards], provenance))
 
 
 def write_uniprot(path: Path, shards: Sequence[Shard], provenance: Mapping[str, Any]) -> None:
@@ -114,29 +121,28 @@ def write_uniprot(path: Path, shards: Sequence[Shard], provenance: Mapping[str, 
         for shard in shards:
             for name, row in zip(shard.ids, shard.read(), strict=True):
                 out.create_dataset(name, data=row, track_times=False)
-        out.attrs.update(_attributes(shards, provenance))
+        out.attrs.update(_attributes([shard.metadata for shard in shards], provenance))
 
 
 def write_residues(
-    path: Path, frames: Sequence[Path], files: Sequence[Path], provenance: Mapping[str, Any]
+    path: Path, frames: Sequence[str], files: Sequence[str], provenance: Mapping[str, Any]
 ) -> int:
     """A dataset [residues, D] per record, named by its id; return how many there are."""
-    written = 0
+    ids_of_shards, described = [row_ids(table) for table in frames], []
+    for table, file, ids in zip(frames, files, ids_of_shards, strict=True):
+        check_same_shard(table, file, "counts")
+        described.append(_metadata(file, ids))
+    _check_alike(files, described)
     with h5py.File(path, "w") as out:
-        for table, file in zip(frames, files, strict=True):
-            check_same_shard(table, file, "counts")
-            ids, counts = row_ids(table), read_tensor(file, "counts")
+        for file, ids in zip(files, ids_of_shards, strict=True):
+            counts, residues = read_tensor(file, "counts"), read_tensor(file, "residues")
             _check_names(ids)
-            ends, residues = counts.cumsum(), read_tensor(file, "residues")
-            for name, end, count in zip(ids, ends, counts, strict=True):
-                if count:  # else it failed, as the metadata of the file say
+            for name, end, count in zip(ids, counts.cumsum(), counts, strict=True):
+                if count:  # else it failed, as the attributes say
                     rows = residues[end - count : end]
                     out.create_dataset(name, data=rows, track_times=False)
-                    written += 1
-        metadata = read_metadata(files[0])
-        out.attrs.update({key: metadata[key] for key in IDENTITY if key in metadata})
-        out.attrs["provenance"] = json.dumps(provenance)
-    return written
+        out.attrs.update(_attributes(described, provenance))
+        return len(out)
 
 
 def _check_names(ids: Iterable[str]) -> None:
@@ -150,20 +156,22 @@ def _check_names(ids: Iterable[str]) -> None:
 
 def card(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, Any]:
     """The contents of the JSON file beside formats without metadata."""
-    facts = _identity(shards)
+    facts = _identity([shard.metadata for shard in shards])
     facts |= {key: json.loads(facts[key]) for key in NOT_TEXT if key in facts}
     return facts | {"provenance": provenance}
 
 
-def _attributes(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, str]:
-    return _identity(shards) | {"provenance": json.dumps(provenance)}
+def _attributes(
+    metadata: Sequence[Mapping[str, str]], provenance: Mapping[str, Any]
+) -> dict[str, str]:
+    return _identity(metadata) | {"provenance": json.dumps(provenance)}
 
 
-def _identity(shards: Sequence[Shard]) -> dict[str, str]:
-    facts = {key: shards[0].metadata[key] for key in IDENTITY if key in shards[0].metadata}
+def _identity(metadata: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    facts = {key: metadata[0][key] for key in IDENTITY if key in metadata[0]}
     failures: dict[str, str] = {}
-    for shard in shards:
-        failures |= json.loads(shard.metadata["failures"])
+    for shard in metadata:
+        failures |= json.loads(shard["failures"])
     return facts | ({"failures": json.dumps(failures)} if failures else {})
 
 

@@ -119,6 +119,7 @@ def imported(backend: Backend, table: Mapping[str, str]) -> dict[str, Any]:
         **{key: table[key] for key in ("sample", "cut", "cut_settings", "shard", "rows")},
         "shard_sha256": table[read],
         "split_sequences": 0,
+        "redone": {},
         "failures": {},
     }
 
