@@ -22,17 +22,13 @@ rule embed_shard:
     params:
         model=of(PATHS.model_folder),
         engine=ENGINE_VERSION,
-        dtype=SETTINGS["embed"]["dtype"],
-        store=SETTINGS["embed"]["store"],
-        too_long=SETTINGS["embed"]["too_long"],
-        more=of(OPTIONS.embed),
+        # One param: Snakemake compares values, not names, so two that are exchanged look the same.
+        options=of(OPTIONS.embed),
         prefix=subpath(input.table, strip_suffix=".parquet"),
         work="work/embed/{backend}/{cut}/{sample}/{shard}",
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- embed.py --model {params.model}"
-        " --shard {params.prefix} --dtype {params.dtype} --store {params.store}"
-        " --too-long {params.too_long} {params.more} --threads {threads}"
-        " --work {params.work}"
+        " --shard {params.prefix} {params.options} --threads {threads} --work {params.work}"
         " --out {output} 2> {log}"
 
 
@@ -55,10 +51,7 @@ use rule embed_shard as embed_residues with:
     params:
         model=of(PATHS.model_folder),
         engine=ENGINE_VERSION,
-        dtype=SETTINGS["embed"]["dtype"],
-        store=SETTINGS["embed"]["store"],
-        too_long=SETTINGS["embed"]["too_long"],
-        more=f"{OPTIONS.embed(WHOLE)} --residues",
+        options=f"{OPTIONS.embed(WHOLE)} --residues",
         prefix=subpath(input.table, strip_suffix=".parquet"),
         work="work/residues/{backend}/{sample}/{shard}",
 

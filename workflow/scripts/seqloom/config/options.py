@@ -59,8 +59,9 @@ class Options:
         return f"{self.cut(cut, sample)} {chosen} {coding}"
 
     def embed(self, cut: str) -> str:
-        """A window without an embedding is an error; a protein may be."""
-        return options({"failures": self.settings["embed"]["failures"]} if cut == WHOLE else {})
+        """How sequences are embedded; only a protein may be left without an embedding."""
+        keys = ["dtype", "store", "too_long"] + (["failures"] if cut == WHOLE else [])
+        return options({key: self.settings["embed"][key] for key in keys})
 
     def split(self, experiment: str) -> str:
         return options(self.settings["experiments"][experiment]["split"])
