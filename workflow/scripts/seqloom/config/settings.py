@@ -215,8 +215,8 @@ def _problems(settings: Settings) -> Iterator[str]:
             "protein_backends, or choose npy"
         )
     for name in settings["residue_backends"]:
-        if settings.backends[name].pooling != "mean_residues":
-            yield f'config: residue_backends: "{name}" has no residues; give a protein backend'
+        if settings.backends[name].molecule != "protein":
+            yield f'config: residue_backends: "{name}" reads DNA; give a protein backend'
         yield from _residue_problems(settings, settings.backends[name])
     for name in settings["protein_backends"]:
         for backend in settings.backends_of(name):

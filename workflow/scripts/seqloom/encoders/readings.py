@@ -27,8 +27,8 @@ class Reading:
 
     def text(self, sequence: str) -> str:
         """What the tokenizer is given; to most, letters of the other case are unknown."""
-        letters = sequence.lower() if self.lower else sequence.upper()
-        letters = letters.translate(dict.fromkeys(map(ord, self.as_x), "X"))
+        letters = sequence.upper().translate(dict.fromkeys(map(ord, self.as_x), "X"))
+        letters = letters.lower() if self.lower else letters
         return self.prefix + (" ".join(letters) if self.spaces else letters)
 
     def token_ids(self, tokenizer: Tokenizer, sequences: Iterable[str]) -> list[list[int]]:
