@@ -10,7 +10,7 @@ each way counts. MB are millions of bytes.
 import argparse
 import json
 import math
-import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -280,14 +280,17 @@ def seconds_and_megabytes(model: Path, shard: Path) -> tuple[float, int, int]:
     out = shard.with_suffix(".safetensors")
     options = ["--model", model, "--shard", shard, "--work", f"{shard}.work", "--out", out]
     command = list(map(str, [sys.executable, SCRIPTS / "embed.py", *options]))
-    begin = time.perf_counter()
+    begin, peak = time.perf_counter(), 0
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    while process.poll() is None:
+        # The usage of a child would begin with the memory of this process.
+        if known := re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text()):
+            peak = int(known[1]) * 1024
+        time.sleep(0.02)
     if process.returncode:
         sys.exit(f"error: {' '.join(command)} failed")
     seconds, matrix = time.perf_counter() - begin, read_tensor(out, "embedding").nbytes
-    return seconds, round(usage.ru_maxrss * 1024 / 1e6), round(matrix / 1e6)
+    return seconds, round(peak / 1e6), round(matrix / 1e6)
 
 
 def main() -> None:

@@ -1,5 +1,8 @@
 """Tiny and published models as several tests need them: configs, registry entries, weights."""
 
+import re
+import subprocess
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -70,6 +73,22 @@ def write_shard(prefix: Path, suffix: str, fasta: str) -> None:
     facts = dict.fromkeys(("sample", "cut", "cut_settings", "shard"), "x")
     facts[f"{suffix}_sha256"] = sha256(fasta.encode()).hexdigest()
     pq.write_table(pa.table({}).replace_schema_metadata(facts), prefix.with_suffix(".parquet"))
+
+
+def peak_memory(*command: object) -> int:
+    """The most memory in bytes that a command took, which must end well.
+
+    The usage of a child would begin with the memory of the process that started it.
+    """
+    peak = 0
+    with subprocess.Popen(list(map(str, command))) as job:
+        while job.poll() is None:
+            # An ended process has none.
+            if known := re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{job.pid}/status").read_text()):
+                peak = int(known[1]) * 1024
+            time.sleep(0.02)
+    assert job.returncode == 0
+    return peak
 
 
 def pooled(states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:

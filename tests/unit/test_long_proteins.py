@@ -1,7 +1,5 @@
 """A protein as long as titin in a set: read in pieces in little memory, or left out by name."""
 
-import os
-import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from models_data import peak_memory
 from seqs_data import letters
 
 from seqloom.config.registry import Backend
@@ -71,12 +70,8 @@ def long_set(request, tmp_path_factory) -> tuple[str, Path]:
 
 def embedded(shard: Path, out: Path, *options: str) -> int:
     """Embed the shard and return the most memory that took, in bytes."""
-    command = [sys.executable, SCRIPTS / "embed.py", "--model", shard.with_name("model")]
-    job = subprocess.Popen([*command, "--shard", shard, "--out", out, *options])
-    _, status, used = os.wait4(job.pid, 0)
-    job.returncode = os.waitstatus_to_exitcode(status)
-    assert job.returncode == 0
-    return used.ru_maxrss * 1024
+    files = ("--model", shard.with_name("model"), "--shard", shard, "--out", out)
+    return peak_memory(sys.executable, SCRIPTS / "embed.py", *files, *options)
 
 
 @pytest.fixture(scope="module")

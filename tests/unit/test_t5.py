@@ -95,14 +95,16 @@ def test_a_gated_t5_is_refused():
 
 
 MEMORY = """
-import resource, sys
+import re, sys
 from pathlib import Path
 import torch
 from seqloom.models.weights import read_tensors
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+before = peak()
 tensors = read_tensors([Path(sys.argv[1])])
 total = sum(float(t.sum()) for name, t in tensors.items() if not name.startswith("decoder."))
-print(total, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(total, peak() - before)
 """
 
 
