@@ -59,7 +59,7 @@ use rule embed_shard as embed_residues with:
 rule records:
     """List what became of each record of a protein sample."""
     input:
-        unpack(of(lambda backend, sample: PATHS.matrix_inputs(backend, WHOLE, sample))),
+        unpack(of(PATHS.protein_matrix_inputs)),
     output:
         paths.RECORDS,
     log:

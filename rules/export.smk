@@ -46,7 +46,7 @@ use rule export_npy as export_uniprot with:
 
 use rule export_npy as export_pt with:
     input:
-        unpack(of(lambda backend, sample: PATHS.matrix_inputs(backend, WHOLE, sample))),
+        unpack(of(PATHS.protein_matrix_inputs)),
     output:
         **PATHS.pt(),
     log:

@@ -11,6 +11,12 @@ from tokenizers.normalizers import Replace
 from tokenizers.pre_tokenizers import Metaspace
 from tokenizers.processors import TemplateProcessing
 
+SHAPE = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+}
 # Of `backends` in a config.
 ENTRY = {"width": 16, "parameters": 1}
 
@@ -28,11 +34,8 @@ def write_prot_bert(folder: Path) -> None:
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"LAGVESIKRDTPNQFYMHCWXUBZO"]
     (folder / "vocab.txt").write_text("\n".join(tokens))
     config = transformers.BertConfig(
+        **SHAPE,
         vocab_size=30,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=24,
         max_position_embeddings=40,
     )
     tokenizer = transformers.BertTokenizer(str(folder / "vocab.txt"), do_lower_case=False)
@@ -53,13 +56,10 @@ def write_nucleotide_transformer(folder: Path, **changes: object) -> None:
     write_vocabulary(folder)
     tokenizer = transformers.EsmTokenizer(str(folder / "vocab.txt"), eos_token=None)
     config = transformers.EsmConfig(
+        **SHAPE,
         vocab_size=len(tokenizer.all_tokens),
         mask_token_id=2,
         pad_token_id=1,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=24,
         max_position_embeddings=42,
         position_embedding_type="absolute",
         token_dropout=True,

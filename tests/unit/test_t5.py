@@ -16,6 +16,7 @@ from torch.testing import assert_close
 
 from seqloom.config.registry import read_backend
 from seqloom.config.settings import REGISTRY
+from seqloom.demo.model_shapes import CONFIGS
 from seqloom.embedding.engine import embed, tokenize
 from seqloom.embedding.loading import load_model
 from seqloom.encoders.architectures import build_encoder
@@ -31,16 +32,9 @@ from seqloom.errors import InputError
 from seqloom.models.fetch import local_source, write_model
 from seqloom.models.weights import encoder_tensors, read_tensors
 
-PUBLISHED = {
-    "vocab_size": 150,
-    "d_model": 1024,
-    "d_kv": 128,
-    "d_ff": 16384,
-    "num_layers": 2,
-    "num_heads": 32,
-    "relative_attention_num_buckets": 32,
-    "layer_norm_epsilon": 1e-6,
-}
+# These have the values that T5 has where a config does not name them.
+NOT_NAMED = {"feed_forward_proj", "relative_attention_max_distance"}
+PUBLISHED = {key: value for key, value in CONFIGS["t5"].items() if key not in NOT_NAMED}
 SMALL = PUBLISHED | {"d_kv": 16, "d_ff": 64, "num_heads": 4}
 LENGTHS = (160, 5, 57)
 

@@ -198,6 +198,9 @@ class Paths:
             "embeddings": made(backend, cut, [sample]),
         }
 
+    def protein_matrix_inputs(self, backend: str, sample: str) -> dict[str, list[str]]:
+        return self.matrix_inputs(backend, WHOLE, sample)
+
     def residue_inputs(self, backend: str, sample: str) -> dict[str, list[str]]:
         return {
             "frames": self.tables(WHOLE, [sample]),
@@ -246,7 +249,10 @@ class Paths:
         }
 
     def cards_of_protein_models(self) -> list[str]:
-        return [f"{folder}/model.json" for folder in self.model_folders_of_proteins()]
+        return [
+            MODEL["card"].format(backend=backend, model=model_name(self.settings, backend))
+            for backend in self.settings.protein_backends()
+        ]
 
     # Files of the targets.
 

@@ -1,6 +1,6 @@
 """The backends of resources/models.yaml, and those of the user's config."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,20 @@ class Backend:
 
 def read_backend(registry: str | Path, name: str) -> Backend:
     """The backend `name`."""
-    entries = read_yaml(registry)
-    if name not in entries:
-        raise InputError(
-            f'{registry}: there is no backend "{name}"; choose one of {", ".join(sorted(entries))}'
-        )
-    where = f'{registry}: backend "{name}"'
-    return Backend(name, **validated(entries[name], read_schema("backend"), where))
+    return read_backends(registry, [name])[name]
+
+
+def read_backends(registry: str | Path, names: Iterable[str]) -> dict[str, Backend]:
+    """These backends by name; the registry is read once."""
+    entries, schema = read_yaml(registry), read_schema("backend")
+    backends = {}
+    for name in names:
+        if name not in entries:
+            known = ", ".join(sorted(entries))
+            raise InputError(f'{registry}: there is no backend "{name}"; choose one of {known}')
+        where = f'{registry}: backend "{name}"'
+        backends[name] = Backend(name, **validated(entries[name], schema, where))
+    return backends
 
 
 def own_backend(name: str, entry: Mapping[str, Any]) -> Backend:

@@ -103,8 +103,7 @@ class Needs:
 
     def residues_mb(self, backend: str, sample: str) -> float:
         """Size of the residues of one shard."""
-        residues = self.settings.samples[sample].bases / len(self.settings.shards(WHOLE, sample))
-        return self._matrix_mb([backend], math.ceil(residues))
+        return self._matrix_mb([backend], math.ceil(self.settings.residues_per_shard(sample)))
 
     def disk_for_residues(self) -> list[str]:
         """A sentence for each backend whose residues are stored."""
@@ -118,7 +117,7 @@ class Needs:
 
     def _matrix_mb(self, backends: Sequence[str], rows: int) -> float:
         columns = sum(self.settings.backends[backend].width for backend in backends)
-        return rows * columns * (2 if self.settings["embed"]["store"] == "float16" else 4) / 1e6
+        return rows * columns * self.settings.value_bytes / 1e6
 
     def _training_mb(self, experiment: str) -> float:
         """Size of all fused matrices of labeled samples."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from seqloom.config.registry import Backend, own_backend, read_backend
+from seqloom.config.registry import Backend, own_backend, read_backend, read_backends
 from seqloom.config.schemas import hint_of, read_schema, read_yaml, validated
 from seqloom.config.sharding import shard_names
 from seqloom.config.sheet import Sample, read_sheet
@@ -33,6 +33,11 @@ class Settings:
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
+
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of a stored number of a matrix."""
+        return 2 if self["embed"]["store"] == "float16" else 4
 
     def labeled(self) -> list[str]:
         """Labeled samples by name, so that the order of the sheet has no effect on training."""
@@ -127,6 +132,10 @@ class Settings:
             bases = min(bases, row.max_frames * self["cuts"][cut]["window"])
         return shard_names(math.ceil(bases / self["embed"]["shard_bases"]))
 
+    def residues_per_shard(self, sample: str) -> float:
+        """Of a protein sample."""
+        return self.samples[sample].bases / len(self.shards(WHOLE, sample))
+
 
 def load_settings(config: dict[str, Any]) -> Settings:
     """Check `config` and its sample sheet; the first problem is raised as an InputError."""
@@ -147,10 +156,8 @@ def load_settings(config: dict[str, Any]) -> Settings:
     used |= set(values["protein_backends"]) - set(values["fusions"])
     used |= set(values["residue_backends"])
     own = values["backends"]
-    backends = {
-        name: own_backend(name, own[name]) if name in own else read_backend(REGISTRY, name)
-        for name in sorted(used)
-    }
+    backends = {name: own_backend(name, own[name]) for name in sorted(used & own.keys())}
+    backends |= read_backends(REGISTRY, sorted(used - own.keys()))
     settings = Settings(values, samples, backends, downloads)
     for problem in _problems(settings):
         raise InputError(problem)
@@ -251,10 +258,10 @@ def _problems(settings: Settings) -> Iterator[str]:
 
 def _residue_problems(settings: Settings, backend: Backend) -> Iterator[str]:
     """A problem if the residues of a shard are more than a job can hold."""
-    bytes_per_residue = backend.width * (2 if settings["embed"]["store"] == "float16" else 4)
+    bytes_per_residue = backend.width * settings.value_bytes
     most = int(_MOST_RESIDUE_BYTES / bytes_per_residue)
     for sample in settings.of_molecule("protein"):
-        residues = settings.samples[sample].bases / len(settings.shards(WHOLE, sample))
+        residues = settings.residues_per_shard(sample)
         if residues > most:
             yield (
                 f"config: residue_backends: a shard of sample {sample} has {residues:,.0f} "

@@ -30,6 +30,11 @@ class Pieces:
     counts: np.ndarray  # how many pieces each sequence has
 
     @cached_property
+    def sizes(self) -> np.ndarray:
+        """How many own tokens each piece has."""
+        return self.ends - self.begins
+
+    @cached_property
     def firsts(self) -> np.ndarray:
         """The first piece of each sequence."""
         return self.counts.cumsum() - self.counts

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -40,25 +41,28 @@ class Plan:
     order: np.ndarray
     residues: bool
 
-    @property
+    @cached_property
     def sizes(self) -> np.ndarray:
         """How many rows each piece gives."""
-        own = (self.pieces.ends - self.pieces.begins)[self.order]
-        return own if self.residues else np.ones_like(own)
+        return self.pieces.sizes[self.order] if self.residues else np.ones_like(self.order)
+
+    @cached_property
+    def firsts(self) -> np.ndarray:
+        """The number of the first row of each piece."""
+        return self.sizes.cumsum() - self.sizes
 
     def rows_of(self, places: np.ndarray) -> np.ndarray:
         """The numbers of all rows of the pieces at these places of the order."""
-        firsts, sizes = self.sizes.cumsum() - self.sizes, self.sizes[places]
-        return np.repeat(firsts[places] - (sizes.cumsum() - sizes), sizes) + np.arange(sizes.sum())
+        firsts, sizes = self.firsts[places], self.sizes[places]
+        return np.repeat(firsts - (sizes.cumsum() - sizes), sizes) + np.arange(sizes.sum())
 
 
 def compute(
     rows: np.ndarray, model: Model, plan: Plan, work: Work | None, tokens_per_batch: int | None
 ) -> int:
     """Fill `rows`, going on where `work` ended; return how many tokens were read for that."""
-    firsts = plan.sizes.cumsum() - plan.sizes
     with KeptRows(rows, work) as kept:
-        start = int(np.searchsorted(firsts, kept.done))
+        start = int(np.searchsorted(plan.firsts, kept.done))
         left = plan.order[start:]
         batches = _batches(model, plan, start, tokens_per_batch)
         title = f"embed {model.description['backend']}"
@@ -93,7 +97,7 @@ def _batches(model: Model, plan: Plan, start: int, tokens_per_batch: int | None)
     """The rows of the pieces in order, from the one at `start` on."""
     pieces, order, pads = plan.pieces, plan.order, model.device.type != "cpu"
     budget = tokens_per_batch or TOKENS_PER_BATCH[model.device.type]
-    lengths, row = pieces.lengths[order], int(plan.sizes[:start].sum())
+    lengths = pieces.lengths[order]
     while start < len(order):
         end = batch_end(lengths, start, budget, pads)
         try:
@@ -104,8 +108,8 @@ def _batches(model: Model, plan: Plan, start: int, tokens_per_batch: int | None)
         # A GPU does not wait for its copies.
         copied = rows.to("cpu", non_blocking=True)
         arrival = torch.cuda.current_stream().record_event() if rows.is_cuda else None
-        yield row, copied, end - start, arrival
-        start, row = end, row + len(rows)
+        yield int(plan.firsts[start]), copied, end - start, arrival
+        start = end
 
 
 def _halved(sequences: int, length: int) -> int:

@@ -129,9 +129,9 @@ def _stop_at(problems: dict[int, str], tokens: Tokens, ids: Sequence[str]) -> No
 def _too_long(model: Model, pieces: Pieces) -> dict[int, str]:
     """What is wrong with the distinct sequences that the model cannot read whole."""
     name, limit = model.description["backend"], model.description["max_length"]
-    own, problems = pieces.ends - pieces.begins, {}
+    problems = {}
     for sequence in np.flatnonzero(pieces.counts > 1).tolist():
-        residues = own[pieces.of(sequence)].sum()
+        residues = pieces.sizes[pieces.of(sequence)].sum()
         problems[sequence] = (
             f"{residues} residues, but {name} reads at most {limit} tokens (it reads longer ones "
             "in pieces with `embed: {too_long: split}`)"
@@ -169,7 +169,7 @@ def _row_counts(tokens: Tokens, residues: bool) -> np.ndarray:
     if not residues:
         return np.ones_like(tokens.which)
     pieces = tokens.pieces
-    own = np.bincount(pieces.sequences, pieces.ends - pieces.begins, len(pieces.counts))
+    own = np.bincount(pieces.sequences, pieces.sizes, len(pieces.counts))
     return own.astype(int)[tokens.which]
 
 
@@ -178,7 +178,7 @@ def _averages(matrix: np.ndarray, plan: Plan, tokens: Tokens, failed: np.ndarray
     pieces, places = plan.pieces, _places(plan)
     for sequence in np.unique(tokens.which[~failed & (pieces.counts > 1)[tokens.which]]):
         own = pieces.of(sequence)
-        weights = (pieces.ends - pieces.begins)[own]
+        weights = pieces.sizes[own]
         matrix[places[own[0]]] = np.average(matrix[places[own]], axis=0, weights=weights)
     found = _in_order(matrix, places[pieces.firsts[tokens.which]])
     found[failed] = np.nan

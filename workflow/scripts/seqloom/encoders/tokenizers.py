@@ -85,11 +85,7 @@ def kmer_tokenizer(
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=unknown))
     # Neighbors that are not in the vocabulary are one unknown word.
     tokenizer.pre_tokenizer = Split(Regex(f"{words}[{letters}]|[^{letters}]+"), "isolated")
-    around = [first, *([last] if last else [])]
-    tokenizer.post_processor = TemplateProcessing(
-        single=" ".join([first, "$A", *around[1:]]),
-        special_tokens=[(token, vocabulary[token]) for token in around],
-    )
+    tokenizer.post_processor = _between(first, last, vocabulary)
     return tokenizer
 
 
@@ -97,9 +93,7 @@ def t5_tokenizer(vocabulary: dict[str, int]) -> Tokenizer:
     """One token a letter, `</s>` after the last; other tokens of the vocabulary are prefixes."""
     tokenizer = Tokenizer(BPE(vocabulary, merges=[], unk_token="<unk>"))
     tokenizer.add_special_tokens([token for token in vocabulary if len(token) > 1])
-    tokenizer.post_processor = TemplateProcessing(
-        single="$A </s>", special_tokens=[("</s>", vocabulary["</s>"])]
-    )
+    tokenizer.post_processor = _between(None, "</s>", vocabulary)
     return tokenizer
 
 
@@ -155,10 +149,11 @@ def train_dna_tokenizer(sequences: Iterable[str]) -> Tokenizer:
     return tokenizer
 
 
-def _between(first: str, last: str, vocabulary: dict[str, int]) -> TemplateProcessing:
+def _between(first: str | None, last: str | None, vocabulary: dict[str, int]) -> TemplateProcessing:
+    """A sequence between special tokens, either of which may be absent."""
     return TemplateProcessing(
-        single=f"{first} $A {last}",
-        special_tokens=[(token, vocabulary[token]) for token in (first, last)],
+        single=" ".join(filter(None, (first, "$A", last))),
+        special_tokens=[(token, vocabulary[token]) for token in (first, last) if token],
     )
 
 
