@@ -79,16 +79,20 @@ def _genbank_cds(record: SeqRecord, feature: SeqFeature, path: str) -> Cds:
 
 
 def _genes(record: SeqRecord, path: str, oddities: Counter[str]) -> list[DraftGene]:
-    """The genes of a record: features of one locus_tag, or one gene name where they overlap."""
+    """The genes of a record.
+
+    The features of a gene share a locus_tag; without one, they lie within its first feature and
+    share its gene name, or have none like it.
+    """
     genes: list[DraftGene] = []
-    latest: dict[str, tuple[DraftGene, SeqFeature]] = {}  # by locus_tag or gene name
+    latest: dict[str, tuple[DraftGene, SeqFeature]] = {}  # by locus_tag, gene name or ""
     for feature in record.features:
         kind = feature.type
         if kind not in ("gene", "CDS") and not kind.endswith("RNA"):
             continue
         tag = _qualifier(feature, "locus_tag") or _qualifier(feature, "gene")
         gene, first = latest.get(tag, (None, None))
-        if gene is None or not tag or kind == "gene" or not _belongs(feature, first):
+        if gene is None or kind == "gene" or not _belongs(feature, first):
             gene = DraftGene(
                 path,
                 (record.id, record.name),
@@ -113,11 +117,13 @@ def _genes(record: SeqRecord, path: str, oddities: Counter[str]) -> list[DraftGe
 
 
 def _belongs(feature: SeqFeature, first: SeqFeature) -> bool:
-    """Whether a feature is of the same gene as the first feature of this tag."""
+    """Whether a feature is of the gene of this feature, the first of the same tag."""
     if "locus_tag" in feature.qualifiers or None in (feature.location, first.location):
         return True
+    if "gene" not in feature.qualifiers and first.type != "gene":
+        return False
     a, b = feature.location, first.location
-    return a.start < b.end and b.start < a.end
+    return a.strand == b.strand and b.start <= a.start and a.end <= b.end
 
 
 def _transcript(record: SeqRecord, feature: SeqFeature, path: str) -> DraftTranscript:
