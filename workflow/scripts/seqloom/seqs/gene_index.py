@@ -9,7 +9,7 @@ from typing import Any
 from seqloom.files.atomic import atomic
 from seqloom.files.damage import reraise_as_damaged
 from seqloom.files.json_files import read_json
-from seqloom.seqs.genes import Exon, Gene, Transcript
+from seqloom.seqs.genes import Exon, Gene, Transcript, collector_paused
 
 
 def write_gene_index(
@@ -26,6 +26,7 @@ def write_gene_index(
         temporary.write_text(json.dumps(content, default=vars, separators=(",", ":")) + "\n")
 
 
+@collector_paused()
 def read_gene_index(path: str | Path) -> tuple[list[Gene], Counter[str], list[str]]:
     """The genes, oddities and checksums of an index."""
     content = read_json(path)

@@ -55,29 +55,25 @@ def in_order(
     raise NoPlaceError("trans-spliced gene")
 
 
-def with_phases(
+def phases(
     transcript: DraftTranscript, segments: Sequence[Segment], oddities: Counter[str]
-) -> list[Segment]:
-    """Segments in the order of reading with the phases that follow from that of the first."""
-    if not transcript.is_translated:
-        return [segment._replace(phase=None) for segment in segments]
+) -> list[int | None]:
+    """The phases of segments in the order of reading, as they follow from that of the first."""
     given = [segment.phase for segment in segments]
+    if not transcript.is_translated:
+        return [None] * len(given)
+    first = given[0] or 0
     lengths = [segment.end - segment.start for segment in segments]
-    phases = phases_of(lengths, given[0] or 0)
+    computed = phases_of(lengths, first)
     is_partial = transcript.is_partial or transcript.is_partial_left or transcript.is_partial_right
-    has_rest = (sum(lengths) - (given[0] or 0)) % 3 > 0
-    oddities["CDS not of whole codons"] += has_rest and not is_partial
+    oddities["CDS not of whole codons"] += (sum(lengths) - first) % 3 > 0 and not is_partial
     oddities["missing phase"] += None in given
+    known = [new if old is None else old for old, new in zip(given, computed, strict=True)]
     if transcript.slips or any(b.start < a.end and a.start < b.end for a, b in pairwise(segments)):
         oddities["ribosomal slippage"] += 1
-        phases = [
-            phase if known is None else known for known, phase in zip(given, phases, strict=True)
-        ]
-    else:
-        oddities["wrong phase"] += any(
-            known not in (None, phase) for known, phase in zip(given, phases, strict=True)
-        )
-    return [segment._replace(phase=phase) for segment, phase in zip(segments, phases, strict=True)]
+        return known
+    oddities["wrong phase"] += known != computed
+    return computed
 
 
 def moved(segment: Segment, distance: int) -> Segment:

@@ -7,8 +7,8 @@ from seqloom.seqs.annotations import kind_of, on_contigs
 from seqloom.seqs.cds import Segment, cut_at_origin
 from seqloom.seqs.drafts import DraftGene, DraftTranscript
 from seqloom.seqs.genbank import read_genbank_genes
-from seqloom.seqs.gene_places import NoPlaceError, in_order, moved, with_phases
-from seqloom.seqs.genes import Exon, Gene, Transcript
+from seqloom.seqs.gene_places import NoPlaceError, in_order, moved, phases
+from seqloom.seqs.genes import Exon, Gene, Transcript, collector_paused
 from seqloom.seqs.gff3_genes import read_gff3_genes
 from seqloom.seqs.gtf import read_gtf_genes
 
@@ -18,6 +18,7 @@ _ELEMENTS = ("transposable_element", "transposon")
 Placed = tuple[DraftTranscript, list[Segment]]
 
 
+@collector_paused()
 def read_genes(paths: Sequence[str], lengths: Mapping[str, int]) -> tuple[list[Gene], Counter[str]]:
     """The genes of a sample in the order of its contigs, and the numbers of ODDITIES.
 
@@ -136,23 +137,24 @@ def _parts(
 ) -> list[tuple[Transcript, ...]]:
     """The transcripts between passes of the origin, most often one part."""
     reach = max(segment.end for _, segments in placed for segment in segments)
-    parts: dict[int, dict[int, list[Exon]]] = {}
-    for number, (transcript, segments) in enumerate(placed):
+    parts: dict[int, list[Transcript]] = {}
+    for transcript, segments in placed:
         first = min(segment.start for segment in segments)
         # One that begins beyond the origin, where another transcript of the gene crosses it.
         shift = length if first + length < reach else 0
-        for segment in with_phases(transcript, segments, oddities):
-            for start, end, _, phase, _ in cut_at_origin(moved(segment, shift), length):
+        exons: dict[int, list[Exon]] = {}
+        for segment, phase in zip(segments, phases(transcript, segments, oddities), strict=True):
+            if reach <= length:
+                exons.setdefault(0, []).append(Exon(segment.start, segment.end, phase))
+                continue
+            whole = moved(segment, shift)._replace(phase=phase)
+            for start, end, _, inner, _ in cut_at_origin(whole, length):
                 turn = start // length
-                exon = Exon(start - turn * length, end - turn * length, phase)
-                parts.setdefault(turn, {}).setdefault(number, []).append(exon)
-    return [
-        tuple(
-            Transcript(placed[number][0].name, tuple(sorted(exons)))
-            for number, exons in parts[turn].items()
-        )
-        for turn in sorted(parts)
-    ]
+                exon = Exon(start - turn * length, end - turn * length, inner)
+                exons.setdefault(turn, []).append(exon)
+        for turn, inside in exons.items():
+            parts.setdefault(turn, []).append(Transcript(transcript.name, tuple(sorted(inside))))
+    return [tuple(parts[turn]) for turn in sorted(parts)]
 
 
 def _count_neighbors(genes: Sequence[Gene], oddities: Counter[str]) -> None:

@@ -1,5 +1,8 @@
 """Genes as annotations give them: transcripts made of exons."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -61,3 +64,15 @@ class Gene:
     @property
     def end(self) -> int:
         return max(transcript.end for transcript in self.transcripts)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Make millions of objects that stay without searches for garbage, in half of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -279,9 +279,11 @@ def _name(text: str) -> str:
 def _names(key: str, text: str) -> list[str]:
     """The names that an attribute lists, unless the text lacks it."""
     start = text.find(key)
-    while start > 0 and not text[:start].rstrip(" ").endswith(";"):
+    while start > 0 and text[start - 1] != ";" and not text[:start].rstrip(" ").endswith(";"):
         start = text.find(key, start + 1)
     if start < 0:
         return []
-    names = text[start + len(key) :].partition(";")[0].split(",")
+    start += len(key)
+    end = text.find(";", start)
+    names = text[start : end if end > 0 else None].split(",")
     return [unquote(name) if "%" in name else name for name in names]
