@@ -44,7 +44,7 @@ def in_order(
     turns = range(len(rising) if can_turn else 1)
     # The lines of a GFF3 are often sorted, which says nothing of the order of reading.
     if segments == rising and not gene.is_in_order:
-        return min(map(unrolled, turns), key=_span) if gene.is_circular else unrolled(0)
+        return min(map(unrolled, turns), key=_fit) if gene.is_circular else unrolled(0)
     for number in turns:
         if segments == turned(number):
             return unrolled(number)
@@ -80,8 +80,10 @@ def moved(segment: Segment, distance: int) -> Segment:
     return segment._replace(start=segment.start + distance, end=segment.end + distance)
 
 
-def _span(segments: Sequence[Segment]) -> int:
-    return max(segment.end for segment in segments) - min(segment.start for segment in segments)
+def _fit(segments: Sequence[Segment]) -> tuple[bool, int]:
+    """The least of these is the best order: one that fits the phases, then the shortest gene."""
+    span = max(segment.end for segment in segments) - min(segment.start for segment in segments)
+    return not _are_phased(segments), span
 
 
 def _are_phased(segments: Sequence[Segment]) -> bool:
