@@ -3,14 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from gene_data import circle, error, gene, gff3, line, places, read
+from gene_data import circle, error, exon_lists, gene, gene_lists, gff3, line, places, read
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seqloom.errors import InputError
 from seqloom.seqs.gene_index import read_gene_index, write_gene_index
 from seqloom.seqs.gene_reader import read_genes
-from seqloom.seqs.genes import Exon, Gene, Transcript
 
 # --- the layouts of the providers ----------------------------------------------------------------
 
@@ -471,55 +470,6 @@ def test_an_exon_beyond_a_linear_contig_is_an_error(tmp_path):
 
 
 # --- any genes -----------------------------------------------------------------------------------
-
-
-@st.composite
-def exon_lists(draw, first, last, strand, phase):
-    """Exons that neither touch nor overlap, with the phases that follow from the first."""
-    cuts = draw(st.lists(st.integers(first, last), min_size=2, max_size=8, unique=True))
-    cuts = sorted(cuts[: len(cuts) // 2 * 2])
-    places = list(zip(cuts[::2], cuts[1::2], strict=True))
-    exons, read = [], 0
-    for start, end in places if strand == "+" else places[::-1]:
-        exons.append(Exon(start, end, None if phase is None else (phase - read) % 3))
-        read += end - start
-    return tuple(sorted(exons))
-
-
-@st.composite
-def gene_lists(draw):
-    """Genes of two contigs, the canonical transcript of each first."""
-    genes = []
-    for number in range(draw(st.integers(0, 6))):
-        strand, is_translated = draw(st.sampled_from("+-")), draw(st.booleans())
-        begin = draw(st.integers(0, 800))
-        transcripts = tuple(
-            Transcript(
-                f"t{number}.{isoform}",
-                draw(
-                    exon_lists(
-                        begin,
-                        begin + 150,
-                        strand,
-                        draw(st.integers(0, 2)) if is_translated else None,
-                    )
-                ),
-            )
-            for isoform in range(draw(st.integers(1, 3)))
-        )
-        genes.append(
-            Gene(
-                f"g{number}",
-                draw(st.sampled_from("cd")),
-                strand,
-                "CDS" if is_translated else "tRNA",
-                transcripts,
-                draw(st.sampled_from([None, 4])) if is_translated else None,
-                draw(st.booleans()),
-                draw(st.booleans()),
-            )
-        )
-    return sorted(genes, key=lambda gene: (gene.contig, gene.start, gene.end, gene.name))
 
 
 def written(genes):
