@@ -215,6 +215,13 @@ def test_a_transcript_of_several_lines_without_exons_has_them_as_exons(tmp_path)
         ),
         (
             [
+                ("gene", 1, 90, "+", ".", "ID=g"),
+                ("pseudogenic_transcript", 1, 90, "+", ".", "ID=t;Parent=g"),
+            ],
+            "pseudogene",
+        ),
+        (
+            [
                 ("transposable_element_gene", 1, 90, "+", ".", "ID=g"),
                 ("mRNA_TE_gene", 1, 90, "+", ".", "ID=t;Parent=g"),
                 ("exon", 1, 90, "+", ".", "Parent=t"),
@@ -462,9 +469,10 @@ def test_a_gene_around_a_small_circle_more_than_once_has_a_part_for_each_time(tm
     assert sides == {"g.1": (False, True), "g.2": (True, True), "g.3": (True, False)}
 
 
-def test_an_exon_beyond_a_linear_contig_is_an_error(tmp_path):
-    assert error(tmp_path, gff3(("CDS", 990, 1001, "+", 0, "ID=a"))) == (
-        'x line 2: a CDS at 990-1001, but contig "c" has 1000 bases; '
+@pytest.mark.parametrize(("kind", "phase", "name"), [("CDS", 0, "CDS"), ("tRNA", ".", "exon")])
+def test_an_exon_beyond_a_linear_contig_is_an_error(tmp_path, kind, phase, name):
+    assert error(tmp_path, gff3((kind, 990, 1001, "+", phase, "ID=a"))) == (
+        f'x line 2: a {name} at 990-1001, but contig "c" has 1000 bases; '
         "give the annotation of this sequence"
     )
 

@@ -144,7 +144,9 @@ def _within_contig(segment: Segment, contig: str, length: int, cds: Cds) -> list
 
 
 def beyond_contig(segment: Segment, contig: str, length: int, source: Annotated) -> InputError:
+    """The error for a segment that ends beyond its contig."""
+    kind = "CDS" if segment.phase is not None else "exon"
     return InputError(
-        f"{source.where(segment)}: a CDS at {segment.start + 1}-{segment.end}, but contig "
+        f"{source.where(segment)}: a {kind} at {segment.start + 1}-{segment.end}, but contig "
         f'"{contig}" has {length} bases; give the annotation of this sequence'
     )

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate, cycle, pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple, TextIO
 
 from seqloom.errors import InputError
@@ -64,10 +64,11 @@ def cut_at_origin(segment: Segment, length: int) -> list[Segment]:
     if segment.strand == "-":
         bounds.reverse()
     lengths = [end - start for start, end in bounds]
-    phases = [None] if segment.phase is None else phases_of(lengths, segment.phase)
+    known = segment.phase is not None
+    phases = phases_of(lengths, segment.phase) if known else [None] * len(lengths)
     return [
         segment._replace(start=start, end=end, phase=phase)
-        for (start, end), phase in zip(bounds, cycle(phases), strict=False)
+        for (start, end), phase in zip(bounds, phases, strict=True)
     ]
 
 

@@ -34,8 +34,7 @@ READ = {
     "exon of no transcript": "An exon line that names no transcript or gene of the file is "
     "ignored.",
     "line of several parents": "A CDS or exon line of several transcripts belongs to each of them.",
-    "ID of several features": "A line whose ID belongs to a line of another type or contig is "
-    "ignored.",
+    "ID of several features": "A line with the ID of a line of another type is ignored.",
     "several isoforms": "A gene of several transcripts has its canonical one first.",
     "untranslated isoform": "A transcript without CDS, of a gene with a CDS, is left out.",
     "isoform left out": "A transcript that is a pseudogene, trans-spliced or without strand is "
@@ -43,7 +42,7 @@ READ = {
     "mRNA without CDS": "A gene with an mRNA but no CDS has the biotype mRNA.",
     "missing phase": "The phases of a CDS that lacks some follow from its first phase, or 0.",
     "wrong phase": "The phases of a CDS that disagree with its first phase are replaced.",
-    "ribosomal slippage": "The segments of a CDS that overlap, or slip, keep their phases.",
+    "ribosomal slippage": "The segments of a CDS that slips, or that overlap, keep their phases.",
     "CDS not of whole codons": "A CDS of a number of bases that leaves a part of a codon is kept.",
     "stop codon beside its CDS": "The stop codon, which GTF has beside the CDS, is added to it.",
     "nested gene": "A gene within another gene is kept.",

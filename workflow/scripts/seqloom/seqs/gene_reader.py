@@ -51,8 +51,8 @@ def _genes_of(draft: DraftGene, contig: str, length: int, oddities: Counter[str]
     for transcript in chosen:
         try:
             placed.append((transcript, in_order(draft, transcript, contig, length)))
-        except NoPlaceError as reason:
-            reasons.append(str(reason))
+        except NoPlaceError as error:
+            reasons.append(str(error))
     if not placed:
         oddities[reasons[0]] += 1
         return []

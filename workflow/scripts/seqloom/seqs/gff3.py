@@ -1,4 +1,4 @@
-"""Reading the coding sequences of a GFF3 file."""
+"""The lines of GFF3 and GTF files, and the coding sequences of a GFF3 file."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -212,7 +212,7 @@ def _transcripts(
             contig.exons.get(name, feature.segments),
             is_translated=False,
             rank=canonical_rank(feature.attributes.get("tag", "")),
-            is_pseudo=is_pseudo(feature.attributes),
+            is_pseudo=is_pseudo(feature.attributes) or "pseudogen" in kind + _biotype(feature),
             is_partial=feature.attributes.get("partial") == "true",
             is_partial_left=feature.is_partial_left,
             is_partial_right=feature.is_partial_right,
