@@ -16,6 +16,13 @@ class Exon(NamedTuple):
     end: int
     phase: int | None
 
+    @property
+    def bases(self) -> int:
+        return self.end - self.start
+
+    def shifted(self, bases: int) -> "Exon":
+        return Exon(self.start + bases, self.end + bases, self.phase)
+
 
 @dataclass(frozen=True)
 class Transcript:
@@ -34,7 +41,7 @@ class Transcript:
 
     @property
     def bases(self) -> int:
-        return sum(exon.end - exon.start for exon in self.exons)
+        return sum(exon.bases for exon in self.exons)
 
 
 @dataclass(frozen=True)
