@@ -85,13 +85,13 @@ class CodingStrand:
             stop = self.signals.next_stop[starts + offset]
             last = np.minimum(stop + 2, self.length)
             found |= self._borders_before[last] > self._borders_before[starts]
-            found |= self._closes_in_frame(starts + offset, stop, last)
+            if not self.rules.codons:
+                found |= starts + (offset or 3) <= last
+            elif self.reverse:
+                found |= self.signals.next_close[starts + offset + 3] <= last
+            else:
+                found |= stop < self.length
         return found
-
-    def _closes_in_frame(self, codon: np.ndarray, stop: np.ndarray, last: np.ndarray) -> np.ndarray:
-        if self.reverse:
-            return self.signals.next_close[codon] <= last if self.rules.codons else codon <= last
-        return stop < self.length if self.rules.codons else codon <= last
 
     def borders(self, start: int, offset: int) -> np.ndarray:
         """[L + 1] where the exon may end with more of its gene to follow."""
@@ -109,7 +109,9 @@ class CodingStrand:
             codon = start + offset
             in_frame = np.zeros(self.length + 1, bool)
             last = self.signals.next_stop[codon] + (2 if self.reverse else 3)
-            in_frame[codon : last + 1 : 3] = True
+            # A start or stop codon lies within the exon.
+            first = codon + 3 if self.rules.codons else codon
+            in_frame[first : last + 1 : 3] = True
             found &= in_frame
         return found
 
