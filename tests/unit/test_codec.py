@@ -1,5 +1,7 @@
 """Targets of windows: tokens, positions, text, and genes cut at the edges of windows."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,7 +111,7 @@ def test_a_gene_alone_comes_back_from_windows_cut_anywhere(truth, edges):
     edges = [0, *sorted(edges), 3000]
     for gene in truth:
         windows = []
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in pairwise(edges):
             pieces = [piece for piece in [cut(gene, start, end)] if piece]
             windows.append((start, CODEC.decode(CODEC.encode(pieces))))
         (joined,) = join(windows, "c")

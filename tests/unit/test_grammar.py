@@ -29,7 +29,8 @@ def random_target(window: Window, draw: random.Random, longest: int = 400) -> li
             ends = "<eos>" in tokens and len(steps) > longest
             step = "<eos>" if ends else draw.choice(whole * 4 + tokens)
         else:
-            step = int(draw.choice(positions[:20])) + (len(steps) > 1 and isinstance(steps[-1], int))
+            is_end = isinstance(steps[-1], int)
+            step = int(draw.choice(positions[:20])) + is_end
         assert walk.allows(step)
         walk.take(step)
         steps.append(step)
