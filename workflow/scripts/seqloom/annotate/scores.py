@@ -68,8 +68,10 @@ def _bases(annotated: Sequence[Gene], predicted: Sequence[Gene]) -> Counts:
     counts = Counts(_total(found), _shared(found, known))
     best = []
     for gene in annotated:
-        stretches = [_merged(_stretches(isoform)) for isoform in gene.transcripts]
-        best.append(max(stretches, key=lambda s: 2 * _shared(s, found) - _total(s)))
+        isoforms = [_merged(_stretches(isoform)) for isoform in gene.transcripts]
+        best.append(
+            max(isoforms, key=lambda isoform: _closeness(_shared(isoform, found), _total(isoform)))
+        )
     # Genes that overlap on a strand share bases, which count once.
     chosen = _merged(tuple(pair) for isoform in best for pair in isoform.tolist())
     counts.annotated, counts.found = _total(chosen), _shared(chosen, found)
@@ -100,10 +102,15 @@ def _exon_counts(
             (sum(map(is_found, _stretches(isoform))), len(isoform.exons))
             for isoform in gene.transcripts
         ]
-        hits, total = max(pairs, key=lambda pair: (2 * pair[0] - pair[1], pair[0]))
+        hits, total = max(pairs, key=lambda pair: _closeness(*pair))
         counts.annotated += total
         counts.found += hits
     return counts
+
+
+def _closeness(hits: int, total: int) -> tuple[int, int]:
+    """By how few parts an isoform and the prediction differ; then by what they share."""
+    return 2 * hits - total, hits
 
 
 def _genes(annotated: Sequence[Gene], predicted: Sequence[Gene]) -> Counts:
