@@ -25,7 +25,7 @@ def test_untranslated_regions_are_read_over():
 @pytest.mark.parametrize(
     ("sentence", "message"),
     [
-        ("35|CDS1|56|+|A", "'35|CDS1|56|[+]|A' is not"),
+        ("35|CDS1|56|+|A", "no transcripts follow"),
         ("35|CDS1|56|+|D>CDS1", "is not start|name|end|strand|phase"),
         ("35|CDS1|56|+|A>CDS2", "there is no feature 'CDS2'"),
         ("35|CDS1|56|+|A;60|CDS2|70|-|A>CDS1|CDS2", "it has two strands"),

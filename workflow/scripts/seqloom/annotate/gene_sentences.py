@@ -34,7 +34,9 @@ def from_sentence(sentence: str) -> tuple[str, tuple[Transcript, ...]]:
     exons, strands = {}, set()
     for feature in features.split(";"):
         match = _FEATURE.fullmatch(feature)
-        if not match or not arrow:
+        if not arrow:
+            raise InputError(f"gene sentence {sentence[:60]!a}: no transcripts follow; correct it")
+        if not match:
             raise InputError(
                 f"gene sentence {sentence[:60]!a}: {feature!a} is not start|name|end|strand|phase; "
                 "give it as TransGenic writes it"
