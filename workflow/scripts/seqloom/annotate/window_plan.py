@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from seqloom.annotate.codec import Piece
 from seqloom.annotate.pieces import cut
 from seqloom.annotate.windows import sliding_windows, windows_between_genes
-from seqloom.seqs.genes import Gene
+from seqloom.seqs.genes import ContigGenes
 from seqloom.seqs.hashing import text_key
 
 EMPTY, UNKNOWN = "too many without genes", "too few known bases"
@@ -40,13 +40,13 @@ class Window(Stretch):
 
 
 def planned_windows(
-    stretches: Sequence[Stretch], genes: Mapping[str, Sequence[Gene]], rules: WindowRules
+    stretches: Sequence[Stretch], genes: Mapping[str, ContigGenes], rules: WindowRules
 ) -> list[Window]:
     """All windows of a sample, in order; the surplus of empty ones is left out at random."""
     windows = [
         window
         for stretch in stretches
-        for window in _windows(stretch, genes.get(stretch.contig, ()), rules)
+        for window in _windows(stretch, genes[stretch.contig], rules)
     ]
     kept = int(rules.empty * sum(window.genes > 0 for window in windows))
     empty = [number for number, window in enumerate(windows) if not window.genes]
@@ -56,18 +56,19 @@ def planned_windows(
     return windows
 
 
-def _windows(stretch: Stretch, genes: Sequence[Gene], rules: WindowRules) -> Iterator[Window]:
-    inside = [gene for gene in genes if gene.start < stretch.end and gene.end > stretch.start]
+def _windows(stretch: Stretch, genes: ContigGenes, rules: WindowRules) -> Iterator[Window]:
     if rules.step:
         bounds = sliding_windows(stretch.start, stretch.end, rules.limit, rules.step)
     else:
+        inside = genes.overlapping(stretch.start, stretch.end)
         bounds = windows_between_genes(stretch.start, stretch.end, inside, rules.limit)
     for start, end in bounds:
-        pieces = window_pieces(inside, start, end)
+        pieces = window_pieces(genes, start, end)
         is_cut = [piece.cut_left or piece.cut_right for piece in pieces]
         yield Window(stretch.contig, start, end, stretch.part, len(pieces), sum(is_cut))
 
 
-def window_pieces(genes: Sequence[Gene], start: int, end: int) -> list[Piece]:
-    """What a window shows of the genes of its contig, in the order of targets."""
-    return [piece for gene in genes if (piece := cut(gene, start, end))]
+def window_pieces(genes: ContigGenes, start: int, end: int) -> list[Piece]:
+    """What a window shows of the genes of its contig."""
+    pieces = (cut(gene, start, end) for gene in genes.overlapping(start, end))
+    return [piece for piece in pieces if piece]

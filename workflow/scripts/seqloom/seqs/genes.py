@@ -1,5 +1,7 @@
 """Genes as annotations give them: transcripts made of exons."""
 
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,3 +70,18 @@ class Gene:
     @property
     def end(self) -> int:
         return max(transcript.end for transcript in self.transcripts)
+
+
+class ContigGenes:
+    """The genes of a contig by place."""
+
+    def __init__(self, genes: Iterable[Gene]) -> None:
+        self._genes = sorted(genes, key=lambda gene: gene.start)
+        self._starts = [gene.start for gene in self._genes]
+        self._longest = max((gene.end - gene.start for gene in self._genes), default=0)
+
+    def overlapping(self, start: int, end: int) -> list[Gene]:
+        """Genes with a base in a stretch, by their first base, nested ones too."""
+        first = bisect_left(self._starts, start - self._longest)
+        last = bisect_left(self._starts, end)
+        return [gene for gene in self._genes[first:last] if gene.end > start]
