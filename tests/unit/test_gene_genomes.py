@@ -27,10 +27,8 @@ PROTEINS = {
     "bacteria/streptococcus_pyogenes_M1_GAS_NC_002737": (1853, 1853),
     "fungi/saccharomyces_cerevisiae_S288C_7chr": (1595, 1595),
     "plant/arabidopsis_thaliana_TAIR10_1pct": (460, 460),
-    "plant/arabidopsis_thaliana_chloroplast_NC_000932": (
-        83,
-        82,
-    ),  # ndhD: RNA editing makes its ACG an AUG
+    # RNA editing makes the ACG of ndhD an AUG.
+    "plant/arabidopsis_thaliana_chloroplast_NC_000932": (83, 82),
     "viral/enterobacteria_phage_T4_NC_000866": (278, 278),
     "viral/escherichia_phage_lambda_imm21_OM418625": (70, 70),
     "viral/monkeypox_virus_NC_063383": (179, 179),

@@ -9,8 +9,9 @@ the start of the window; an exon begins at `start` and ends before `end`. Genes 
 first base, exons too, on both strands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -136,25 +137,17 @@ class _Reader:
         if not self.take(token):
             self.fail(token)
 
-    def one_of(self, values: dict):
-        step = self._next("one of " + " ".join(values))
-        if step not in values:
-            self.position -= 1
-            self.fail("one of " + " ".join(values))
-        return values[step]
+    def one_of(self, values: Mapping[str, Any]) -> Any:
+        return values[self._next("one of " + " ".join(values), values.__contains__)]
 
     def exon(self) -> Exon:
-        return Exon(self.number(), self.number(), self.one_of(_PHASE_OF))
+        return Exon(self._number(), self._number(), self.one_of(_PHASE_OF))
 
-    def number(self) -> int:
-        step = self._next("a position")
-        if not isinstance(step, int):
-            self.position -= 1
-            self.fail("a position")
-        return step
+    def _number(self) -> int:
+        return self._next("a position", lambda step: isinstance(step, int))
 
-    def _next(self, expected: str) -> Step:
-        if self.position == len(self.steps):
+    def _next(self, expected: str, fits: Callable[[Step], bool]) -> Step:
+        if self.position == len(self.steps) or not fits(self.steps[self.position]):
             self.fail(expected)
         self.position += 1
         return self.steps[self.position - 1]

@@ -11,6 +11,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,6 @@ from tokenizers import Tokenizer
 
 from seqloom.annotate.codec import Codec, Piece, to_text
 from seqloom.files.damage import reraise_as_damaged
-
-FILES = 5  # of an example
 
 
 @dataclass(frozen=True)
@@ -84,12 +83,11 @@ def read_examples(path: Path, codec: Codec) -> Iterator[Example]:
         reraise_as_damaged(path, tarfile.TarError, ValueError, KeyError, OSError),
         tarfile.open(path) as tar,
     ):
-        files: dict[str, bytes] = {}
-        for entry in tar:
-            files[entry.name.partition(".")[2]] = tar.extractfile(entry).read()
-            if len(files) == FILES:
-                yield _example(files, codec)
-                files = {}
+        for _, entries in groupby(tar, key=lambda entry: entry.name.partition(".")[0]):
+            files = {
+                entry.name.partition(".")[2]: tar.extractfile(entry).read() for entry in entries
+            }
+            yield _example(files, codec)
 
 
 def _example(files: dict[str, bytes], codec: Codec) -> Example:

@@ -44,7 +44,7 @@ def from_sentence(sentence: str) -> tuple[str, tuple[Transcript, ...]]:
         start, name, end, strand, phase = match.groups()
         exons[name] = Exon(int(start) - 1, int(end), _PHASE_OF[phase])
         strands.add(strand)
-    found = [[name for name in names.split("|")] for names in lists.split(";")]
+    found = [names.split("|") for names in lists.split(";")]
     unknown = [name for names in found for name in names if name not in exons]
     if unknown or len(strands) != 1:
         wrong = f"there is no feature {unknown[0]!a}" if unknown else "it has two strands"

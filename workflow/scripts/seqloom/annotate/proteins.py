@@ -1,11 +1,10 @@
 """The proteins that genes code for."""
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 
-from Bio.Data import CodonTable
-from Bio.Seq import Seq
+from Bio.Seq import reverse_complement, translate
 
+from seqloom.annotate.signals import start_and_stop_codons
 from seqloom.seqs.genes import Gene, Transcript
 
 
@@ -28,19 +27,13 @@ def coding_sequence(transcript: Transcript, strand: str, contig: str) -> str:
     """The letters from the first whole codon on, in the direction of reading."""
     letters = "".join(contig[exon.start : exon.end] for exon in transcript.exons)
     if strand == "-":
-        letters = str(Seq(letters).reverse_complement())
+        letters = reverse_complement(letters)
     first = transcript.exons[0 if strand == "+" else -1]
     return letters[first.phase or 0 :]
 
 
 def translated(coding: str, genetic_code: int, is_whole: bool) -> str:
     """The protein without its stop; that of a whole gene begins with M if its first codon can."""
-    residues = str(Seq(coding[: len(coding) // 3 * 3]).translate(genetic_code)).removesuffix("*")
-    if is_whole and coding[:3] in _start_codons(genetic_code):
-        return "M" + residues[1:]
-    return residues
-
-
-@cache
-def _start_codons(genetic_code: int) -> frozenset[str]:
-    return frozenset(CodonTable.unambiguous_dna_by_id[genetic_code].start_codons)
+    residues = translate(coding[: len(coding) // 3 * 3], genetic_code).removesuffix("*")
+    starts, _ = start_and_stop_codons(genetic_code)
+    return "M" + residues[1:] if is_whole and coding[:3] in starts else residues

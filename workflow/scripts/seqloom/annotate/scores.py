@@ -44,8 +44,10 @@ class Counts:
     @property
     def f1(self) -> float:
         """0 where nothing is right, also if nothing is predicted; NaN if nothing is annotated."""
-        if not self.annotated or not (self.right and self.found):
-            return 0.0 if self.annotated else float("nan")
+        if not self.annotated:
+            return float("nan")
+        if not (self.right and self.found):
+            return 0.0
         return 2 * self.precision * self.recall / (self.precision + self.recall)
 
 
@@ -65,38 +67,34 @@ def compare(annotated: Iterable[Gene], predicted: Iterable[Gene]) -> dict[str, C
 def _bases(annotated: Sequence[Gene], predicted: Sequence[Gene]) -> Counts:
     found = _merged(exon for gene in predicted for exon in _all_exons(gene))
     known = _merged(exon for gene in annotated for exon in _all_exons(gene))
-    counts = Counts(_total(found), _shared(found, known))
+    in_found = _bases_in(found)
     best = []
     for gene in annotated:
         isoforms = [_merged(_stretches(isoform)) for isoform in gene.transcripts]
-        best.append(
-            max(isoforms, key=lambda isoform: _closeness(_shared(isoform, found), _total(isoform)))
-        )
+        best.append(max(isoforms, key=lambda one: _closeness(in_found(one), _total(one))))
     # Genes that overlap on a strand share bases, which count once.
     chosen = _merged(tuple(pair) for isoform in best for pair in isoform.tolist())
-    counts.annotated, counts.found = _total(chosen), _shared(chosen, found)
-    return counts
+    return Counts(_total(found), _bases_in(known)(found), _total(chosen), in_found(chosen))
 
 
 def _exons(annotated: Sequence[Gene], predicted: Sequence[Gene]) -> Counts:
-    found = {exon for gene in predicted for exon in _all_exons(gene)}
-    known = {exon for gene in annotated for exon in _all_exons(gene)}
-    return _exon_counts(annotated, found.__contains__, found, known.__contains__)
+    return _exon_counts(annotated, predicted, lambda exons: exons.__contains__)
 
 
 def _exons_within(annotated: Sequence[Gene], predicted: Sequence[Gene]) -> Counts:
-    found = {exon for gene in predicted for exon in _all_exons(gene)}
-    known = {exon for gene in annotated for exon in _all_exons(gene)}
-    return _exon_counts(annotated, _near(found), found, _near(known))
+    return _exon_counts(annotated, predicted, _near)
 
 
 def _exon_counts(
     annotated: Sequence[Gene],
-    is_found: Callable[[Stretch], bool],
-    predicted: set[Stretch],
-    is_known: Callable[[Stretch], bool],
+    predicted: Sequence[Gene],
+    matcher: Callable[[set[Stretch]], Callable[[Stretch], bool]],
 ) -> Counts:
-    counts = Counts(len(predicted), sum(map(is_known, predicted)))
+    """`matcher` makes of exons the test whether another exon is one of them."""
+    found = {exon for gene in predicted for exon in _all_exons(gene)}
+    known = {exon for gene in annotated for exon in _all_exons(gene)}
+    is_found = matcher(found)
+    counts = Counts(len(found), sum(map(matcher(known), found)))
     for gene in annotated:
         pairs = [
             (sum(map(is_found, _stretches(isoform))), len(isoform.exons))
@@ -174,19 +172,17 @@ def _total(merged: np.ndarray) -> int:
     return int((merged[:, 1] - merged[:, 0]).sum())
 
 
-def _shared(a: np.ndarray, b: np.ndarray) -> int:
-    """The number of bases in both."""
-    if not len(a) or not len(b):
-        return 0
-    # Bases of b before each position: whole stretches, and the part of the one it lies in.
-    before = np.append(0, np.cumsum(b[:, 1] - b[:, 0]))
+def _bases_in(merged: np.ndarray) -> Callable[[np.ndarray], int]:
+    """Counts the bases of other stretches that lie in these."""
+    # An empty stretch in front: so every position has one at or before it.
+    starts, ends = np.concatenate([[(-1, -1)], merged]).T
+    before = np.append(0, np.cumsum(ends - starts))
 
     def bases_before(positions: np.ndarray) -> np.ndarray:
-        at = np.searchsorted(b[:, 0], positions, side="right") - 1
-        inside = np.clip(positions - b[at, 0], 0, b[at, 1] - b[at, 0])
-        return np.where(at < 0, 0, before[at] + inside)
+        at = np.searchsorted(starts, positions, side="right") - 1
+        return before[at] + np.clip(positions - starts[at], 0, ends[at] - starts[at])
 
-    return int((bases_before(a[:, 1]) - bases_before(a[:, 0])).sum())
+    return lambda other: int((bases_before(other[:, 1]) - bases_before(other[:, 0])).sum())
 
 
 def _near(exons: set[Stretch]) -> Callable[[Stretch], bool]:

@@ -6,16 +6,14 @@ ends with a start codon, both read backwards.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 
 import numpy as np
 from Bio.Data import CodonTable
+from Bio.Seq import reverse_complement
 
-_COMPLEMENT = str.maketrans("ACGT", "TGCA")
 # The first and the last two bases of introns that go together.
 _INTRONS = (("GT", "AG"), ("GC", "AG"), ("AT", "AC"))
-
-
 # Introns as short as this occur in annotations; a gap of one or two bases is a frameshift.
 SHORTEST_INTRON = 4
 CUT_OFFSETS = (0, 1, 2)  # a gene that is cut at its left may be in any frame
@@ -120,26 +118,25 @@ class CodingStrand:
 class Signals:
     """Signals of a strand in a window of L bases; those of ends have L + 1 places."""
 
-    length: int
     opens: np.ndarray  # [L] a gene may begin here
     closes: np.ndarray  # [L + 1] a gene may end before this base
     donors: np.ndarray  # [3, L + 1] an intron of each kind may begin here
     acceptors: np.ndarray  # [3, L + 1] an intron of each kind may end before this base
     next_stop: np.ndarray  # [L + 6] the first stop codon from here on in steps of 3; L: none
-    next_close: (
-        np.ndarray
-    )  # [L + 7] the first end of a gene from here on in steps of 3; L + 1: none
+    next_close: np.ndarray  # [L + 7] the first end of a gene in the same way; L + 1: none
 
 
 def signals(letters: str, strand: str, genetic_code: int) -> Signals:
     length = len(letters)
-    starts, stops = _codons(genetic_code)
+    starts, stops = start_and_stop_codons(genetic_code)
     introns = _INTRONS
     first, last = starts, stops
     if strand == "-":
-        starts, stops = (frozenset(map(_reversed, codons)) for codons in (starts, stops))
+        starts, stops = (frozenset(map(reverse_complement, codons)) for codons in (starts, stops))
         first, last = stops, starts
-        introns = tuple((_reversed(right), _reversed(left)) for left, right in introns)
+        introns = tuple(
+            (reverse_complement(right), reverse_complement(left)) for left, right in introns
+        )
     codes = np.frombuffer(letters.encode(), np.uint8)
     closes = np.append(np.zeros(3, bool), _places(codes, last))[: length + 1]
     donors = [np.append(_places(codes, {left}), False) for left, _ in introns]
@@ -147,7 +144,6 @@ def signals(letters: str, strand: str, genetic_code: int) -> Signals:
         np.append([False] * 2, _places(codes, {right}))[: length + 1] for _, right in introns
     ]
     return Signals(
-        length,
         _places(codes, first),
         closes,
         np.array(donors),
@@ -157,14 +153,10 @@ def signals(letters: str, strand: str, genetic_code: int) -> Signals:
     )
 
 
-@lru_cache
-def _codons(genetic_code: int) -> tuple[frozenset[str], frozenset[str]]:
+@cache
+def start_and_stop_codons(genetic_code: int) -> tuple[frozenset[str], frozenset[str]]:
     table = CodonTable.unambiguous_dna_by_id[genetic_code]
     return frozenset(table.start_codons), frozenset(table.stop_codons)
-
-
-def _reversed(codon: str) -> str:
-    return codon.translate(_COMPLEMENT)[::-1]
 
 
 def _all(count: int) -> np.ndarray:

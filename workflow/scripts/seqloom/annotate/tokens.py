@@ -21,8 +21,6 @@ def extended_tokenizer(tokenizer: Tokenizer, tokens: Sequence[str]) -> Tokenizer
             "tokenizer of the DNA model, once, by tokens that differ"
         )
     extended = Tokenizer.from_str(tokenizer.to_str())
-    extended.no_truncation()
-    extended.no_padding()
     extended.add_special_tokens([AddedToken(token, normalized=False) for token in tokens])
     first = max(known.values()) + 1
     expected = known | {token: first + number for number, token in enumerate(tokens)}

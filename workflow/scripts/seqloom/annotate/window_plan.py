@@ -9,7 +9,7 @@ from seqloom.annotate.windows import sliding_windows, windows_between_genes
 from seqloom.seqs.genes import ContigGenes
 from seqloom.seqs.hashing import text_key
 
-EMPTY, UNKNOWN = "too many without genes", "too few known bases"
+EMPTY = "too many without genes"
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,6 @@ class WindowRules:
     limit: int  # longest window
     step: int | None = None  # of sliding windows; None cuts between genes
     empty: float = 0.1  # windows without genes, at most, for each one with genes
-    known: float = 0.5  # smallest share of known bases
 
 
 @dataclass(frozen=True)

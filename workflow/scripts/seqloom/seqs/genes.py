@@ -43,10 +43,6 @@ class Transcript:
     def end(self) -> int:
         return self.exons[-1].end
 
-    @property
-    def bases(self) -> int:
-        return sum(exon.bases for exon in self.exons)
-
 
 @dataclass(frozen=True)
 class Gene:
@@ -76,7 +72,7 @@ class Gene:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Make millions of objects that stay without searches for garbage, in half of the time."""
+    """Make millions of objects that stay without searches for garbage, which would take long."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
