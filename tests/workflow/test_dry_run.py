@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from conftest import CONFIG, job_counts
+from projects import CONFIG, job_counts
 
 from seqloom.config.resources import Needs
 from seqloom.config.settings import load_settings
