@@ -8,10 +8,7 @@ from collections.abc import Sequence
 
 from seqloom.config.paths import RESIDUES
 from seqloom.config.settings import WHOLE, Settings
-
-# The probability that a random codon is no stop: 3 of 64 are.
-_NO_STOP = 61 / 64
-_RESIDUES = 300  # of a typical protein
+from seqloom.config.work import Work
 
 
 class Needs:
@@ -19,6 +16,7 @@ class Needs:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.work = Work(settings)
 
     def memory_to_read_annotation(self, sample: str) -> float:
         return 2000 + 5 * self._megabases(sample)
@@ -58,7 +56,7 @@ class Needs:
     def memory_to_predict(self, experiment: str, sample: str) -> float:
         chosen = self.settings["experiments"][experiment]
         backends, cut = self.settings["fusions"][chosen["fusion"]], chosen["cut"]
-        whole = self._matrix_mb(backends, self.frames(cut, sample))
+        whole = self._matrix_mb(backends, self.work.frames(cut, sample))
         return 3000 + 3 * self.shard_mb(backends, cut, sample) + 0.1 * whole
 
     def memory_to_export(self, backend: str, cut: str, sample: str) -> float:
@@ -66,12 +64,12 @@ class Needs:
 
     def memory_to_export_pt(self, backend: str, sample: str) -> float:
         backends = self.settings.backends_of(backend)
-        whole = self._matrix_mb(backends, self.frames(WHOLE, sample))
+        whole = self._matrix_mb(backends, self.work.frames(WHOLE, sample))
         return 2000 + 1.3 * whole + 2 * self.shard_mb(backends, WHOLE, sample)
 
     def memory_to_export_legacy(self, fusion: str, cut: str, sample: str) -> float:
         backends = self.settings["fusions"][fusion]
-        return 2000 + 40 * self._matrix_mb(backends, self.frames(cut, sample))
+        return 2000 + 40 * self._matrix_mb(backends, self.work.frames(cut, sample))
 
     def memory_to_validate(self, sample: str) -> float:
         backends = self.settings.protein_backends()
@@ -87,19 +85,9 @@ class Needs:
     def minutes_to_plan(self, sample: str) -> float:
         return 10 + self._megabases(sample) / 60
 
-    def frames(self, cut: str, sample: str) -> int:
-        """The approximate number of frames of a sample under a cut, or of its proteins."""
-        row = self.settings.samples[sample]
-        if cut == WHOLE:
-            return math.ceil(row.bases / _RESIDUES)
-        settings = self.settings["cuts"][cut]
-        found = math.ceil(row.bases / settings["window"] * _frames_per_window(settings))
-        return min(found, row.max_frames or found)
-
     def shard_mb(self, backends: Sequence[str], cut: str, sample: str) -> float:
         """Size of the fused matrix of one shard."""
-        rows = self.frames(cut, sample) / len(self.settings.shards(cut, sample))
-        return self._matrix_mb(backends, math.ceil(rows))
+        return self._matrix_mb(backends, self.work.frames_per_shard(cut, sample))
 
     def residues_mb(self, backend: str, sample: str) -> float:
         """Size of the residues of one shard."""
@@ -126,15 +114,7 @@ class Needs:
         return self._matrix_mb(self.settings["fusions"][chosen["fusion"]], rows)
 
     def _frames(self, cut: str, samples: Sequence[str]) -> int:
-        return sum(self.frames(cut, sample) for sample in samples)
+        return sum(self.work.frames(cut, sample) for sample in samples)
 
     def _megabases(self, sample: str) -> float:
         return self.settings.samples[sample].bases / 1e6
-
-
-def _frames_per_window(cut: dict) -> float:
-    """One frame is that of a gene; each of the six may lack a stop by chance."""
-    if cut["frames"] == "longest_orf":
-        return 1
-    by_chance = 6 * _NO_STOP ** (cut["window"] / 3)
-    return min(1 + by_chance, cut["max_per_window"] or 6)
