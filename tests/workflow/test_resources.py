@@ -34,7 +34,7 @@ def test_every_job_asks_for_what_it_took_and_small_ones_for_little(finished):
 
 def test_a_job_that_is_killed_for_memory_is_repeated_with_more(fresh):
     script = fresh.folder / "workflow/scripts/simulate.py"
-    held = "held = bytearray(b'x') * 800_000_000  # more than the rule asks for\n"
+    held = "held = bytearray(b'x') * 500_000_000  # more than the rule asks for\n"
     script.write_text(script.read_text().replace("\nlog = ", f"\n{held}log = "))
     words = ("resources/demo/query.fa.gz", "--executor", "processes", "--jobs", "1", "-p")
     plugins = str(Path(__file__).with_name("plugins"))
@@ -51,6 +51,6 @@ def test_a_job_that_is_killed_for_memory_is_repeated_with_more(fresh):
             )
         )
     once, twice = outcomes
-    assert once.returncode == 1 and "mem_mb=650," in once.stdout, once.stdout
-    assert twice.returncode == 0 and "mem_mb=1300," in twice.stdout, twice.stdout
+    assert once.returncode == 1 and "mem_mb=500," in once.stdout, once.stdout
+    assert twice.returncode == 0 and "mem_mb=1000," in twice.stdout, twice.stdout
     assert "runtime=20" in twice.stdout

@@ -41,7 +41,7 @@ class Needs:
         self._gpus = [device for device in read_devices().values() if device.memory_gb]
 
     def simulate(self) -> Need:
-        return Need(_PANDAS)
+        return Need(_FEW)
 
     def download(self) -> Need:
         return Need(_FEW, minutes=1440)
