@@ -5,8 +5,8 @@ The workflow itself runs, in a copy of the repository: commands and requests are
 Embeddings of many frames are random numbers, written where the workflow looks for them; the
 models have real widths, random weights and fewer layers, but for one of each kind. MB is VmHWM, the
 peak of resident memory that the kernel notes, in millions of bytes; it includes pages of mapped
-files. A request fits if it is no less, and at most twice that and 500. Prints markdown: of each rule
-the job that took most, and all that do not fit.
+files. A request fits if it is no less, and at most twice that and 500. Prints markdown: of each
+rule the job that took most, and all that do not fit.
 """
 
 import argparse
@@ -93,12 +93,12 @@ def write_genome(path: Path, records: int, codons: int) -> None:
 
 
 def write_annotation(path: Path, records: int, codons: int) -> None:
-    """A coding sequence for each kilobase of `write_genome`."""
+    """A coding sequence for each contig of `write_genome`, and for each kilobase."""
     with open(path, "w") as out:
         out.write("##gff-version 3\n")
         for contig in range(records):
-            for gene, start in enumerate(range(1, 3 * codons - 900, 1000)):
-                place = f"c{contig}\tx\tCDS\t{start}\t{start + 899}"
+            for gene, start in enumerate(range(1, 3 * codons - 198, 1000)):
+                place = f"c{contig}\tx\tCDS\t{start}\t{start + 197}"
                 out.write(f"{place}\t.\t+\t0\tID={contig}.{gene}\n")
 
 
@@ -325,7 +325,7 @@ CASES = {
         (measure_preparation, 5, 100_000),
         (measure_preparation, 50, 100_000),
         (measure_preparation, 50, 500),
-        (measure_preparation, 50, 50),
+        (measure_preparation, 50, 100),
         (measure_preparation, 200, 1_000_000),
     ],
     "learn": [
