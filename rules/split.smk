@@ -11,7 +11,7 @@ rule split:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_split()),
+        mem_mb=growing(NEEDS.memory_to_split),
         runtime=growing(60),
     params:
         samples=untracked(OPTIONS.samples_to_split),
