@@ -195,7 +195,10 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield from _window_problems(settings, experiment["cut"], experiment["fusion"])
     for cut in settings.used_cuts():
         for sample in settings.labeled():
-            if settings.trains_on_coding(cut, sample) and not settings.samples[sample].annotation_cell:
+            if (
+                settings.trains_on_coding(cut, sample)
+                and not settings.samples[sample].annotation_cell
+            ):
                 yield (
                     f"{settings['samples']}: sample {sample} needs an annotation, because cut "
                     f"{cut} takes coding frames only; fill the column, or set "
