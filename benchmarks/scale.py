@@ -89,7 +89,7 @@ def snakemake(checkout: Path, *options: object) -> list[object]:
 
 
 def job_on_a_node(checkout: Path) -> list[object]:
-    """What a cluster job does before it embeds the first shard of q0, whose inputs are empty here."""
+    """What a cluster job does before it embeds the first shard of q0; inputs are empty here."""
     paths = run_paths()
     wildcards = {"cut": "w300", "sample": "q0", "shard": paths.settings.shards("w300", "q0")[0]}
     for file in map(Path, [*paths.model("dnabert_s"), *filled(SHARD.values(), **wildcards)]):
@@ -118,8 +118,8 @@ def traced(command: list[object], root: Path) -> tuple[str, str]:
         counts = Counter()
         for line in log:
             call = CALL.match(line)
-            if not call:
-                continue  # the second half of one that was interrupted
+            if not call or call[1] == "getcwd":
+                continue  # the second half of one that was interrupted, or no file
             name, fd_path, path = call.groups()
             on_data = Path(os.path.join(os.getcwd(), fd_path or "", path or "")).is_relative_to(
                 root
