@@ -7,6 +7,7 @@ run, and on software. They need strace; without it their columns say so.
 """
 
 import argparse
+import math
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,20 +26,22 @@ from measure import cost_of
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
-from seqloom.config.paths import SHARD, Paths, filled  # noqa: E402
+from seqloom.config.paths import REPORT, SHARD, Paths, filled  # noqa: E402
 from seqloom.config.settings import load_settings  # noqa: E402
 
-BASES = 30_000  # of a genome, which has 100 windows
+WINDOWS = 100  # of a genome
+BASES = 300 * WINDOWS
 SHARD_BASES = 100_000_000  # the default
-# Query samples and bases of a shard.
+# Query samples, bases of a shard, whether the sheet says the bases of a sample.
 LAYOUTS = [
-    (1, SHARD_BASES),
-    (20, SHARD_BASES),
-    (1, 1_000_000),
-    (1, 100_000),
-    (200, SHARD_BASES),
-    (2_000, SHARD_BASES),
-    (20_000, SHARD_BASES),
+    (1, SHARD_BASES, False),
+    (1, SHARD_BASES, True),
+    (20, SHARD_BASES, False),
+    (200, SHARD_BASES, False),
+    (1, 1_000_000, False),
+    (1, 100_000, False),
+    (2_000, SHARD_BASES, False),
+    (20_000, SHARD_BASES, False),
 ]
 REAL, DEMO = "dnabert_s, fastesm2_650", "demo_dnabert_s, demo_esm2"
 CONFIG = """\
@@ -50,6 +55,9 @@ embed: {{shard_bases: {shard_bases}}}
 """
 WRITTEN = ["results/" + name for name in ("genomes", "plans", "contigs", "shards", "embeddings")]
 WRITTEN += ["results/fused", "results/benchmarks", "logs", "work", ".snakemake"]
+PARTS = ["plans", "jobs", "finished", "frames", "fuse"]
+LAYOUT = "| query samples | bases of a shard | in the sheet | code |"
+TRACED = "on data | on software | MB read |"
 COUNTED = "%file,getdents64"
 READ = "read,pread64"
 CALL = re.compile(r'\d+ +(\w+)\((?:(?:AT_FDCWD|\d+)<([^>]*)>)?(?:, )?(?:"([^"]*)")?')
@@ -66,21 +74,29 @@ def write_genomes(folder: Path, count: int) -> None:
         (folder / f"{number:06}.fa").write_bytes(text)
 
 
-def write_project(folder: Path, genomes: Path, count: int, samples: int, config: str) -> None:
-    """A run over `count` genomes: one of either label, all others queries of so many samples."""
-    folder.mkdir()
-    (folder / "genomes").symlink_to(genomes)
-    (folder / "config.yaml").write_text(config)
-    rows = [
-        "sample\tfasta\tlabel\n",
-        "v\tgenomes/000000.fa\tviral\n",
-        "h\tgenomes/000001.fa\thost\n",
-    ]
-    for sample in range(samples):
-        files = [f"genomes/{number:06}.fa" for number in range(2 + sample, count, samples)]
-        (folder / f"{sample}.txt").write_text("\n".join(files))
-        rows.append(f"q{sample}\t{files[0] if len(files) == 1 else f'@{sample}.txt'}\t\n")
-    (folder / "samples.tsv").write_text("".join(rows))
+def write_project(root: Path, queries: int, config: str, gives_bases: bool = False) -> None:
+    """A run in this folder: a genome of either label, all others queries of so many samples."""
+    genomes = sorted(str(file) for file in (root / "genomes").iterdir())
+    # Snakemake looks at each entry of the folder it runs in when it looks for its plugins.
+    Path("lists").mkdir()
+    cells = {"v": [genomes[0], "viral"], "h": [genomes[1], "host"]}
+    for sample in range(queries):
+        files = genomes[2 + sample :: queries]
+        Path(f"lists/{sample}.txt").write_text("\n".join(files))
+        cells[f"q{sample}"] = [f"@lists/{sample}.txt" if len(files) > 1 else files[0], ""]
+    bases = math.ceil((len(genomes) - 2) / queries) * BASES if gives_bases else ""
+    rows = ["\t".join([name, *cell, str(bases)]) for name, cell in cells.items()]
+    Path("samples.tsv").write_text("\n".join(["sample\tfasta\tlabel\tbases", *rows]))
+    Path("config.yaml").write_text(config)
+
+
+@contextmanager
+def new_folder(root: Path) -> Iterator[None]:
+    """Work in an empty folder, which is removed at the end."""
+    (root / "run").mkdir()
+    with chdir(root / "run"):
+        yield
+    shutil.rmtree(root / "run")
 
 
 def snakemake(checkout: Path, *options: object) -> list[object]:
@@ -92,12 +108,16 @@ def job_on_a_node(checkout: Path) -> list[object]:
     """What a cluster job does before it embeds the first shard of q0; inputs are empty here."""
     paths = run_paths()
     wildcards = {"cut": "w300", "sample": "q0", "shard": paths.settings.shards("w300", "q0")[0]}
-    for file in map(Path, [*paths.model("dnabert_s"), *filled(SHARD.values(), **wildcards)]):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
+    make_empty([*paths.model("dnabert_s"), *filled(SHARD.values(), **wildcards)])
     values = ",".join(f"{name}={value}" for name, value in wildcards.items())
     job = ["--target-jobs", f"embed_shard:backend=dnabert_s,{values}", "--cores", 1]
     return snakemake(checkout, "-n", "--mode", "remote", "--allowed-rules", "embed_shard", *job)
+
+
+def make_empty(files: Iterable[str]) -> None:
+    for file in map(Path, files):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
 
 
 def run_paths() -> Paths:
@@ -143,55 +163,66 @@ def contents(folder: Path) -> str:
     return f"{len(sizes):,} files, {sum(sizes) / 1e6:,.1f} MB"
 
 
-def plans(root: Path, genomes: int, asked: list[int] | None, checkouts: dict[str, Path]) -> None:
-    """What it costs to plan all jobs, and to plan one of them on a node."""
-    print(
-        "| query samples | bases of a shard | code | jobs | results | first dry-run, s | second, s"
-        " | on data | on software | MB read"
-        " | a job on a node, s | on data | on software | MB read |"
-    )
-    print("| --- " * 14 + "|")
-    layouts = [layout for layout in LAYOUTS if not asked or layout[0] in asked]
-    for samples, shard_bases in layouts:
+def projects(root: Path, layouts: list[tuple], checkouts: dict[str, Path]) -> Iterator[Path]:
+    """The code a row is about, after its first cells and in a new project in this folder."""
+    for queries, shard_bases, gives_bases in layouts:
         for code, checkout in checkouts.items():
-            folder = root / f"{samples}_{shard_bases}_{code}"
-            config = CONFIG.format(backends=REAL, shard_bases=shard_bases)
-            write_project(folder, root / "genomes", genomes, samples, config)
-            os.chdir(folder)
-            plan = snakemake(checkout, "-n")
-            cells = [f"{samples:,}", f"{shard_bases:,}", code]
-            dry = [seconds(plan), seconds(plan)]
-            operations, output = traced(plan, root)
-            jobs = re.findall(r"^total +(\d+)", output, re.M)
-            cells += [f"{int(jobs[0]):,}" if jobs else ""]
-            cells += [f"{len(set(run_paths().all_results())):,}", *dry, operations]
-            job = job_on_a_node(checkout)
-            print("|", " | ".join([*cells, seconds(job), traced(job, root)[0]]), "|", flush=True)
-            os.chdir(root)
-            shutil.rmtree(folder)
+            with new_folder(root):
+                config = CONFIG.format(backends=REAL, shard_bases=shard_bases)
+                write_project(root, queries, config, gives_bases)
+                cells = [f"{queries:,}", f"{shard_bases:,}", "yes" if gives_bases else "no", code]
+                print("|", " | ".join(cells), end=" | ", flush=True)
+                yield checkout
 
 
-def runs(root: Path, genomes: int, until: str) -> None:
+def plans(root: Path, *which: object) -> None:
+    """What the plan of all jobs costs."""
+    print(f"{LAYOUT} results | first, s | second, s | {TRACED} jobs |\n{'| --- ' * 11}|")
+    for checkout in projects(root, *which):
+        plan = snakemake(checkout, "-n")
+        print(f"{len(set(run_paths().all_results())):,}", end=" | ", flush=True)
+        print(seconds(plan), end=" | ", flush=True)
+        print(seconds(plan), end=" | ", flush=True)
+        operations, output = traced(plan, root)
+        jobs = "".join(re.findall(r"^total +(\d+)", output, re.M))
+        print(operations, "|", jobs, "|", flush=True)
+
+
+def node_jobs(root: Path, *which: object) -> None:
+    """What a job does on a node before its command starts."""
+    print(f"{LAYOUT} s | {TRACED}\n{'| --- ' * 8}|")
+    for checkout in projects(root, *which):
+        job = job_on_a_node(checkout)
+        print(seconds(job), "|", traced(job, root)[0], "|", flush=True)
+
+
+def finished_plans(root: Path, *which: object) -> None:
+    """What it costs to find that nothing is to be done; the results are empty files."""
+    print(f"{LAYOUT} results | s | {TRACED}\n{'| --- ' * 9}|")
+    for checkout in projects(root, *which):
+        paths = run_paths()
+        models = [file for name in paths.settings.backends for file in paths.model(name)]
+        results = {*paths.all_results(), *REPORT.values(), *models}
+        make_empty(results)
+        cost_of(*snakemake(checkout, "--touch", "--forceall"))
+        plan = snakemake(checkout, "-n")
+        print(f"{len(results):,} |", seconds(plan), "|", traced(plan, root)[0], "|", flush=True)
+
+
+def run(root: Path, genomes: int, until: str) -> None:
     """A run up to a rule with demo models, once for its time and once for its operations."""
     config = CONFIG.format(backends=DEMO, shard_bases=SHARD_BASES)
-    folder, cells = root / "run", [f"{until}, {100 * genomes:,} windows"]
     command = snakemake(REPOSITORY, "--cores", 1, "--until", until)
-    for cost in (seconds, lambda command: traced(command, root)[0]):
-        write_project(folder, root / "genomes", genomes, 1, config)
-        os.chdir(folder)
-        cells.append(cost(command))
-        if cost is seconds:
-            finished = [seconds([*command, "-n"]), traced([*command, "-n"], root)[0]]
-            sizes = [f"| {path} | {contents(folder / path)} |" for path in WRITTEN]
-        os.chdir(root)
-        shutil.rmtree(folder)
-    print(
-        "| run up to | s | on data | on software | MB read"
-        " | dry-run of what is finished, s | on data | on software | MB read |\n|",
-        "--- | " * 9,
-    )
-    print("|", " | ".join([*cells, *finished]), "|\n\n| written | files |\n| --- | --- |")
-    print("\n".join(sizes), flush=True)
+    print(f"| run up to | windows | s | {TRACED}\n{'| --- ' * 6}|")
+    print(f"| {until} | {WINDOWS * genomes:,} | ", end="", flush=True)
+    with new_folder(root):
+        write_project(root, 1, config)
+        print(seconds(command), end=" | ", flush=True)
+        sizes = [f"| {path} | {contents(Path(path))} |" for path in WRITTEN]
+    with new_folder(root):
+        write_project(root, 1, config)
+        print(traced(command, root)[0], "|")
+    print("\n".join(["\n| written | files |", "| --- | --- |", *sizes]), flush=True)
 
 
 def main() -> None:
@@ -199,20 +230,26 @@ def main() -> None:
     parser.add_argument("--genomes", type=int, default=20_000)
     parser.add_argument("--samples", type=int, nargs="+", help="only layouts with so many queries")
     parser.add_argument("--before", type=Path, help="another checkout, to plan with it too")
-    parser.add_argument("--parts", nargs="+", default=["plans", "frames", "fuse"])
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     options = parser.parse_args()
     checkouts = {"before": options.before, "now": REPOSITORY}
     checkouts = {name: folder for name, folder in checkouts.items() if folder}
+    layouts = [each for each in LAYOUTS if not options.samples or each[0] in options.samples]
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
-        write_genomes(root / "genomes", options.genomes)
+        write_genomes(root / "genomes", options.genomes + 2)
         if "plans" in options.parts:
-            plans(root, options.genomes, options.samples, checkouts)
+            plans(root, layouts, checkouts)
+        if "jobs" in options.parts:
+            node_jobs(root, layouts, checkouts)
+        if "finished" in options.parts:
+            finished_plans(root, LAYOUTS[2:4], {"now": REPOSITORY})
         if "frames" in options.parts:
-            runs(root, options.genomes, "frames")
-        if "fuse" in options.parts:
-            runs(root, options.genomes // 1_000, "fuse")
-        os.chdir(REPOSITORY)
+            run(root, options.genomes + 2, "frames")
+    if "fuse" in options.parts:
+        with tempfile.TemporaryDirectory() as temporary:
+            write_genomes(Path(temporary, "genomes"), 20)
+            run(Path(temporary), 20, "fuse")
 
 
 if __name__ == "__main__":
