@@ -103,11 +103,14 @@ def untracked(function):
     return lambda wildcards, output: of(function)(wildcards)
 
 
-def growing(need):
-    """A resource that grows with every attempt, from a number or a function like those of `of`."""
-    return lambda wildcards, attempt: math.ceil(
-        (of(need)(wildcards) if callable(need) else need) * attempt
-    )
+def asking(need):
+    """The resources of a job by a method of NEEDS; memory and time grow with every attempt."""
+    need = of(need)
+    return {
+        "mem_mb": lambda wildcards, attempt: math.ceil(need(wildcards).memory_mb * attempt),
+        "runtime": lambda wildcards, attempt: math.ceil(need(wildcards).minutes * attempt),
+        "disk_mb": lambda wildcards: math.ceil(need(wildcards).disk_mb),
+    }
 
 
 def row_of(sample):

@@ -15,8 +15,7 @@ if SETTINGS["refseq"]:
         conda:
             "../envs/seqloom.yaml"
         resources:
-            mem_mb=growing(1000),
-            runtime=growing(1440),
+            **asking(NEEDS.download),
         params:
             row=of(OPTIONS.download),
         shell:

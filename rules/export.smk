@@ -13,8 +13,7 @@ rule export_npy:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export),
-        runtime=growing(20),
+        **asking(NEEDS.export),
     params:
         format="npy",
     shell:
@@ -54,8 +53,7 @@ use rule export_npy as export_pt with:
     benchmark:
         "results/benchmarks/export/pt/{sample}/{backend}.tsv"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export_pt),
-        runtime=growing(20),
+        **asking(NEEDS.export_pt),
     params:
         format="pt",
 
@@ -73,8 +71,7 @@ rule export_residues:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export_residues),
-        runtime=growing(60),
+        **asking(NEEDS.export_residues),
     shell:
         "export.py residues --frames @<(lines {input.frames:q})"
         " --residues @<(lines {input.residues:q}) --out {output} 2> {log}"
@@ -96,8 +93,7 @@ rule export_identified:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(20),
+        **asking(NEEDS.export_identified),
     params:
         prefix=subpath(output.card, strip_suffix=".identified.json"),
     shell:
@@ -118,8 +114,7 @@ rule export_virnucpro:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export_legacy),
-        runtime=growing(20),
+        **asking(NEEDS.export_virnucpro),
     params:
         label=of(OPTIONS.label),
         prefix=subpath(output.merged, strip_suffix="_merged.pt"),

@@ -16,8 +16,7 @@ rule predict_sample:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        mem_mb=growing(NEEDS.memory_to_predict),
-        runtime=growing(60),
+        **asking(NEEDS.predict),
     params:
         version=CALL_VERSION,
         classifier=subpath(input.card, parent=True),

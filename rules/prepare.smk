@@ -18,8 +18,7 @@ if SETTINGS["simulate"]:
         conda:
             "../envs/seqloom.yaml"
         resources:
-            mem_mb=growing(2000),
-            runtime=growing(10),
+            **asking(NEEDS.simulate),
         params:
             seed=SETTINGS["simulate"]["seed"],
         shell:
@@ -40,8 +39,7 @@ rule index:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(NEEDS.minutes_to_index),
+        **asking(NEEDS.index),
     params:
         molecule=of(lambda sample: row_of(sample).molecule),
         # In place of the files themselves: their paths and times do not count.
@@ -68,8 +66,7 @@ rule coding:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_read_annotation),
-        runtime=growing(NEEDS.minutes_to_read_annotation),
+        **asking(NEEDS.coding),
     params:
         content=of(lambda sample: content_checksum(SETTINGS, row_of(sample).annotation)),
         annotation=untracked(PATHS.annotation),
@@ -95,8 +92,7 @@ rule plan:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_plan),
-        runtime=growing(NEEDS.minutes_to_plan),
+        **asking(NEEDS.plan),
     params:
         cut=of(OPTIONS.plan),
         version=CUT_VERSION,
@@ -122,8 +118,7 @@ rule frames:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        **asking(NEEDS.frames),
     params:
         cut=of(OPTIONS.cut),
         version=CUT_VERSION,
@@ -149,8 +144,7 @@ rule proteins:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        **asking(NEEDS.proteins),
     params:
         version=CUT_VERSION,
         prefix=subpath(output.table, strip_suffix=".parquet"),

@@ -14,8 +14,7 @@ rule report:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        **asking(NEEDS.report),
     params:
         title=SETTINGS["title"],
         words=of(OPTIONS.report),

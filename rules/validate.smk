@@ -15,10 +15,9 @@ rule validate_sample:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
+        **asking(NEEDS.validate),
         gpu=1,
         nodes=1,
-        mem_mb=growing(NEEDS.memory_to_validate),
-        runtime=growing(60),
     params:
         models=PATHS.model_folders_of_proteins(),
         version=ENGINE_VERSION,

@@ -17,7 +17,7 @@ from seqloom.files.downloads import Download, read_downloads
 
 REGISTRY = Path(__file__).parents[4] / "resources" / "models.yaml"
 WHOLE = "whole"
-_MOST_RESIDUE_BYTES = 16e9  # in a shard; a job takes some three times as much
+_MOST_RESIDUE_BYTES = 16e9  # in a shard; a job takes a little more
 # DNABERT-S had 4.51 to 5.43 in 9 kb windows of viruses, bacteria and yeast.
 _BASES_PER_TOKEN = (4.5, 5.5)
 
