@@ -67,16 +67,14 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def only(samples):
-    """An input that refuses other samples; a constraint of all names would be read again for every file."""
-    samples = frozenset(samples)
+def only(names, wildcard="sample"):
+    """No input, but a refusal of other names; as a constraint, thousands would be read for each file."""
+    names = frozenset(names)
 
     def nothing(wildcards):
-        if wildcards.sample not in samples:
-            raise InputError(
-                f"{SETTINGS['samples']}: sample {wildcards.sample} cannot have this file;"
-                " correct the target"
-            )
+        name = getattr(wildcards, wildcard)
+        if name not in names:
+            raise InputError(f"{wildcard} {name}: no rule makes this file; correct the target")
         return []
 
     return nothing

@@ -45,7 +45,7 @@ def test_a_file_that_a_sample_cannot_have_is_refused(fresh):
     }.items():
         done = fresh.snakemake("-n", f"results/{file}")
         assert done.returncode == 1
-        assert f"samples.tsv: sample {sample} cannot have this file; " in done.stdout
+        assert f"sample {sample}: no rule makes this file; correct the target" in done.stdout
 
 
 def test_estimated_matrix_sizes_cover_the_real_ones(finished, monkeypatch):
