@@ -80,6 +80,7 @@ rule export_residues:
 rule export_identified:
     """The frames as VirNucPro writes them: all of a sample in two FASTA files."""
     input:
+        only(SETTINGS.of_molecule("dna")),
         unpack(of(PATHS.identified_inputs)),
     output:
         **paths.IDENTIFIED,
@@ -89,7 +90,6 @@ rule export_identified:
         "results/benchmarks/export/identified/{cut}/{sample}.tsv"
     wildcard_constraints:
         cut=one_of(SETTINGS.legacy_cuts()),
-        sample=one_of(SETTINGS.of_molecule("dna")),
     conda:
         "../envs/seqloom.yaml"
     resources:
@@ -103,6 +103,7 @@ rule export_identified:
 rule export_virnucpro:
     """The files VirNucPro would have written, for programs that read those."""
     input:
+        only(SETTINGS.of_molecule("dna")),
         unpack(of(PATHS.legacy_inputs)),
     output:
         **paths.VIRNUCPRO,
@@ -110,8 +111,6 @@ rule export_virnucpro:
         "logs/export/virnucpro/{fusion}/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/export/virnucpro/{fusion}/{cut}/{sample}.tsv"
-    wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("dna")),
     conda:
         "../envs/seqloom.yaml"
     resources:

@@ -28,6 +28,7 @@ if SETTINGS["simulate"]:
 rule index:
     """Check a sample record by record; store it as indexed bgzip with one row per record."""
     input:
+        only(SETTINGS.samples),
         of(PATHS.fasta_from_rules),
     output:
         **paths.INDEX,
@@ -53,6 +54,7 @@ rule index:
 rule coding:
     """Read the coding sequences of an annotated sample into one table."""
     input:
+        only(name for name, row in SETTINGS.samples.items() if row.annotation_cell),
         annotation=of(PATHS.annotation_from_rules),
         records=paths.INDEX["records"],
     output:
@@ -61,8 +63,6 @@ rule coding:
         "logs/coding/{sample}.log",
     benchmark:
         "results/benchmarks/coding/{sample}.tsv"
-    wildcard_constraints:
-        sample=one_of(name for name, row in SETTINGS.samples.items() if row.annotation),
     conda:
         "../envs/seqloom.yaml"
     resources:
@@ -104,6 +104,7 @@ rule plan:
 rule frames:
     """Read one shard's windows of a DNA sample in six frames."""
     input:
+        only(SETTINGS.of_molecule("dna")),
         **paths.GENOME,
         plan=paths.PLAN["plan"],
     output:
@@ -113,7 +114,7 @@ rule frames:
     benchmark:
         "results/benchmarks/frames/{cut}/{sample}/{shard}.tsv"
     wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("dna")),
+        cut=one_of(SETTINGS["cuts"]),
     conda:
         "../envs/seqloom.yaml"
     resources:
@@ -131,6 +132,7 @@ rule frames:
 rule proteins:
     """Take one shard's proteins of a protein sample, whole."""
     input:
+        only(SETTINGS.of_molecule("protein")),
         **paths.GENOME,
         plan=paths.PLAN["plan"].replace("{cut}", WHOLE),
     output:
@@ -139,8 +141,6 @@ rule proteins:
         "logs/proteins/{sample}/{shard}.log",
     benchmark:
         "results/benchmarks/proteins/{sample}/{shard}.tsv"
-    wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("protein")),
     conda:
         "../envs/seqloom.yaml"
     resources:
