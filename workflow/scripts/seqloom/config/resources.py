@@ -21,6 +21,8 @@ _BASES_PER_RECORD = 2000  # of DNA; a guess, since only the whole is known
 _RESIDUES_PER_RECORD = 300
 # Of the attention of a whole T5 and of DNABERT, which have a bias for each head and pair of tokens.
 _HEADS = {"t5": 32, "dnabert": 12}
+# Weights times frames of a training that one core does in a second (benchmarks/training.py).
+_TRAINED_PER_SECOND = 4e9
 _MB_PER_MINUTE = 600  # read and written; a busy shared disk
 
 
@@ -117,6 +119,14 @@ class Needs:
         steps = recipe["max_epochs"] * self._labeled_frames(experiment) / recipe["batch_size"]
         memory = self._largest_shard_mb(experiment) + 1.3 * self._training_mb(experiment)
         return Need(_TORCH + memory, 60 + steps / 60_000)
+
+    def gpu_pays(self, experiment: str) -> bool:
+        """Whether one core might train for more than an hour."""
+        chosen = self.settings["experiments"][experiment]
+        recipe = chosen["train"]
+        weights = self._columns(chosen["fusion"]) * recipe["hidden"]
+        frames = self._labeled_frames(experiment) * recipe["max_epochs"]
+        return weights * frames > 3600 * _TRAINED_PER_SECOND
 
     def evaluate(self, experiment: str) -> Need:
         matrix = self._training_mb(experiment)
