@@ -66,9 +66,12 @@ rule records:
         "logs/records/{backend}/{sample}.log",
     benchmark:
         "results/benchmarks/records/{backend}/{sample}.tsv"
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
+        in_turn=1,
         mem_mb=growing(2000),
         runtime=growing(10),
     shell:

@@ -10,9 +10,12 @@ rule export_npy:
         "results/benchmarks/export/npy/{backend}/{cut}/{sample}.tsv"
     wildcard_constraints:
         backend=one_of([*SETTINGS.backends, *SETTINGS["fusions"]]),
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
+        in_turn=1,
         mem_mb=growing(NEEDS.memory_to_export),
         runtime=growing(20),
     params:
@@ -54,6 +57,7 @@ use rule export_npy as export_pt with:
     benchmark:
         "results/benchmarks/export/pt/{sample}/{backend}.tsv"
     resources:
+        in_turn=1,
         mem_mb=growing(NEEDS.memory_to_export_pt),
         runtime=growing(20),
     params:
@@ -70,9 +74,12 @@ rule export_residues:
         "logs/export/residues/{backend}/{sample}.log",
     benchmark:
         "results/benchmarks/export/residues/{backend}/{sample}.tsv"
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
+        in_turn=1,
         mem_mb=growing(NEEDS.memory_to_export_residues),
         runtime=growing(60),
     shell:
@@ -93,9 +100,12 @@ rule export_identified:
     wildcard_constraints:
         cut=one_of(SETTINGS.legacy_cuts()),
         sample=one_of(SETTINGS.of_molecule("dna")),
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
+        in_turn=1,
         mem_mb=growing(1000),
         runtime=growing(20),
     params:

@@ -9,11 +9,14 @@ rule fuse:
         "logs/fuse/{fusion}/{cut}/{sample}/{shard}.log",
     benchmark:
         "results/benchmarks/fuse/{fusion}/{cut}/{sample}/{shard}.tsv"
+    group:
+        packed("finish")
     conda:
         "../envs/seqloom.yaml"
     resources:
+        in_turn=1,
         mem_mb=growing(NEEDS.memory_to_fuse),
-        runtime=growing(10),
+        runtime=growing(5),
     params:
         # The same files in another order are other columns, which the set of inputs does not tell.
         backends=of(lambda fusion: SETTINGS["fusions"][fusion]),

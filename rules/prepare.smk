@@ -36,9 +36,12 @@ rule index:
         "logs/index/{sample}.log",
     benchmark:
         "results/benchmarks/index/{sample}.tsv"
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
+        in_turn=1,
         mem_mb=growing(1000),
         runtime=growing(NEEDS.minutes_to_index),
     params:
@@ -65,9 +68,12 @@ rule coding:
         "results/benchmarks/coding/{sample}.tsv"
     wildcard_constraints:
         sample=one_of(name for name, row in SETTINGS.samples.items() if row.annotation),
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
+        in_turn=1,
         mem_mb=growing(NEEDS.memory_to_read_annotation),
         runtime=growing(NEEDS.minutes_to_read_annotation),
     params:
@@ -92,9 +98,12 @@ rule plan:
         "logs/plan/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/plan/{cut}/{sample}.tsv"
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
+        in_turn=1,
         mem_mb=growing(NEEDS.memory_to_plan),
         runtime=growing(NEEDS.minutes_to_plan),
     params:
@@ -118,11 +127,14 @@ rule frames:
         "results/benchmarks/frames/{cut}/{sample}/{shard}.tsv"
     wildcard_constraints:
         sample=one_of(SETTINGS.of_molecule("dna")),
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
+        in_turn=1,
         mem_mb=growing(1500),
-        runtime=growing(10),
+        runtime=growing(3),
     params:
         cut=of(OPTIONS.cut),
         version=CUT_VERSION,
@@ -146,11 +158,14 @@ rule proteins:
         "results/benchmarks/proteins/{sample}/{shard}.tsv"
     wildcard_constraints:
         sample=one_of(SETTINGS.of_molecule("protein")),
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
+        in_turn=1,
         mem_mb=growing(1500),
-        runtime=growing(10),
+        runtime=growing(3),
     params:
         version=CUT_VERSION,
         prefix=subpath(output.table, strip_suffix=".parquet"),

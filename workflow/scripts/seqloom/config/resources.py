@@ -12,6 +12,8 @@ from seqloom.config.settings import WHOLE, Settings
 # The probability that a random codon is no stop: 3 of 64 are.
 _NO_STOP = 61 / 64
 _RESIDUES = 300  # of a typical protein
+# Weights times frames of a training that one core does in a second (benchmarks/training.py).
+_TRAINED_PER_SECOND = 4e9
 
 
 class Needs:
@@ -45,6 +47,14 @@ class Needs:
 
     def memory_to_train(self, experiment: str) -> float:
         return 4000 + 1.3 * self._training_mb(experiment)
+
+    def gpu_pays(self, experiment: str) -> bool:
+        """Whether one core might train for more than an hour."""
+        chosen = self.settings["experiments"][experiment]
+        backends, recipe = self.settings["fusions"][chosen["fusion"]], chosen["train"]
+        columns = sum(self.settings.backends[backend].width for backend in backends)
+        rows = self._frames(chosen["cut"], self.settings.labeled()) * recipe["max_epochs"]
+        return rows * columns * recipe["hidden"] > 3600 * _TRAINED_PER_SECOND
 
     def memory_to_evaluate(self, experiment: str) -> float:
         return 3000 + 0.5 * self._training_mb(experiment)
