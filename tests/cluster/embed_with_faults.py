@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Stands for embed.py: the job takes one of the files in `faults`, if any are left, and does what its name says.
+"""Stands for embed.py: a job takes a file of `faults`, if any is left, and does what its name says.
 
-A job takes a fault once; the next attempts of the same shard go well.
+Of each shard only the first attempt does so. What a job finds out about its GPU is noted there too.
 """
 
 import fcntl
@@ -16,39 +16,38 @@ from pathlib import Path
 from seqloom.embedding.resume import KeptRows
 
 FAULTS = Path("faults")
-HELD_MB = 100  # above what the job asked for
+TOO_MUCH = 100  # MB more than the job asked for
 
 
 def main() -> None:
-    shard = sys.argv[sys.argv.index("--out") + 1].replace("/", "_")
-    device = hold_device()
-    taken = FAULTS / "taken" / shard
-    if taken.exists():
-        if taken.read_text().startswith("memory"):
-            # The second attempt has twice as much.
-            hold_memory(int(taken.read_text().split()[1]))
+    first_attempt = FAULTS / "taken" / sys.argv[sys.argv.index("--out") + 1].replace("/", "_")
+    lock = hold_device()
+    if first_attempt.exists():
+        fault, megabytes = first_attempt.read_text().split()
+        if fault == "memory":
+            hold_memory(int(megabytes))
     elif fault := take_fault():
-        megabytes = memory_of_this_job() + HELD_MB
-        taken.write_text(f"{fault} {megabytes}")
+        megabytes = memory_of_this_job() + TOO_MUCH
+        first_attempt.write_text(f"{fault} {megabytes}")
         if fault == "fail":
             sys.exit("error: this shard fails once")
         if fault == "memory":
             hold_memory(megabytes)
-            sys.exit("error: Slurm let this job have too much memory")
+            sys.exit("error: Slurm has let this job have too much memory")
         wait_after_the_first_rows(fault)
     runpy.run_path(str(Path(__file__).with_name("embed_itself.py")), run_name="__main__")
-    os.close(device)
+    os.close(lock)
 
 
 def hold_device() -> int:
-    """Lock the GPU of this job until its process ends, and note it; who finds it locked, notes that too."""
+    """Lock the file of this job's GPU until its process ends; note it if another job holds that."""
     name = f"{os.environ['SLURMD_NODENAME']}-{os.environ['CUDA_VISIBLE_DEVICES']}"
-    descriptor = os.open(FAULTS / "devices" / name, os.O_RDWR | os.O_CREAT)
+    lock = os.open(FAULTS / "devices" / name, os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         (FAULTS / "shared" / name).touch()
-    return descriptor
+    return lock
 
 
 def take_fault() -> str | None:
@@ -75,13 +74,14 @@ def hold_memory(megabytes: int) -> None:
 
 
 def wait_after_the_first_rows(fault: str) -> None:
+    waiting = FAULTS / "waiting" / fault
     add = KeptRows.add
 
     def add_and_wait(self: KeptRows, rows) -> None:
         add(self, rows)
-        waiting = FAULTS / "waiting" / fault
-        waiting.write_text(os.environ["SLURM_JOB_ID"])
-        while waiting.exists():
+        if not waiting.exists():
+            waiting.write_text(os.environ["SLURM_JOB_ID"])
+        while waiting.read_text():
             time.sleep(0.1)
 
     KeptRows.add = add_and_wait
