@@ -48,6 +48,7 @@ def all_needs(needs: Needs) -> dict:
         "baseline": needs.baseline("e"),
         "predict": needs.predict("e", "lake"),
         "export": needs.export("two", "w300", "lake"),
+        "export_uniprot": needs.export_uniprot("esm2_3b", "whole", "set"),
         "export_pt": needs.export_pt("esm2_3b", "set"),
         "export_residues": needs.export_residues("demo_esm2", "set"),
         "export_virnucpro": needs.export_virnucpro("two", "w300", "lake"),
