@@ -13,8 +13,7 @@ rule export_npy:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export),
-        runtime=growing(20),
+        **asking(NEEDS.export),
     params:
         format="npy",
     shell:
@@ -54,8 +53,7 @@ use rule export_npy as export_pt with:
     benchmark:
         "results/benchmarks/export/pt/{sample}/{backend}.tsv"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export_pt),
-        runtime=growing(20),
+        **asking(NEEDS.export_pt),
     params:
         format="pt",
 
@@ -73,8 +71,7 @@ rule export_residues:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export_residues),
-        runtime=growing(60),
+        **asking(NEEDS.export_residues),
     shell:
         "export.py residues --frames @<(lines {input.frames:q})"
         " --residues @<(lines {input.residues:q}) --out {output} 2> {log}"
@@ -83,6 +80,7 @@ rule export_residues:
 rule export_identified:
     """The frames as VirNucPro writes them: all of a sample in two FASTA files."""
     input:
+        only(SETTINGS.of_molecule("dna")),
         unpack(of(PATHS.identified_inputs)),
     output:
         **paths.IDENTIFIED,
@@ -92,12 +90,10 @@ rule export_identified:
         "results/benchmarks/export/identified/{cut}/{sample}.tsv"
     wildcard_constraints:
         cut=one_of(SETTINGS.legacy_cuts()),
-        sample=one_of(SETTINGS.of_molecule("dna")),
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(20),
+        **asking(NEEDS.export_identified),
     params:
         prefix=subpath(output.card, strip_suffix=".identified.json"),
     shell:
@@ -107,6 +103,7 @@ rule export_identified:
 rule export_virnucpro:
     """The files VirNucPro would have written, for programs that read those."""
     input:
+        only(SETTINGS.of_molecule("dna")),
         unpack(of(PATHS.legacy_inputs)),
     output:
         **paths.VIRNUCPRO,
@@ -114,13 +111,10 @@ rule export_virnucpro:
         "logs/export/virnucpro/{fusion}/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/export/virnucpro/{fusion}/{cut}/{sample}.tsv"
-    wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("dna")),
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export_legacy),
-        runtime=growing(20),
+        **asking(NEEDS.export_virnucpro),
     params:
         label=of(OPTIONS.label),
         prefix=subpath(output.merged, strip_suffix="_merged.pt"),

@@ -12,8 +12,7 @@ rule fuse:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_fuse),
-        runtime=growing(10),
+        **asking(NEEDS.fuse),
     params:
         # The same files in another order are other columns, which the set of inputs does not tell.
         backends=of(lambda fusion: SETTINGS["fusions"][fusion]),

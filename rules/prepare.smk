@@ -18,8 +18,7 @@ if SETTINGS["simulate"]:
         conda:
             "../envs/seqloom.yaml"
         resources:
-            mem_mb=growing(2000),
-            runtime=growing(10),
+            **asking(NEEDS.simulate),
         params:
             seed=SETTINGS["simulate"]["seed"],
         shell:
@@ -29,6 +28,7 @@ if SETTINGS["simulate"]:
 rule index:
     """Check a sample record by record; store it as indexed bgzip with one row per record."""
     input:
+        only(SETTINGS.samples),
         of(PATHS.fasta_from_rules),
     output:
         **paths.INDEX,
@@ -39,8 +39,7 @@ rule index:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(NEEDS.minutes_to_index),
+        **asking(NEEDS.index),
     params:
         molecule=of(lambda sample: row_of(sample).molecule),
         # In place of the files themselves: their paths and times do not count.
@@ -55,6 +54,7 @@ rule index:
 rule coding:
     """Read the coding sequences of an annotated sample into one table."""
     input:
+        only(name for name, row in SETTINGS.samples.items() if row.annotation_cell),
         annotation=of(PATHS.annotation_from_rules),
         records=paths.INDEX["records"],
     output:
@@ -63,13 +63,10 @@ rule coding:
         "logs/coding/{sample}.log",
     benchmark:
         "results/benchmarks/coding/{sample}.tsv"
-    wildcard_constraints:
-        sample=one_of(name for name, row in SETTINGS.samples.items() if row.annotation),
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_read_annotation),
-        runtime=growing(NEEDS.minutes_to_read_annotation),
+        **asking(NEEDS.coding),
     params:
         content=of(lambda sample: content_checksum(SETTINGS, row_of(sample).annotation)),
         annotation=untracked(PATHS.annotation),
@@ -95,8 +92,7 @@ rule plan:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_plan),
-        runtime=growing(NEEDS.minutes_to_plan),
+        **asking(NEEDS.plan),
     params:
         cut=of(OPTIONS.plan),
         version=CUT_VERSION,
@@ -108,6 +104,7 @@ rule plan:
 rule frames:
     """Read one shard's windows of a DNA sample in six frames."""
     input:
+        only(SETTINGS.of_molecule("dna")),
         **paths.GENOME,
         plan=paths.PLAN["plan"],
     output:
@@ -117,12 +114,11 @@ rule frames:
     benchmark:
         "results/benchmarks/frames/{cut}/{sample}/{shard}.tsv"
     wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("dna")),
+        cut=one_of(SETTINGS["cuts"]),
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        **asking(NEEDS.frames),
     params:
         cut=of(OPTIONS.cut),
         version=CUT_VERSION,
@@ -136,6 +132,7 @@ rule frames:
 rule proteins:
     """Take one shard's proteins of a protein sample, whole."""
     input:
+        only(SETTINGS.of_molecule("protein")),
         **paths.GENOME,
         plan=paths.PLAN["plan"].replace("{cut}", WHOLE),
     output:
@@ -144,13 +141,10 @@ rule proteins:
         "logs/proteins/{sample}/{shard}.log",
     benchmark:
         "results/benchmarks/proteins/{sample}/{shard}.tsv"
-    wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("protein")),
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        **asking(NEEDS.proteins),
     params:
         version=CUT_VERSION,
         prefix=subpath(output.table, strip_suffix=".parquet"),

@@ -12,10 +12,9 @@ rule train_classifier:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
+        **asking(NEEDS.train),
         gpu=1,
         nodes=1,
-        mem_mb=growing(NEEDS.memory_to_train),
-        runtime=growing(120),
     params:
         recipe=of(OPTIONS.train),
         version=LEARN_VERSION,

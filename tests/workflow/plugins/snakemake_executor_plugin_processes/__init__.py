@@ -1,7 +1,14 @@
-"""An executor that submits jobs like a cluster executor, to local processes."""
+"""An executor that submits jobs like a cluster executor, to local processes.
 
+A job that takes more memory than it asked for loses its largest process, as by the kernel.
+"""
+
+import contextlib
 import subprocess
+import threading
+import time
 
+import psutil
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
@@ -26,6 +33,8 @@ class Executor(RemoteExecutor):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        limit = 1e6 * job.resources["mem_mb"]
+        threading.Thread(target=keep_below, args=(process, limit), daemon=True).start()
         self.report_job_submission(SubmittedJobInfo(job, aux={"process": process}))
 
     async def check_active_jobs(self, active_jobs):
@@ -41,3 +50,12 @@ class Executor(RemoteExecutor):
     def cancel_jobs(self, active_jobs):
         for job in active_jobs:
             job.aux["process"].terminate()
+
+
+def keep_below(job: subprocess.Popen, limit: float) -> None:
+    while job.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            sizes = {p: p.memory_info().rss for p in psutil.Process(job.pid).children(True)}
+            if sum(sizes.values()) > limit:
+                max(sizes, key=sizes.get).kill()
+        time.sleep(0.05)
