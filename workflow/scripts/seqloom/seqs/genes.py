@@ -1,7 +1,8 @@
 """Genes as annotations give them: transcripts made of exons."""
 
 import gc
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,6 +19,13 @@ class Exon(NamedTuple):
     start: int
     end: int
     phase: int | None
+
+    @property
+    def bases(self) -> int:
+        return self.end - self.start
+
+    def shifted(self, bases: int) -> "Exon":
+        return Exon(self.start + bases, self.end + bases, self.phase)
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Transcript:
 
     @property
     def bases(self) -> int:
-        return sum(exon.end - exon.start for exon in self.exons)
+        return sum(exon.bases for exon in self.exons)
 
 
 @dataclass(frozen=True)
@@ -76,3 +84,18 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+class ContigGenes:
+    """The genes of a contig by place."""
+
+    def __init__(self, genes: Iterable[Gene]) -> None:
+        self._genes = sorted(genes, key=lambda gene: gene.start)
+        self._starts = [gene.start for gene in self._genes]
+        self._longest = max((gene.end - gene.start for gene in self._genes), default=0)
+
+    def overlapping(self, start: int, end: int) -> list[Gene]:
+        """Genes with a base in a stretch, by their first base, nested ones too."""
+        first = bisect_left(self._starts, start - self._longest)
+        last = bisect_left(self._starts, end)
+        return [gene for gene in self._genes[first:last] if gene.end > start]
