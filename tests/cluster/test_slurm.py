@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from local_slurm import running_slurm, why_not
-from projects import REPOSITORY, SAMPLES, Project, job_counts
+from projects import REPOSITORY, Project, job_counts
 
 PAGE = REPOSITORY / "docs/first_cluster_run.md"
 # What the user types into the editor. This site has no accounts and no accounting; Snakemake asks it
