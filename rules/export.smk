@@ -42,6 +42,9 @@ use rule export_npy as export_uniprot with:
         "logs/export/uniprot/{backend}/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/export/uniprot/{backend}/{cut}/{sample}.tsv"
+    resources:
+        **asking(NEEDS.export_uniprot),
+        in_turn=1,
     params:
         format="uniprot",
 
