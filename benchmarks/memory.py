@@ -256,10 +256,10 @@ def measure_learning(folder: Path, frames: int, shards: int) -> None:
         experiments={"e": {"cut": "w300", "fusion": "f", "train": RECIPE}},
         predict={"experiments": ["e"]},
         export=["npy", "hdf5"] + ["virnucpro"] * (frames <= 20_000),
-        embed={"shard_bases": 300 * frames // shards + 10**6},
+        embed={"shard_bases": 300 * frames // shards + 10**5},
     )
     write_embeddings(folder, settings)
-    print_jobs(f"{frames:,} windows of each of three samples, {shards} shards", folder)
+    print_jobs(f"{frames:,} windows of each of three samples, shards: {shards}", folder)
 
 
 def measure_proteins(folder: Path, proteins: int, shards: int) -> None:
@@ -274,7 +274,7 @@ def measure_proteins(folder: Path, proteins: int, shards: int) -> None:
     )
     write_embeddings(folder, settings)
     print_jobs(
-        f"{proteins:,} proteins in {shards} shards",
+        f"{proteins:,} proteins, shards: {shards}",
         *(folder, "export", "results/records/esm_thin/p.tsv"),
     )
 
@@ -329,7 +329,7 @@ CASES = {
         (measure_preparation, 200, 1_000_000),
     ],
     "learn": [
-        (measure_learning, 5_000, 2),
+        (measure_learning, 5_000, 1),
         (measure_learning, 20_000, 1),
         (measure_learning, 100_000, 1),
         (measure_learning, 100_000, 4),

@@ -16,6 +16,7 @@ from seqloom.config.options import Options, options
 from seqloom.config.resources import Needs
 from seqloom.config.schemas import read_yaml
 from seqloom.config.settings import WHOLE, load_settings
+from seqloom.config.sharding import SHARDS_PER_SUBMISSION, submission
 from seqloom.config.sheet_files import REFSEQ_FOLDER
 from seqloom.errors import InputError
 from seqloom.files.folders import check_writable, lock_folder
@@ -33,6 +34,16 @@ shell.prefix(
 )
 
 shorten_output(workflow)
+
+
+resource_scopes:
+    # A submission is what the limit of a profile holds for, not the run.
+    in_turn="local",
+
+
+if not workflow.is_main_process:
+    # Snakemake does not tell a submission its limits.
+    workflow.register_resource("in_turn", 1)
 
 try:
     if not workflow.output_settings.dryrun:
@@ -109,6 +120,24 @@ def asking(need):
         "runtime": lambda wildcards, attempt: math.ceil(need(wildcards).minutes * attempt),
         "disk_mb": lambda wildcards: math.ceil(need(wildcards).disk_mb),
     }
+
+
+def packed(group):
+    """The group of a short job: those of a sample share a submission, with SHARDS_PER_SUBMISSION at most."""
+
+    def name_of_group(wildcards):
+        name = f"{group}_{wildcards.sample}_{submission(getattr(wildcards, 'shard', None))}"
+        # So `group-components: {finish: 1000}` joins jobs of this name that do not depend on each other.
+        workflow.parent_groupids[name] = group
+        return name
+
+    return name_of_group
+
+
+def packed_if_few(wildcards):
+    """The group of an export; none if its sample has more shards than a submission."""
+    shards = SETTINGS.shards(getattr(wildcards, "cut", WHOLE), wildcards.sample)
+    return packed("finish")(wildcards) if len(shards) <= SHARDS_PER_SUBMISSION else None
 
 
 def row_of(sample):

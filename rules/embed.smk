@@ -64,10 +64,13 @@ rule records:
         "logs/records/{backend}/{sample}.log",
     benchmark:
         "results/benchmarks/records/{backend}/{sample}.tsv"
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
         **asking(NEEDS.records),
+        in_turn=1,
     shell:
         "records.py --frames @<(lines {input.frames:q})"
         " --embeddings @<(lines {input.embeddings:q}) --out {output} 2> {log}"

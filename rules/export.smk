@@ -10,10 +10,13 @@ rule export_npy:
         "results/benchmarks/export/npy/{backend}/{cut}/{sample}.tsv"
     wildcard_constraints:
         backend=one_of([*SETTINGS.backends, *SETTINGS["fusions"]]),
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
         **asking(NEEDS.export),
+        in_turn=1,
     params:
         format="npy",
     shell:
@@ -39,6 +42,9 @@ use rule export_npy as export_uniprot with:
         "logs/export/uniprot/{backend}/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/export/uniprot/{backend}/{cut}/{sample}.tsv"
+    resources:
+        **asking(NEEDS.export_uniprot),
+        in_turn=1,
     params:
         format="uniprot",
 
@@ -54,6 +60,7 @@ use rule export_npy as export_pt with:
         "results/benchmarks/export/pt/{sample}/{backend}.tsv"
     resources:
         **asking(NEEDS.export_pt),
+        in_turn=1,
     params:
         format="pt",
 
@@ -68,10 +75,13 @@ rule export_residues:
         "logs/export/residues/{backend}/{sample}.log",
     benchmark:
         "results/benchmarks/export/residues/{backend}/{sample}.tsv"
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
         **asking(NEEDS.export_residues),
+        in_turn=1,
     shell:
         "export.py residues --frames @<(lines {input.frames:q})"
         " --residues @<(lines {input.residues:q}) --out {output} 2> {log}"
@@ -90,10 +100,13 @@ rule export_identified:
         "results/benchmarks/export/identified/{cut}/{sample}.tsv"
     wildcard_constraints:
         cut=one_of(SETTINGS.legacy_cuts()),
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
         **asking(NEEDS.export_identified),
+        in_turn=1,
     params:
         prefix=subpath(output.card, strip_suffix=".identified.json"),
     shell:

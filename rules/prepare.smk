@@ -36,10 +36,13 @@ rule index:
         "logs/index/{sample}.log",
     benchmark:
         "results/benchmarks/index/{sample}.tsv"
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
         **asking(NEEDS.index),
+        in_turn=1,
     params:
         molecule=of(lambda sample: row_of(sample).molecule),
         # In place of the files themselves: their paths and times do not count.
@@ -63,10 +66,13 @@ rule coding:
         "logs/coding/{sample}.log",
     benchmark:
         "results/benchmarks/coding/{sample}.tsv"
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
         **asking(NEEDS.coding),
+        in_turn=1,
     params:
         content=of(lambda sample: content_checksum(SETTINGS, row_of(sample).annotation)),
         annotation=untracked(PATHS.annotation),
@@ -89,10 +95,13 @@ rule plan:
         "logs/plan/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/plan/{cut}/{sample}.tsv"
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
         **asking(NEEDS.plan),
+        in_turn=1,
     params:
         cut=of(OPTIONS.plan),
         version=CUT_VERSION,
@@ -115,10 +124,13 @@ rule frames:
         "results/benchmarks/frames/{cut}/{sample}/{shard}.tsv"
     wildcard_constraints:
         cut=one_of(SETTINGS["cuts"]),
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
         **asking(NEEDS.frames),
+        in_turn=1,
     params:
         cut=of(OPTIONS.cut),
         version=CUT_VERSION,
@@ -141,10 +153,13 @@ rule proteins:
         "logs/proteins/{sample}/{shard}.log",
     benchmark:
         "results/benchmarks/proteins/{sample}/{shard}.tsv"
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
         **asking(NEEDS.proteins),
+        in_turn=1,
     params:
         version=CUT_VERSION,
         prefix=subpath(output.table, strip_suffix=".parquet"),

@@ -21,6 +21,8 @@ _BASES_PER_RECORD = 2000  # of DNA; a guess, since only the whole is known
 _RESIDUES_PER_RECORD = 300
 # Of the attention of a whole T5 and of DNABERT, which have a bias for each head and pair of tokens.
 _HEADS = {"t5": 32, "dnabert": 12}
+# Weights times frames of a training that one core does in a second (benchmarks/training.py).
+_TRAINED_PER_SECOND = 4e9
 _MB_PER_MINUTE = 600  # read and written; a busy shared disk
 
 
@@ -116,7 +118,16 @@ class Needs:
         recipe = self.settings["experiments"][experiment]["train"]
         steps = recipe["max_epochs"] * self._labeled_frames(experiment) / recipe["batch_size"]
         memory = self._largest_shard_mb(experiment) + 1.3 * self._training_mb(experiment)
-        return Need(_TORCH + memory, 60 + steps / 60_000)
+        device = _CUDA if self.gpu_pays(experiment) else 0
+        return Need(_TORCH + device + memory, 60 + steps / 60_000)
+
+    def gpu_pays(self, experiment: str) -> bool:
+        """Whether one core might train for more than an hour."""
+        chosen = self.settings["experiments"][experiment]
+        recipe = chosen["train"]
+        weights = self._columns(chosen["fusion"]) * recipe["hidden"]
+        frames = self._labeled_frames(experiment) * recipe["max_epochs"]
+        return weights * frames > 3600 * _TRAINED_PER_SECOND
 
     def evaluate(self, experiment: str) -> Need:
         matrix = self._training_mb(experiment)
@@ -145,6 +156,12 @@ class Needs:
         memory = _FEW + _READ * self.shard_mb(backend, cut, sample)
         return Need(memory, 10 + whole / _MB_PER_MINUTE, 100 + 1.2 * whole)
 
+    def export_uniprot(self, backend: str, cut: str, sample: str) -> Need:
+        """HDF5 keeps a list of its datasets, one for each record."""
+        need, rows = self.export(backend, cut, sample), self.work.frames(cut, sample)
+        memory, minutes = need.memory_mb + 0.002 * rows, need.minutes + rows / 60_000
+        return Need(memory, minutes, need.disk_mb)
+
     def export_pt(self, backend: str, sample: str) -> Need:
         """The whole tensor is in memory."""
         need = self.export(backend, WHOLE, sample)
@@ -153,7 +170,7 @@ class Needs:
 
     def export_residues(self, backend: str, sample: str) -> Need:
         whole = self._matrix_mb(backend, self.settings.samples[sample].bases)
-        memory = _FEW + _READ * self.residues_mb(backend, sample)
+        memory = _FEW + _READ * self.residues_mb(backend, sample) + 0.002 * self._records(sample)
         return Need(memory, 10 + whole / _MB_PER_MINUTE, 100 + 1.2 * whole)
 
     def export_identified(self, cut: str, sample: str) -> Need:

@@ -5,6 +5,8 @@ from functools import cache
 
 from seqloom.errors import InputError
 
+SHARDS_PER_SUBMISSION = 10
+
 
 @cache  # every job of a shard asks for them
 def shard_names(count: int) -> tuple[str, ...]:
@@ -17,3 +19,8 @@ def parse_shard(name: str) -> tuple[int, int]:
     if not match or not 1 <= int(match[1]) <= int(match[2]):
         raise InputError(f'shard "{name}" does not exist; give one such as 0003-of-0016')
     return int(match[1]), int(match[2])
+
+
+def submission(shard: str | None) -> int:
+    """The submission of a shard's short jobs; 0 has also those of the sample as a whole."""
+    return (parse_shard(shard)[0] - 1) // SHARDS_PER_SUBMISSION if shard else 0
