@@ -26,11 +26,12 @@ _RESIDUES = 300  # of a typical protein
 # Measured (RESULTS.md, "Embedding on a CPU"): 300 bases are 66.2 tokens of DNABERT-S, 2 special.
 _BASES_PER_TOKEN = 300 / 64.2
 _SPECIAL_TOKENS = 2
-# Measured (RESULTS.md, "Training"): a core trains so many weights on one frame each in a second.
-_TRAINED_PER_SECOND = 4e9
+# Weights times frames of a training that one core does in a second (benchmarks/training.py).
+TRAINED_PER_SECOND = 4e9
 # Arithmetic: a step on a GPU is the start of some forty kernels, whatever the batch.
 _STEP_SECONDS = 0.001
 _BYTES_PER_WEIGHT = 4  # as most are published
+_BATCH_GB = 6
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Device:
 
     def seconds(self, operations: float, dtype: str, case: int = EXPECTED, cores: int = 1) -> float:
         """How long a job with these operations takes; the cores are those of a CPU."""
-        speed = 1e12 * self.peak[dtype] * self.share[case] * cores
+        speed = 1e12 * self.peak[dtype] * self.share[case] * (cores if self.name == CPU else 1)
         return self.start[case] + operations / speed
 
     def slowness(self, case: int) -> float:
@@ -60,11 +61,16 @@ def read_devices(path: Path = DEVICES) -> dict[str, Device]:
 class Work:
     """The work of a run; arguments of the methods are wildcards."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: Settings, known_frames: Mapping[tuple[str, str], int] | None = None
+    ) -> None:
+        """`known_frames` are counts by cut and sample, where these have been planned."""
+        self.settings, self.known_frames = settings, known_frames or {}
 
     def frames(self, cut: str, sample: str) -> int:
         """The approximate number of frames of a sample under a cut, or of its proteins."""
+        if (cut, sample) in self.known_frames:
+            return self.known_frames[cut, sample]
         row = self.settings.samples[sample]
         if cut == WHOLE:
             return math.ceil(row.bases / _RESIDUES)
@@ -104,6 +110,13 @@ class Work:
             return chosen
         return "float32" if device.name == CPU else self.settings.backends[backend].dtype
 
+    def gpu_memory_gb(self, backend: str) -> float:
+        """Weights as they are computed with, and a guess of what a batch takes beside them."""
+        dtype = self.settings["embed"]["dtype"]
+        model = self.settings.backends[backend]
+        is_wide = (model.dtype if dtype == "auto" else dtype) == "float32"
+        return 1.2e-3 * (4 if is_wide else 2) * model.parameters + _BATCH_GB
+
     def seconds_to_embed(
         self,
         backend: str,
@@ -128,8 +141,8 @@ class Work:
         weights = recipe["hidden"] * self._columns(chosen["fusion"])
         seconds = frames / recipe["batch_size"] * _STEP_SECONDS
         if device.name == CPU:
-            seconds = frames * weights / _TRAINED_PER_SECOND / cores
-        return device.start[case] + seconds * device.slowness(case)
+            seconds = frames * weights / TRAINED_PER_SECOND / cores * device.slowness(case)
+        return device.start[case] + seconds
 
     def seconds(
         self, rule: str, wildcards: Wildcards, device: Device, case: int = EXPECTED, cores: int = 1
@@ -159,7 +172,7 @@ class Work:
         )
 
     def _amount(self, rule: str, wildcards: Wildcards) -> "_Amount":
-        """What a job reads: a sample or a shard of it, the labeled samples, or all."""
+        """What a job reads: a sample or a shard of it, the labeled samples, or all samples."""
         if rule == "fetch_model":
             weights = 1e6 * self.settings.backends[wildcards["backend"]].parameters
             return _Amount(0, 0, _BYTES_PER_WEIGHT * weights)

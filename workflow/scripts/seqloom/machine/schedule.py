@@ -5,7 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-CPU = "cpu"
+from seqloom.config.work import CPU
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,6 @@ class Site:
     gpus: Mapping[str, int]
     cores: int = 1
     jobs: int | None = None
-    # Seconds after which Snakemake learns that a job of a cluster has ended.
-    notice: float = 0
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,12 @@ class Schedule:
     devices: Sequence[str]
 
 
-def schedule(tasks: Sequence[Task], site: Site) -> Schedule:
-    """Each task starts as soon as what it needs is done and a device is free, the fastest first."""
-    run = _Run(tasks, site)
+def schedule(tasks: Sequence[Task], site: Site, notice: float = 0) -> Schedule:
+    """Each task starts as soon as what it needs is done and a device is free, the fastest first.
+
+    `notice` are the seconds after which Snakemake learns that a job of a cluster has ended.
+    """
+    run = _Run(tasks, site, notice)
     now = 0.0
     while run.events:
         now = run.events[0][0]
@@ -52,8 +53,8 @@ def schedule(tasks: Sequence[Task], site: Site) -> Schedule:
 class _Run:
     """The state of a run. A submitted job of a cluster keeps its slot until its end is known."""
 
-    def __init__(self, tasks: Sequence[Task], site: Site) -> None:
-        self.tasks, self.site = tasks, site
+    def __init__(self, tasks: Sequence[Task], site: Site, notice: float) -> None:
+        self.tasks, self.site, self.notice = tasks, site, notice
         self.waits_for = [len(task.needs) for task in tasks]
         self.dependents: dict[int, list[int]] = defaultdict(list)
         for number, task in enumerate(tasks):
@@ -112,7 +113,7 @@ class _Run:
             self.cores += self._cores_of(number)
         if self._is_submitted(number):
             if not is_known:
-                heapq.heappush(self.events, (now + self.site.notice, number, True))
+                heapq.heappush(self.events, (now + self.notice, number, True))
                 return
             self.slots += 1
         for other in self.dependents[number]:
