@@ -20,6 +20,7 @@ from seqloom.config.sharding import SHARDS_PER_SUBMISSION, submission
 from seqloom.config.sheet_files import REFSEQ_FOLDER
 from seqloom.errors import InputError
 from seqloom.files.folders import check_writable, lock_folder
+from seqloom.report.dry_run import estimate_dry_run
 from seqloom.report.terminal import shorten_output
 from snakemake.exceptions import WorkflowError
 
@@ -58,6 +59,8 @@ except InputError as error:
 PATHS = paths.Paths(SETTINGS)
 OPTIONS = Options(SETTINGS, PATHS)
 NEEDS = Needs(SETTINGS)
+
+estimate_dry_run(workflow, SETTINGS)
 
 if workflow.is_main_process:
     for sentence in NEEDS.disk_for_residues():

@@ -1,7 +1,8 @@
 """A real Slurm on this machine for the time of a test: three nodes, with GPUs that are files.
 
-`python tests/cluster/local_slurm.py FOLDER` (as root) starts one in FOLDER, prints `ready` and takes it down when its
-input ends: with Ctrl-D, or because the program that started it is gone. `. FOLDER/env.sh` leads to it.
+`python tests/cluster/local_slurm.py FOLDER` (as root) starts one in FOLDER, prints `ready` and
+takes it down when its input ends: with Ctrl-D, or because the program that started it is gone.
+`. FOLDER/env.sh` leads to it.
 """
 
 import ctypes
@@ -147,7 +148,8 @@ def write_files(folder: Path) -> None:
     lines = [SLURM_CONF.format(host=host, port=controller, folder=folder)]
     gres = []
     for (node, (kind, count)), port in zip(GPUS.items(), ports, strict=True):
-        line = f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4 RealMemory=8000"
+        line = f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
+        line += " CPUs=4 RealMemory=8000"
         if count:
             # Slurm takes character devices only and reads the index from the name.
             for index in range(count):
@@ -155,7 +157,8 @@ def write_files(folder: Path) -> None:
                     folder / f"dev/{node}-nvidia{index}", 0o666 | stat.S_IFCHR, os.makedev(1, 3)
                 )
             gres.append(
-                f"NodeName={node} Name=gpu Type={kind} File={folder}/dev/{node}-nvidia[0-{count - 1}]\n"
+                f"NodeName={node} Name=gpu Type={kind} "
+                f"File={folder}/dev/{node}-nvidia[0-{count - 1}]\n"
             )
             line += f" Gres=gpu:{kind}:{count}"
         lines.append(f"{line} State=UNKNOWN\n")
@@ -194,7 +197,7 @@ def wait_until(condition, seconds: float = 60) -> None:
 
 
 def ended_children() -> set[int]:
-    """The numbers of children that have ended; without this call Slurm would take them for running."""
+    """The numbers of children that have ended, which Slurm would take for running without this."""
     ended = set()
     with suppress(ChildProcessError):
         while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 from local_slurm import running_slurm, why_not
-from projects import REPOSITORY, SAMPLES, Project, job_counts
+from projects import REPOSITORY, Project, job_counts
 
 PAGE = REPOSITORY / "docs/first_cluster_run.md"
-# What the user types into the editor. This site has no accounts and no accounting; Snakemake asks it
-# for news more often than others. The names of the partitions are those of the profile.
+# What the user types into the editor. This site has no accounts and no accounting; Snakemake asks
+# it for news more often than others. The names of partitions are those of the profile.
 EDITOR = """\
 #!/bin/sh
 sed -i 's/^latency-wait: .*/latency-wait: 10/; s/my_large_model/demo_prot_t5/' "$1"
@@ -34,7 +34,7 @@ END
 
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment that leads to a Slurm; a skip without one, a failure where one is required."""
+    """The environment that leads to a Slurm; a skip without one, a failure where it must be."""
     if reason := why_not():
         required = os.environ.get("SEQLOOM_CLUSTER_TESTS") == "required"
         (pytest.fail if required else pytest.skip)(reason)

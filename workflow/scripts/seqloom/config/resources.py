@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from seqloom.config.paths import RESIDUES
 from seqloom.config.settings import WHOLE, Settings
-from seqloom.config.work import CASES, Work, read_devices
+from seqloom.config.work import CASES, TRAINED_PER_SECOND, Work, read_devices
 
 # MB before the input counts: two processes of Snakemake, which a node runs beside the job (400),
 # and Python with few libraries, with pandas, or with torch.
@@ -21,8 +21,6 @@ _BASES_PER_RECORD = 2000  # of DNA; a guess, since only the whole is known
 _RESIDUES_PER_RECORD = 300
 # Of the attention of a whole T5 and of DNABERT, which have a bias for each head and pair of tokens.
 _HEADS = {"t5": 32, "dnabert": 12}
-# Weights times frames of a training that one core does in a second (benchmarks/training.py).
-_TRAINED_PER_SECOND = 4e9
 _MB_PER_MINUTE = 600  # read and written; a busy shared disk
 
 
@@ -127,7 +125,7 @@ class Needs:
         recipe = chosen["train"]
         weights = self._columns(chosen["fusion"]) * recipe["hidden"]
         frames = self._labeled_frames(experiment) * recipe["max_epochs"]
-        return weights * frames > 3600 * _TRAINED_PER_SECOND
+        return weights * frames > 3600 * TRAINED_PER_SECOND
 
     def evaluate(self, experiment: str) -> Need:
         matrix = self._training_mb(experiment)

@@ -7,7 +7,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from seqloom.config.rates import RATES
 from seqloom.config.schemas import read_yaml
 from seqloom.config.settings import WHOLE, Settings
 
@@ -15,6 +17,8 @@ DEVICES = Path(__file__).parents[4] / "resources" / "devices.yaml"
 # How a range is written in devices.yaml.
 CASES = ("slow", "expected", "fast")
 EXPECTED = CASES.index("expected")
+CPU = "cpu"
+Wildcards = Mapping[str, str]
 
 # The probability that a random codon is no stop: 3 of 64 are.
 _NO_STOP = 61 / 64
@@ -22,8 +26,12 @@ _RESIDUES = 300  # of a typical protein
 # Measured (RESULTS.md, "Embedding on a CPU"): 300 bases are 66.2 tokens of DNABERT-S, 2 special.
 _BASES_PER_TOKEN = 300 / 64.2
 _SPECIAL_TOKENS = 2
-# Measured (RESULTS.md, "Preparation", 46.4 Mb): seconds to start, and megabases a second.
-_RATES = {"index": (0.25, 148), "plan": (0.3, 121), "frames": (0.35, 78)}
+# Weights times frames of a training that one core does in a second (benchmarks/training.py).
+TRAINED_PER_SECOND = 4e9
+# Arithmetic: a step on a GPU is the start of some forty kernels, whatever the batch.
+_STEP_SECONDS = 0.001
+_BYTES_PER_WEIGHT = 4  # as most are published
+_BATCH_GB = 6
 
 
 @dataclass(frozen=True)
@@ -38,8 +46,12 @@ class Device:
 
     def seconds(self, operations: float, dtype: str, case: int = EXPECTED, cores: int = 1) -> float:
         """How long a job with these operations takes; the cores are those of a CPU."""
-        speed = 1e12 * self.peak[dtype] * self.share[case] * cores
+        speed = 1e12 * self.peak[dtype] * self.share[case] * (cores if self.name == CPU else 1)
         return self.start[case] + operations / speed
+
+    def slowness(self, case: int) -> float:
+        """How much longer than expected its work takes."""
+        return self.share[EXPECTED] / self.share[case]
 
 
 def read_devices(path: Path = DEVICES) -> dict[str, Device]:
@@ -49,11 +61,16 @@ def read_devices(path: Path = DEVICES) -> dict[str, Device]:
 class Work:
     """The work of a run; arguments of the methods are wildcards."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: Settings, known_frames: Mapping[tuple[str, str], int] | None = None
+    ) -> None:
+        """`known_frames` are counts by cut and sample, where these have been planned."""
+        self.settings, self.known_frames = settings, known_frames or {}
 
     def frames(self, cut: str, sample: str) -> int:
         """The approximate number of frames of a sample under a cut, or of its proteins."""
+        if (cut, sample) in self.known_frames:
+            return self.known_frames[cut, sample]
         row = self.settings.samples[sample]
         if cut == WHOLE:
             return math.ceil(row.bases / _RESIDUES)
@@ -91,7 +108,14 @@ class Work:
         chosen = self.settings["embed"]["dtype"]
         if chosen != "auto":
             return chosen
-        return "float32" if device.name == "cpu" else self.settings.backends[backend].dtype
+        return "float32" if device.name == CPU else self.settings.backends[backend].dtype
+
+    def gpu_memory_gb(self, backend: str) -> float:
+        """Weights as they are computed with, and a guess of what a batch takes beside them."""
+        dtype = self.settings["embed"]["dtype"]
+        model = self.settings.backends[backend]
+        is_wide = (model.dtype if dtype == "auto" else dtype) == "float32"
+        return 1.2e-3 * (4 if is_wide else 2) * model.parameters + _BATCH_GB
 
     def seconds_to_embed(
         self,
@@ -106,20 +130,78 @@ class Work:
         operations = self.operations(backend, cut, sample)
         return device.seconds(operations, self.dtype(backend, device), case, cores)
 
-    def seconds_to_index(self, sample: str) -> float:
-        return self._seconds_to_read("index", self.settings.samples[sample].bases)
+    def seconds_to_train(
+        self, experiment: str, device: Device, case: int = EXPECTED, cores: int = 1
+    ) -> float:
+        """How long a classifier takes. After how many epochs it stops is a guess."""
+        chosen = self.settings["experiments"][experiment]
+        recipe, most = chosen["train"], chosen["train"]["max_epochs"]
+        epochs = (most, most / 2, min(most, 2 * recipe["patience"]))[case]
+        frames = epochs * sum(self.frames(chosen["cut"], s) for s in self.settings.labeled())
+        weights = recipe["hidden"] * self._columns(chosen["fusion"])
+        seconds = frames / recipe["batch_size"] * _STEP_SECONDS
+        if device.name == CPU:
+            seconds = frames * weights / TRAINED_PER_SECOND / cores * device.slowness(case)
+        return device.start[case] + seconds
 
-    def seconds_to_plan(self, sample: str) -> float:
-        return self._seconds_to_read("plan", self.settings.samples[sample].bases)
+    def seconds(
+        self, rule: str, wildcards: Wildcards, device: Device, case: int = EXPECTED, cores: int = 1
+    ) -> float:
+        """How long a job takes on a device."""
+        if rule.startswith("embed"):
+            matrix = (wildcards["backend"], wildcards.get("cut", WHOLE), wildcards["sample"])
+            return self.seconds_to_embed(*matrix, device, case, cores)
+        if rule.startswith("train"):
+            return self.seconds_to_train(wildcards["experiment"], device, case, cores)
+        rate, amount = RATES[rule], self._amount(rule, wildcards)
+        return device.slowness(case) * (
+            rate.start
+            + rate.megabase * amount.letters / 1e6
+            + rate.kiloframe * amount.frames / 1e3
+            + rate.gigabyte * amount.matrix / 1e9
+        )
 
-    def seconds_to_cut(self, cut: str, sample: str) -> float:
-        """How long the frames of one shard take."""
-        shards = len(self.settings.shards(cut, sample))
-        return self._seconds_to_read("frames", self.settings.samples[sample].bases / shards)
+    def bytes_written(self, rule: str, wildcards: Wildcards) -> float:
+        """The size of what a job leaves behind."""
+        rate, amount = RATES[rule], self._amount(rule, wildcards)
+        return (
+            rate.bytes
+            + rate.bytes_per_letter * amount.letters
+            + rate.bytes_per_frame * amount.frames
+            + rate.copies * amount.matrix
+        )
 
-    def _seconds_to_read(self, rule: str, letters: float) -> float:
-        start, rate = _RATES[rule]
-        return start + letters / 1e6 / rate
+    def _amount(self, rule: str, wildcards: Wildcards) -> "_Amount":
+        """What a job reads: a sample or a shard of it, the labeled samples, or all samples."""
+        if rule == "fetch_model":
+            weights = 1e6 * self.settings.backends[wildcards["backend"]].parameters
+            return _Amount(0, 0, _BYTES_PER_WEIGHT * weights)
+        chosen = self.settings["experiments"].get(wildcards.get("experiment"), {})
+        cut = wildcards.get("cut", chosen.get("cut", WHOLE))
+        samples = self.settings.labeled() if chosen else self.settings.samples
+        parts = 1
+        if "sample" in wildcards:
+            samples = [wildcards["sample"]]
+        if "shard" in wildcards:
+            parts = len(self.settings.shards(cut, wildcards["sample"]))
+        letters = sum(self.settings.samples[sample].bases for sample in samples) / parts
+        frames = sum(self.frames(cut, sample) for sample in samples) / parts
+        name = wildcards.get("fusion", wildcards.get("backend", chosen.get("fusion")))
+        rows = letters if rule.endswith("residues") else frames
+        columns = self._columns(name) if name else 0
+        return _Amount(letters, frames, rows * columns * self.settings.value_bytes)
+
+    def _columns(self, name: str) -> int:
+        """Of the matrix of a backend or a fusion."""
+        return sum(self.settings.backends[b].width for b in self.settings.backends_of(name))
+
+
+class _Amount(NamedTuple):
+    """Letters and frames that a job reads, and the bytes of its matrix (or of the weights)."""
+
+    letters: float
+    frames: float
+    matrix: float
 
 
 def _frames_per_window(cut: dict) -> float:
