@@ -115,13 +115,15 @@ def untracked(function):
     return lambda wildcards, output: of(function)(wildcards)
 
 
-def asking(need):
-    """The resources of a job by a method of NEEDS; memory and time grow with every attempt."""
-    need = of(need)
+def asking(rule, memory):
+    """The resources of a job, its memory by a method of NEEDS; memory and time grow with every attempt."""
+    memory = of(memory)
     return {
-        "mem_mb": lambda wildcards, attempt: math.ceil(need(wildcards).memory_mb * attempt),
-        "runtime": lambda wildcards, attempt: math.ceil(need(wildcards).minutes * attempt),
-        "disk_mb": lambda wildcards: math.ceil(need(wildcards).disk_mb),
+        "mem_mb": lambda wildcards, attempt: math.ceil(memory(wildcards) * attempt),
+        "runtime": lambda wildcards, attempt: math.ceil(
+            NEEDS.minutes(rule, dict(wildcards.items())) * attempt
+        ),
+        "disk_mb": lambda wildcards: math.ceil(NEEDS.disk_mb(rule, dict(wildcards.items()))),
     }
 
 

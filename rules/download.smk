@@ -15,7 +15,7 @@ if SETTINGS["refseq"]:
         conda:
             "../envs/seqloom.yaml"
         resources:
-            **asking(NEEDS.download),
+            **asking("download", NEEDS.memory_to_start),
         params:
             row=of(OPTIONS.download),
         shell:

@@ -15,7 +15,7 @@ rule embed_shard:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        **asking(NEEDS.embed),
+        **asking("embed_shard", NEEDS.memory_to_embed),
         gpu=1,
         nodes=1,
     params:
@@ -43,7 +43,7 @@ use rule embed_shard as embed_residues with:
     benchmark:
         "results/benchmarks/residues/{backend}/{sample}/{shard}.tsv"
     resources:
-        **asking(NEEDS.residues),
+        **asking("embed_residues", NEEDS.memory_to_embed_residues),
         gpu=1,
         nodes=1,
     params:
@@ -69,7 +69,7 @@ rule records:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.records),
+        **asking("records", NEEDS.memory_to_list_records),
         in_turn=1,
     shell:
         "records.py --frames @<(lines {input.frames:q})"

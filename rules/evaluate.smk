@@ -14,7 +14,7 @@ rule evaluate_classifier:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        **asking(NEEDS.evaluate),
+        **asking("evaluate_classifier", NEEDS.memory_to_evaluate),
     params:
         version=LEARN_VERSION,
         classifier=subpath(input.card, parent=True),
@@ -38,7 +38,7 @@ rule baseline:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.baseline),
+        **asking("baseline", NEEDS.memory_to_fit_baseline),
     params:
         version=LEARN_VERSION,
     shell:
@@ -60,7 +60,7 @@ rule compare:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.compare),
+        **asking("compare", NEEDS.memory_to_compare),
     params:
         folders=PATHS.evaluation_folders(),
     shell:

@@ -15,7 +15,7 @@ rule export_npy:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.export),
+        **asking("export_npy", NEEDS.memory_to_export),
         in_turn=1,
     params:
         format="npy",
@@ -43,7 +43,7 @@ use rule export_npy as export_uniprot with:
     benchmark:
         "results/benchmarks/export/uniprot/{backend}/{cut}/{sample}.tsv"
     resources:
-        **asking(NEEDS.export_uniprot),
+        **asking("export_uniprot", NEEDS.memory_to_export_uniprot),
         in_turn=1,
     params:
         format="uniprot",
@@ -59,7 +59,7 @@ use rule export_npy as export_pt with:
     benchmark:
         "results/benchmarks/export/pt/{sample}/{backend}.tsv"
     resources:
-        **asking(NEEDS.export_pt),
+        **asking("export_pt", NEEDS.memory_to_export_pt),
         in_turn=1,
     params:
         format="pt",
@@ -80,7 +80,7 @@ rule export_residues:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.export_residues),
+        **asking("export_residues", NEEDS.memory_to_export_residues),
         in_turn=1,
     shell:
         "export.py residues --frames @<(lines {input.frames:q})"
@@ -105,7 +105,7 @@ rule export_identified:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.export_identified),
+        **asking("export_identified", NEEDS.memory_to_start),
         in_turn=1,
     params:
         prefix=subpath(output.card, strip_suffix=".identified.json"),
@@ -127,7 +127,7 @@ rule export_virnucpro:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.export_virnucpro),
+        **asking("export_virnucpro", NEEDS.memory_to_export_virnucpro),
     params:
         label=of(OPTIONS.label),
         prefix=subpath(output.merged, strip_suffix="_merged.pt"),

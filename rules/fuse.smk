@@ -14,7 +14,7 @@ rule fuse:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.fuse),
+        **asking("fuse", NEEDS.memory_to_fuse),
         in_turn=1,
     params:
         # The same files in another order are other columns, which the set of inputs does not tell.

@@ -11,7 +11,7 @@ rule fetch_model:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.fetch_model),
+        **asking("fetch_model", NEEDS.memory_to_fetch),
     params:
         source=untracked(OPTIONS.fetch_model),
         folder=subpath(output.card, parent=True),

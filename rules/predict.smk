@@ -16,7 +16,7 @@ rule predict_sample:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        **asking(NEEDS.predict),
+        **asking("predict_sample", NEEDS.memory_to_predict),
     params:
         version=CALL_VERSION,
         classifier=subpath(input.card, parent=True),

@@ -18,7 +18,7 @@ if SETTINGS["simulate"]:
         conda:
             "../envs/seqloom.yaml"
         resources:
-            **asking(NEEDS.simulate),
+            **asking("simulate", NEEDS.memory_to_start),
         params:
             seed=SETTINGS["simulate"]["seed"],
         shell:
@@ -41,7 +41,7 @@ rule index:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.index),
+        **asking("index", NEEDS.memory_to_index),
         in_turn=1,
     params:
         molecule=of(lambda sample: row_of(sample).molecule),
@@ -71,7 +71,7 @@ rule coding:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.coding),
+        **asking("coding", NEEDS.memory_to_read_annotation),
         in_turn=1,
     params:
         content=of(lambda sample: content_checksum(SETTINGS, row_of(sample).annotation)),
@@ -100,7 +100,7 @@ rule plan:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.plan),
+        **asking("plan", NEEDS.memory_to_plan),
         in_turn=1,
     params:
         cut=of(OPTIONS.plan),
@@ -129,7 +129,7 @@ rule frames:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.frames),
+        **asking("frames", NEEDS.memory_to_cut),
         in_turn=1,
     params:
         cut=of(OPTIONS.cut),
@@ -158,7 +158,7 @@ rule proteins:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.proteins),
+        **asking("proteins", NEEDS.memory_to_take_proteins),
         in_turn=1,
     params:
         version=CUT_VERSION,

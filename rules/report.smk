@@ -14,7 +14,7 @@ rule report:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.report),
+        **asking("report", NEEDS.memory_to_report),
     params:
         title=SETTINGS["title"],
         words=of(OPTIONS.report),

@@ -11,7 +11,7 @@ rule split:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        **asking(NEEDS.split),
+        **asking("split", NEEDS.memory_to_split),
     params:
         samples=untracked(OPTIONS.samples_to_split),
         content=of(lambda: labels_checksum(SETTINGS)),

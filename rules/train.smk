@@ -14,7 +14,7 @@ rule train_classifier:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        **asking(NEEDS.train),
+        **asking("train_classifier", NEEDS.memory_to_train),
         gpu=0,
     params:
         recipe=of(OPTIONS.train),
@@ -31,6 +31,6 @@ use rule train_classifier as train_on_gpu with:
     wildcard_constraints:
         experiment=one_of(filter(NEEDS.gpu_pays, SETTINGS["experiments"])),
     resources:
-        **asking(NEEDS.train),
+        **asking("train_on_gpu", NEEDS.memory_to_train),
         gpu=1,
         nodes=1,

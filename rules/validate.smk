@@ -15,7 +15,7 @@ rule validate_sample:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        **asking(NEEDS.validate),
+        **asking("validate_sample", NEEDS.memory_to_validate),
         gpu=1,
         nodes=1,
     params:

@@ -4,11 +4,9 @@ Result files appear and vanish during a run, so a plan must not depend on their 
 fitted to `benchmarks/memory.py`; docs/tuning.md has the formulae beside what was measured.
 """
 
-from dataclasses import dataclass
-
 from seqloom.config.paths import RESIDUES
 from seqloom.config.settings import WHOLE, Settings
-from seqloom.config.work import CASES, TRAINED_PER_SECOND, Work, read_devices
+from seqloom.config.work import CASES, CPU, TRAINED_PER_SECOND, Wildcards, Work, read_devices
 
 # MB before the input counts: two processes of Snakemake, which a node runs beside the job (400),
 # and Python with few libraries, with pandas, or with torch.
@@ -17,107 +15,94 @@ _FEW, _PANDAS, _TORCH = 500, 650, 950
 _CUDA = 2000
 # A matrix that is read from a file is in memory twice, mapped and as an array.
 _READ = 2.1
+# HDF5 keeps a list of its datasets, of which some formats have one for each record.
+_DATASET = 0.002
 _BASES_PER_RECORD = 2000  # of DNA; a guess, since only the whole is known
 _RESIDUES_PER_RECORD = 300
 # Of the attention of a whole T5 and of DNABERT, which have a bias for each head and pair of tokens.
 _HEADS = {"t5": 32, "dnabert": 12}
-_MB_PER_MINUTE = 600  # read and written; a busy shared disk
 
-
-@dataclass(frozen=True)
-class Need:
-    """What a job asks for; disk is what it writes."""
-
-    memory_mb: float
-    minutes: float = 10
-    disk_mb: float = 100
+# Minutes that are asked for at least. Short jobs share submissions, whose times add up; a network
+# may be slow; an integer program and the models of a validation have no rate.
+_LEAST = dict.fromkeys(("frames", "proteins", "fuse"), 5) | {"download": 1440}
+_LEAST |= dict.fromkeys(("fetch_model", "split", "validate_sample"), 60)
+_LEAST_OF_OTHERS = 10
+# Rates were measured on a disk of our own; that of a cluster may be busy.
+_BUSY = 4
 
 
 class Needs:
-    """The needs of the rules; arguments of the methods are wildcards."""
+    """What the jobs of a run need, in MB and minutes; arguments of the methods are wildcards."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.work = settings, Work(settings)
-        self._gpus = [device for device in read_devices().values() if device.memory_gb]
+        self._devices = read_devices().values()
 
-    def simulate(self) -> Need:
-        return Need(_FEW)
+    def minutes(self, rule: str, wildcards: Wildcards) -> float:
+        """The slow end of the estimate, on the slowest GPU that we know if the rule is for one."""
+        on_gpu, slow = rule.startswith("embed") or rule == "train_on_gpu", CASES.index("slow")
+        devices = [device for device in self._devices if (device.name != CPU) == on_gpu]
+        seconds = max(self.work.seconds(rule, wildcards, device, slow) for device in devices)
+        # The slow end of a GPU is a fifth of what is expected of it already.
+        return max(_LEAST.get(rule, _LEAST_OF_OTHERS), (1 if on_gpu else _BUSY) * seconds / 60)
 
-    def download(self) -> Need:
-        return Need(_FEW, minutes=1440)
+    def disk_mb(self, rule: str, wildcards: Wildcards) -> float:
+        """Twice what the job leaves behind: its progress or a download may lie beside it."""
+        return 100 + 2e-6 * self.work.bytes_written(rule, wildcards)
 
-    def fetch_model(self, backend: str) -> Need:
+    def memory_to_start(self) -> float:
+        """All that a job takes which holds little of its input."""
+        return _FEW
+
+    def memory_to_fetch(self, backend: str) -> float:
         """The weights are mapped and written; a backend of the user's is also tried, in float32."""
         model = self.settings.backends[backend]
-        copies = 9 if model.is_own else 4.5
-        # On the disk they are twice, as downloaded and as stored.
-        return Need(_TORCH + copies * model.parameters, 60, 100 + 8 * model.parameters)
+        return _TORCH + (9 if model.is_own else 4.5) * model.parameters
 
-    def index(self, sample: str) -> Need:
-        megabases, records = self._megabases(sample), self._records(sample)
-        return Need(_FEW + 0.0002 * records, 10 + megabases / 300, 100 + megabases)
+    def memory_to_index(self, sample: str) -> float:
+        return _FEW + 0.0002 * self._records(sample)
 
-    def coding(self, sample: str) -> Need:
-        megabases = self._megabases(sample)
-        return Need(_FEW + 2 * megabases, 10 + megabases / 10)
+    def memory_to_read_annotation(self, sample: str) -> float:
+        return _FEW + 2 * self._megabases(sample)
 
-    def plan(self, sample: str) -> Need:
-        megabases, records = self._megabases(sample), self._records(sample)
-        return Need(_FEW + 0.0006 * records, 10 + megabases / 60, 100 + 0.0003 * records)
+    def memory_to_plan(self, sample: str) -> float:
+        return _FEW + 0.0006 * self._records(sample)
 
-    def frames(self, cut: str, sample: str) -> Need:
+    def memory_to_cut(self, cut: str, sample: str) -> float:
         """The plan of the sample is read, and the windows of one shard."""
-        rows = self.work.frames_per_shard(cut, sample)
         megabases = self._megabases(sample) / len(self.settings.shards(cut, sample))
-        bytes_per_frame = 250 + 1.4 * self.settings["cuts"][cut]["window"]
-        memory = self.plan(sample).memory_mb + 50 + megabases
-        return Need(memory, 5 + megabases / 60, 100 + 1e-6 * bytes_per_frame * rows)
+        return self.memory_to_plan(sample) + 50 + megabases
 
-    def proteins(self, sample: str) -> Need:
-        residues = self.settings.residues_per_shard(sample) / 1e6
-        memory = self.plan(sample).memory_mb + 6 * residues
-        return Need(memory, 5 + residues / 60, 100 + 2 * residues)
+    def memory_to_take_proteins(self, sample: str) -> float:
+        return self.memory_to_plan(sample) + 6e-6 * self.settings.residues_per_shard(sample)
 
-    def embed(self, backend: str, cut: str, sample: str) -> Need:
-        """The time is that of the slowest GPU we know, at the least share of its peak."""
+    def memory_to_embed(self, backend: str, cut: str, sample: str) -> float:
         model, rows = self.settings.backends[backend], self.work.frames_per_shard(cut, sample)
-        matrix, slow = self._matrix_mb(backend, rows), CASES.index("slow")
         # Weights are mapped from their file, and laid out anew for a CPU in float32.
-        memory = _TORCH + 8 * model.parameters + self._bias_mb(backend, cut)
-        memory += 1.05 * matrix + 0.0025 * rows
+        weights = 8 * model.parameters + self._bias_mb(backend, cut)
         # A CPU keeps prepared matrix products, by the lengths of sequences.
-        memory += _CUDA if not model.demo else min(1300, 0.7 * rows) if cut == WHOLE else 300
-        seconds = max(
-            self.work.seconds_to_embed(backend, cut, sample, gpu, slow) for gpu in self._gpus
-        )
-        return Need(
-            memory, max(10, seconds / 60), 100 + 2 * matrix
-        )  # the progress, then the result
+        device = _CUDA if not model.demo else min(1300, 0.7 * rows) if cut == WHOLE else 300
+        return _TORCH + device + weights + 1.05 * self._matrix_mb(backend, rows) + 0.0025 * rows
 
-    def residues(self, backend: str, sample: str) -> Need:
-        embedding, matrix = self.embed(backend, WHOLE, sample), self.residues_mb(backend, sample)
-        minutes = embedding.minutes + matrix / _MB_PER_MINUTE
-        return Need(embedding.memory_mb + 1.05 * matrix, minutes, 100 + 2 * matrix)
+    def memory_to_embed_residues(self, backend: str, sample: str) -> float:
+        embedding = self.memory_to_embed(backend, WHOLE, sample)
+        return embedding + 1.05 * self.residues_mb(backend, sample)
 
-    def records(self, sample: str) -> Need:
-        return Need(_PANDAS + 0.002 * self._records(sample))
+    def memory_to_list_records(self, sample: str) -> float:
+        return _PANDAS + 0.002 * self._records(sample)
 
-    def fuse(self, fusion: str, cut: str, sample: str) -> Need:
-        matrix = self.shard_mb(fusion, cut, sample)
-        return Need(_FEW + _READ * matrix, 5 + matrix / _MB_PER_MINUTE, 100 + matrix)
+    def memory_to_fuse(self, fusion: str, cut: str, sample: str) -> float:
+        return _FEW + _READ * self.shard_mb(fusion, cut, sample)
 
-    def split(self) -> Need:
+    def memory_to_split(self) -> float:
         """The audit keeps at most ten million 21-mers, one of ten of a small genome."""
         megabases = sum(map(self._megabases, self.settings.labeled()))
-        return Need(_PANDAS + 7 * min(megabases, 150) + megabases / 2, 30 + megabases / 20)
+        return _PANDAS + 7 * min(megabases, 150) + megabases / 2
 
-    def train(self, experiment: str) -> Need:
-        """All epochs that the recipe allows, a thousand steps a second."""
-        recipe = self.settings["experiments"][experiment]["train"]
-        steps = recipe["max_epochs"] * self._labeled_frames(experiment) / recipe["batch_size"]
-        memory = self._largest_shard_mb(experiment) + 1.3 * self._training_mb(experiment)
+    def memory_to_train(self, experiment: str) -> float:
         device = _CUDA if self.gpu_pays(experiment) else 0
-        return Need(_TORCH + device + memory, 60 + steps / 60_000)
+        matrices = self._largest_shard_mb(experiment) + 1.3 * self._training_mb(experiment)
+        return _TORCH + device + matrices
 
     def gpu_pays(self, experiment: str) -> bool:
         """Whether one core might train for more than an hour."""
@@ -127,72 +112,53 @@ class Needs:
         frames = self._labeled_frames(experiment) * recipe["max_epochs"]
         return weights * frames > 3600 * TRAINED_PER_SECOND
 
-    def evaluate(self, experiment: str) -> Need:
-        matrix = self._training_mb(experiment)
-        memory = _TORCH + self._largest_shard_mb(experiment) + 0.6 * matrix
-        return Need(memory, 30 + matrix / _MB_PER_MINUTE)
+    def memory_to_evaluate(self, experiment: str) -> float:
+        matrices = self._largest_shard_mb(experiment) + 0.6 * self._training_mb(experiment)
+        return _TORCH + matrices
 
-    def baseline(self, experiment: str) -> Need:
-        """Frames with their counts, and the sequences of a shard."""
+    def memory_to_fit_baseline(self, experiment: str) -> float:
+        """Memory for frames with their counts, and the sequences of a shard."""
         window = self.settings["cuts"][self.settings["experiments"][experiment]["cut"]]["window"]
-        frames = self._labeled_frames(experiment)
-        return Need(_TORCH + 1e-6 * (1500 + 2 * window) * frames, 30 + frames / 30_000)
+        return _TORCH + 1e-6 * (1500 + 2 * window) * self._labeled_frames(experiment)
 
-    def compare(self) -> Need:
-        return Need(_PANDAS)
+    def memory_to_compare(self) -> float:
+        return _PANDAS
 
-    def predict(self, experiment: str, sample: str) -> Need:
+    def memory_to_predict(self, experiment: str, sample: str) -> float:
         chosen = self.settings["experiments"][experiment]
-        rows, where = self.work.frames(chosen["cut"], sample), (chosen["cut"], sample)
-        memory = _TORCH + 3.1 * self.shard_mb(chosen["fusion"], *where) + 0.0005 * rows
-        whole = self._matrix_mb(chosen["fusion"], rows)
-        return Need(memory, 30 + whole / _MB_PER_MINUTE, 100 + 2 * self._megabases(sample))
+        shard = self.shard_mb(chosen["fusion"], chosen["cut"], sample)
+        return _TORCH + 3.1 * shard + 0.0005 * self.work.frames(chosen["cut"], sample)
 
-    def export(self, backend: str, cut: str, sample: str) -> Need:
-        """Shard by shard."""
-        whole = self._matrix_mb(backend, self.work.frames(cut, sample))
-        memory = _FEW + _READ * self.shard_mb(backend, cut, sample)
-        return Need(memory, 10 + whole / _MB_PER_MINUTE, 100 + 1.2 * whole)
+    def memory_to_export(self, backend: str, cut: str, sample: str) -> float:
+        return _FEW + _READ * self.shard_mb(backend, cut, sample)
 
-    def export_uniprot(self, backend: str, cut: str, sample: str) -> Need:
-        """HDF5 keeps a list of its datasets, one for each record."""
-        need, rows = self.export(backend, cut, sample), self.work.frames(cut, sample)
-        memory, minutes = need.memory_mb + 0.002 * rows, need.minutes + rows / 60_000
-        return Need(memory, minutes, need.disk_mb)
+    def memory_to_export_uniprot(self, backend: str, cut: str, sample: str) -> float:
+        rows = self.work.frames(cut, sample)
+        return self.memory_to_export(backend, cut, sample) + _DATASET * rows
 
-    def export_pt(self, backend: str, sample: str) -> Need:
-        """The whole tensor is in memory."""
-        need = self.export(backend, WHOLE, sample)
+    def memory_to_export_pt(self, backend: str, sample: str) -> float:
+        """The tensor is in memory, beside a shard that is copied into it."""
         whole = self._matrix_mb(backend, self.work.frames(WHOLE, sample))
-        return Need(need.memory_mb + _TORCH - _FEW + 1.05 * whole, need.minutes, need.disk_mb)
+        return _TORCH + _READ * self.shard_mb(backend, WHOLE, sample) + 1.05 * whole
 
-    def export_residues(self, backend: str, sample: str) -> Need:
-        whole = self._matrix_mb(backend, self.settings.samples[sample].bases)
-        memory = _FEW + _READ * self.residues_mb(backend, sample) + 0.002 * self._records(sample)
-        return Need(memory, 10 + whole / _MB_PER_MINUTE, 100 + 1.2 * whole)
+    def memory_to_export_residues(self, backend: str, sample: str) -> float:
+        shard = self.residues_mb(backend, sample)
+        return _FEW + _READ * shard + _DATASET * self._records(sample)
 
-    def export_identified(self, cut: str, sample: str) -> Need:
-        shards = len(self.settings.shards(cut, sample))
-        megabytes = shards * self.frames(cut, sample).disk_mb
-        return Need(_FEW, 10 + megabytes / _MB_PER_MINUTE, megabytes)
-
-    def export_virnucpro(self, fusion: str, cut: str, sample: str) -> Need:
+    def memory_to_export_virnucpro(self, fusion: str, cut: str, sample: str) -> float:
         """Values are Python's numbers of 32 bytes each, in whatever type they are stored."""
-        values = self._columns(fusion) * self.work.frames(cut, sample) / 1e6
-        return Need(_TORCH + 32 * values, 20 + values / 100, 100 + 12 * values)
+        return _TORCH + 32e-6 * self._columns(fusion) * self.work.frames(cut, sample)
 
-    def validate(self, sample: str) -> Need:
+    def memory_to_validate(self, sample: str) -> float:
         """One model after the other; the sequences of the sample stay in memory."""
         backends = self.settings.protein_backends()
-        most = max(self.embed(backend, WHOLE, sample).memory_mb for backend in backends)
+        most = max(self.memory_to_embed(backend, WHOLE, sample) for backend in backends)
         shard = max(self.shard_mb(backend, WHOLE, sample) for backend in backends)
-        whole = sum(self._matrix_mb(b, self.work.frames(WHOLE, sample)) for b in backends)
-        memory = most + _READ * shard + 5 * self._megabases(sample)
-        return Need(memory, 60 + whole / _MB_PER_MINUTE)
+        return most + _READ * shard + 5 * self._megabases(sample)
 
-    def report(self) -> Need:
+    def memory_to_report(self) -> float:
         records = max(map(self._records, self.settings.of_molecule("protein")), default=0)
-        return Need(_FEW + 0.001 * records, minutes=30)
+        return _FEW + 0.001 * records
 
     def shard_mb(self, name: str, cut: str, sample: str) -> float:
         """Size of the matrix of one shard, of a backend or a fusion."""
