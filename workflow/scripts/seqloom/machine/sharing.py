@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -12,8 +12,8 @@ from seqloom.machine.schedule import Site, Task, schedule
 
 # Times up to this factor apart count as equal, so that thousands of samples are a few classes.
 _ALIKE = 1.25
-# A backend whose jobs are on one kind to this part may as well be on it altogether.
-_MOST = 0.8
+# A backend with such a part of its jobs on one kind may as well be on it altogether; both are tried.
+_PARTS = (1, 0.8)
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,6 @@ def best_sharing(estimator: Estimator) -> Sharing | None:
     counts: dict[str, dict[str, int]] = defaultdict(Counter)
     for job_class, count in zip(classes, found.counts, strict=True):
         counts[job_class.name].update({kind: number for kind, number in count.items() if number})
-    pins = {
-        name: kind
-        for name, kinds in counts.items()
-        for kind, number in kinds.items()
-        if number >= _MOST * sum(kinds.values())
-    }
 
     def as_free(kinds_of: dict[str, list[str]]) -> float:
         """The end, if each job takes what becomes free of its kinds."""
@@ -60,10 +54,23 @@ def best_sharing(estimator: Estimator) -> Sharing | None:
         ]
         return schedule(tasks, Site(gpus, cores=sum(gpus.values()))).seconds
 
+    def as_pinned(pins: dict[str, str]) -> float:
+        return as_free({name: [pins[name]] if name in pins else free[name] for name in free})
+
     given = {job.wildcards["backend"]: estimator.kinds(job) for job in jobs}
     free = {job.wildcards["backend"]: estimator.large_enough(job) for job in jobs}
-    pinned = {name: [pins[name]] if name in pins else kinds for name, kinds in free.items()}
-    return Sharing(as_free(given), found.seconds, found.bound, counts, pins, as_free(pinned))
+    pins = min((_pins(counts, part) for part in _PARTS), key=as_pinned)
+    return Sharing(as_free(given), found.seconds, found.bound, counts, pins, as_pinned(pins))
+
+
+def _pins(counts: Mapping[str, Mapping[str, int]], part: float) -> dict[str, str]:
+    """The kind with at least this part of the jobs, for each backend that has one."""
+    return {
+        name: kind
+        for name, kinds in counts.items()
+        for kind, number in kinds.items()
+        if number >= part * sum(kinds.values())
+    }
 
 
 def _classes(estimator: Estimator, jobs: Sequence[Job]) -> list[JobClass]:
