@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pulp
 
-# The solver stops when it is this close to the optimum, or after so many seconds.
-TOLERANCE = 0.001
+# The solver stops when it is this close to the optimum, or after so many seconds of the processor.
+TOLERANCE = 0.0005
 TIME_LIMIT = 2
 # What it may cost to keep the jobs of a model together, as a part of the whole time.
-_TOGETHER = 0.005
+_TOGETHER = 0.01
 
 
 @dataclass(frozen=True)
@@ -60,29 +60,45 @@ def _solved(
         }
         for number, job in enumerate(classes)
     ]
-    names = list(dict.fromkeys(job.name for job in classes))
-    used = {
-        (name, kind): problem.add_variable(f"used_{number}_{kind}", cat="Binary")
-        for number, name in enumerate(names if whole else [])
-        for kind in gpus
-    }
-    problem += last + pulp.lpSum(used.values()) * _TOGETHER / max(1, len(used))
     for job, count in zip(classes, counts, strict=True):
         problem += pulp.lpSum(count.values()) == job.count
-        for kind, variable in count.items():
-            if whole:
-                problem += variable <= job.count * used[job.name, kind]
     for kind, number in gpus.items():
-        pairs = [
-            (job, count[kind]) for job, count in zip(classes, counts, strict=True) if kind in count
-        ]
-        work = pulp.lpSum(job.seconds[kind] / unit * variable for job, variable in pairs)
+        work = pulp.lpSum(
+            job.seconds[kind] / unit * count[kind]
+            for job, count in zip(classes, counts, strict=True)
+            if kind in count
+        )
         problem += work <= number * last
-    problem.solve(pulp.PULP_CBC_CMD(msg=False, threads=1, gapRel=TOLERANCE, timeLimit=TIME_LIMIT))
+    if whole:
+        problem += last + _TOGETHER * _separated(problem, classes, counts, last, unit)
+    else:
+        problem += last
+    limits = {"gapRel": TOLERANCE, "timeLimit": TIME_LIMIT, "timeMode": "cpu"}
+    problem.solve(pulp.PULP_CBC_CMD(msg=False, threads=1, **limits))
     found = [
         {kind: round(variable.value()) for kind, variable in count.items()} for count in counts
     ]
     return found, last.value() * unit
+
+
+def _separated(
+    problem: pulp.LpProblem,
+    classes: Sequence[JobClass],
+    counts: Sequence[Mapping[str, pulp.LpVariable]],
+    last: pulp.LpVariable,
+    unit: float,
+) -> pulp.LpAffineExpression:
+    """How many of all pairs of a model and a kind have jobs; no job takes longer than the whole."""
+    pairs: dict[tuple[str, str], pulp.LpVariable] = {}
+    for number, (job, count) in enumerate(zip(classes, counts, strict=True)):
+        for kind, variable in count.items():
+            used = problem.add_variable(f"used_{number}_{kind}", cat="Binary")
+            problem += variable <= job.count * used
+            problem += job.seconds[kind] / unit * used <= last
+            if (job.name, kind) not in pairs:
+                pairs[job.name, kind] = problem.add_variable(f"pair_{len(pairs)}", 0, 1)
+            problem += used <= pairs[job.name, kind]
+    return pulp.lpSum(pairs.values()) / len(pairs)
 
 
 def _dealt_out(

@@ -105,11 +105,12 @@ def _sharing(found: Sharing) -> list[str]:
             for name, kinds in found.counts.items()
         ),
     ]
-    if found.pins and found.pinned < (1 - _WORTH) * found.given:
+    if found.pinned < (1 - _WORTH) * found.given:
+        line = f'gpu_model: "{found.pins}.get(wildcards.backend)"' if found.pins else "no gpu_model"
         lines += [
-            f"With this line for embed_shard in `set-resources` of the profile, and a partition "
-            f"with all of these GPUs, it takes {duration(found.pinned)}:",
-            f'    gpu_model: "{found.pins}.get(wildcards.backend)"',
+            f"It takes {duration(found.pinned)} with this for embed_shard in `set-resources` of "
+            "the profile, and partitions that have all of these GPUs:",
+            f"    {line}",
         ]
     return lines
 
