@@ -7,6 +7,10 @@ if not workflow.configfiles:
     configfile: "config/config.yaml"
 
 
+# Used with --sdm apptainer only; docs/clusters.md says how to make it.
+container: "seqloom.sif"
+
+
 include: "rules/common.smk"
 include: "rules/models.smk"
 include: "rules/download.smk"
