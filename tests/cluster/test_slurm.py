@@ -241,7 +241,9 @@ def test_on_a_site_of_two_kinds_jobs_run_where_they_fit(copy, finished, slurm):
     site = Site(copy, slurm)
     copy.configure(protein_backends=["demo_prot_t5"])
     header, *rows = SAMPLES.splitlines()
-    rows = [f"{row}\tdna" for row in rows] + ["\t".join(["set", "p.faa", *[""] * 6, "9000", "protein"])]
+    rows = [f"{row}\tdna" for row in rows] + [
+        "\t".join(["set", "p.faa", *[""] * 6, "9000", "protein"])
+    ]
     (copy.folder / "samples.tsv").write_text("\n".join([f"{header}\tmolecule", *rows, ""]))
     proteins = [f">p{i}\n{'MKVLAAGITGST'[:i]}{'WQDE' * 75}\n" for i in range(10)]
     (copy.folder / "p.faa").write_text("".join(proteins))
@@ -252,7 +254,9 @@ def test_on_a_site_of_two_kinds_jobs_run_where_they_fit(copy, finished, slurm):
         assert snakemake.end() == 0, snakemake.output()
 
     jobs = {name: job for name, [job] in site.jobs().items() if "rule_embed" in name}
-    nodes = {model: {job["NodeList"] for name, job in jobs.items() if model in name} for model in MODELS}
+    nodes = {
+        model: {job["NodeList"] for name, job in jobs.items() if model in name} for model in MODELS
+    }
     assert len(jobs) == 6
     assert nodes["demo_prot_t5"] == {"spark-01"}
     assert "a6000-01" in nodes["demo_dnabert_s"]
