@@ -10,7 +10,6 @@ each way counts. MB are millions of bytes.
 import argparse
 import json
 import math
-import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from measure import cost_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
@@ -272,25 +272,16 @@ def print_memory(genome: str, counts: list[int], folder: Path) -> None:
     model = write_random("dnabert_s", folder, **tiny)
     print_head("embed.py, a tiny model", "sequences", "s", "peak MB", "MB of the result")
     for count in counts:
-        print_row(count, *seconds_and_megabytes(model, write_windows_shard(folder, genome, count)))
+        print_row(count, *cost_and_matrix(model, write_windows_shard(folder, genome, count)))
 
 
-def seconds_and_megabytes(model: Path, shard: Path) -> tuple[float, int, int]:
+def cost_and_matrix(model: Path, shard: Path) -> tuple[float, int, int]:
     """Of embed.py as a process on this shard: its time, its peak of memory, its matrix."""
     out = shard.with_suffix(".safetensors")
     options = ["--model", model, "--shard", shard, "--work", f"{shard}.work", "--out", out]
-    command = list(map(str, [sys.executable, SCRIPTS / "embed.py", *options]))
-    begin, peak = time.perf_counter(), 0
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while process.poll() is None:
-        # The usage of a child would begin with the memory of this process.
-        if known := re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text()):
-            peak = int(known[1]) * 1024
-        time.sleep(0.02)
-    if process.returncode:
-        sys.exit(f"error: {' '.join(command)} failed")
-    seconds, matrix = time.perf_counter() - begin, read_tensor(out, "embedding").nbytes
-    return seconds, round(peak / 1e6), round(matrix / 1e6)
+    cost = cost_of(sys.executable, SCRIPTS / "embed.py", *options)
+    matrix = read_tensor(out, "embedding").nbytes
+    return cost.seconds, round(cost.megabytes), round(matrix / 1e6)
 
 
 def main() -> None:
@@ -307,7 +298,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         windows = write_windows(options.fasta, folder)
-        # First: a child's peak of memory begins at that of its parent.
         print_memory("".join(windows["fna"]), options.memory, folder / "tiny")
         some = np.random.default_rng(0).permutation(len(windows["fna"]))
         sizes = zip(MODELS, options.sequences, options.one_by_one, strict=True)

@@ -5,14 +5,12 @@ Prints markdown; MB is the peak memory of a process in millions of bytes.
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from measure import cost_of
 from xopen import xopen
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -41,24 +39,12 @@ def write_genomes(folder: Path, count: int) -> None:
                 file.write(text)
 
 
-def cost_of(folder: Path, *options: str) -> str:
-    begin = time.perf_counter()
-    process = subprocess.Popen(
-        [*SNAKEMAKE, *options, *SETTINGS],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(output.decode())
-    seconds = time.perf_counter() - begin
-    peaks = [usage.ru_maxrss * 1024 / 1e6]
+def cost_of_run(folder: Path, *options: str) -> str:
+    cost = cost_of(*SNAKEMAKE, *options, *SETTINGS, cwd=folder)
+    peaks = [cost.megabytes]
     for record in (folder / "results" / "benchmarks").rglob("x.tsv"):
         peaks.append(float(record.read_text().splitlines()[1].split("\t")[2]))
-    return f"{seconds:.1f} s, {max(peaks):.0f} MB"
+    return f"{cost.seconds:.1f} s, {max(peaks):.0f} MB"
 
 
 def main() -> None:
@@ -73,7 +59,7 @@ def main() -> None:
             folder.mkdir()
             (folder / "config.yaml").write_text(CONFIG)
             (folder / "samples.tsv").write_text(f"sample\tfasta\nx\t../{fasta}\n")
-            costs = [cost_of(folder, *a) for a in (["-n"], ["-n"], [INDEX], [PLAN])]
+            costs = [cost_of_run(folder, *a) for a in (["-n"], ["-n"], [INDEX], [PLAN])]
             print("|", " | ".join([fasta, *costs]), "|", flush=True)
 
 

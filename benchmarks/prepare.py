@@ -19,14 +19,13 @@ from importlib import import_module
 from pathlib import Path
 
 import dnaio
+from measure import Cost, cost_of
 from xopen import xopen
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 ECOLI = "shared/data/bacteria/escherichia_coli_K12_MG1655_NC_000913.fa.gz"
 MOST_FOR_LOOP = 60  # Mb; beyond, it takes minutes
-
-Cost = tuple[float, float]  # seconds and MB
 
 
 def commands(fasta: Path, folder: Path) -> dict[str, list[str]]:
@@ -97,20 +96,18 @@ def work_of_seqloom(fasta: str, folder: str) -> None:
 PARTS = {part.__name__: part for part in (biopython_loop, work_of_loop, work_of_seqloom)}
 
 
-def cost_of(*command: object) -> Cost:
-    process = subprocess.Popen([sys.executable, *map(str, command)])
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"error: {command[0]} failed as it says above")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6
-
-
 def costs_of_seqloom(fasta: Path, folder: Path) -> dict[str, Cost]:
-    lines = commands(fasta, folder).items()
-    costs = {name: cost_of(SCRIPTS / f"{name}.py", *line) for name, line in lines}
-    seconds, peaks = zip(*costs.values(), strict=True)
-    return costs | {"together": (sum(seconds), max(peaks))}
+    costs = {
+        name: cost_of(sys.executable, SCRIPTS / f"{name}.py", *line)
+        for name, line in commands(fasta, folder).items()
+    }
+    peak = max(cost.megabytes for cost in costs.values())
+    seconds = (sum(getattr(cost, clock) for cost in costs.values()) for clock in ("seconds", "cpu"))
+    return costs | {"together": Cost(*seconds, peak)}
+
+
+def cost_of_loop(fasta: Path, folder: Path) -> Cost:
+    return cost_of(sys.executable, __file__, "biopython_loop", fasta, folder / "loop")
 
 
 def work_of(part: str, fasta: Path, out: Path) -> dict[str, float]:
@@ -130,7 +127,7 @@ def print_head(*cells: str) -> None:
 
 def compare(fasta: Path, megabases: float, folder: Path) -> None:
     whole = costs_of_seqloom(fasta, folder)
-    whole["loop"] = cost_of(__file__, "biopython_loop", fasta, folder / "loop")
+    whole["loop"] = cost_of_loop(fasta, folder)
     for end in ("fna", "faa"):
         if not filecmp.cmp(folder / f"seqloom.{end}", folder / f"loop.{end}", shallow=False):
             sys.exit(f"error: the .{end} of seqloom is not that of the loop")
@@ -144,17 +141,21 @@ def compare(fasta: Path, megabases: float, folder: Path) -> None:
         "work without imports, best of 3, s",
         "Mb/s",
     )
-    for name, (wall, peak) in whole.items():
-        print_row(name, wall, megabases / wall, round(peak), work[name], megabases / work[name])
-    faster = whole["loop"][0] / whole["together"][0], work["loop"] / work["together"]
+    for name, cost in whole.items():
+        speeds = megabases / cost.cpu, megabases / work[name]
+        print_row(name, cost.cpu, speeds[0], round(cost.megabytes), work[name], speeds[1])
+    faster = whole["loop"].cpu / whole["together"].cpu, work["loop"] / work["together"]
     print_row("loop / together", f"{faster[0]:.1f} x", "", "", f"{faster[1]:.1f} x", "")
 
 
 def growth(name: str, megabases: float, fasta: Path, folder: Path) -> None:
     costs = costs_of_seqloom(fasta, folder)
     if megabases <= MOST_FOR_LOOP:
-        costs["loop"] = cost_of(__file__, "biopython_loop", fasta, folder / "loop")
-    cells = [f"{s:.1f} s, {peak:.0f} MB, {megabases / s:.1f} Mb/s" for s, peak in costs.values()]
+        costs["loop"] = cost_of_loop(fasta, folder)
+    cells = [
+        f"{cost.cpu:.1f} s, {cost.megabytes:.0f} MB, {megabases / cost.cpu:.1f} Mb/s"
+        for cost in costs.values()
+    ]
     print_row(name, megabases, *cells, *["not run"] * (5 - len(cells)))
 
 
@@ -166,7 +167,6 @@ def write_fasta(path: Path, records: Iterable[tuple[str, str]]) -> None:
 
 
 def write_one_line(path: Path, text: str, bases: int) -> None:
-    # Never the whole in our own memory: a child's peak begins at that of its parent.
     with open(path, "w") as handle:
         handle.write(">one_line\n")
         handle.writelines(text[: bases - i] for i in range(0, bases, len(text)))

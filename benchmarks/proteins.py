@@ -32,11 +32,11 @@ from torch import nn
 
 from embed import (
     SHARED,
+    cost_and_matrix,
     dtypes,
     percent,
     print_head,
     print_row,
-    seconds_and_megabytes,
     write_random,
     write_shard,
 )
@@ -300,7 +300,7 @@ def print_memory(counts: Sequence[int], folder: Path) -> None:
     print_head(title, "proteins", "s", "peak MB", "MB of the result")
     for count in counts:
         shard = write_shard(folder / str(count), ".faa", of_lengths(drawn_lengths(count)))
-        print_row(count, *seconds_and_megabytes(model, shard))
+        print_row(count, *cost_and_matrix(model, shard))
 
 
 def main() -> None:
@@ -314,7 +314,6 @@ def main() -> None:
     print(f"Load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        # First: a child's peak of memory begins at that of its parent.
         print_memory(options.memory, folder)
         sequences, real = list(of_lengths(drawn_lengths(options.proteins))), real_proteins(2000)
         lengths = {
