@@ -1,8 +1,8 @@
 """A real Slurm on this machine for a while: three nodes, whose GPUs are character devices.
 
-`python tests/cluster/local_slurm.py FOLDER` (as root) starts one in a new folder, prints `ready`, and
-takes it down when its input ends: by Ctrl-D, or when the program that started it has died, even by
-kill -9. `. FOLDER/env.sh` leads a shell to it.
+`python tests/cluster/local_slurm.py FOLDER` (as root) starts one in a new folder, prints `ready`,
+and takes it down when its input ends: by Ctrl-D, or when the program that started it has died, even
+by kill -9. `. FOLDER/env.sh` leads a shell to it.
 """
 
 import ctypes
@@ -27,9 +27,9 @@ PartitionName=gpu Nodes=a6000-01 MaxTime=240 State=UP PriorityTier=1
 PartitionName=spark Nodes=spark-01 MaxTime=240 State=UP PriorityTier=1
 PartitionName=urgent Nodes=a6000-01 MaxTime=240 State=UP PriorityTier=2
 """
-# Jobs of `urgent` take the GPUs of other jobs, which go back into the queue (cred_expire: for so many seconds).
-# Nodes have what is written here, whatever this machine has (config_overrides), and memory limits
-# hold without cgroups (OverMemoryKill).
+# Jobs of `urgent` take the GPUs of others, which go back into the queue, for cred_expire seconds at
+# least. Nodes have what is written here, whatever this machine has (config_overrides), and memory
+# limits hold without cgroups (OverMemoryKill).
 SETTINGS = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)

@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ END
 
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment that leads to a Slurm; a skip without one, a failure where one is required."""
+    """The environment of its users; tests are skipped without it, or fail if it is required."""
     if reason := why_not():
         required = os.environ.get("SEQLOOM_CLUSTER_TESTS") == "required"
         (pytest.fail if required else pytest.skip)(reason)
@@ -217,8 +218,10 @@ def test_the_first_run_of_the_page_is_that_of_one_machine_whatever_happens(fresh
         asked = {(job["Partition"], job.get("TresPerJob")) for job in attempts}
         on_a_gpu = name.startswith("rule_embed_shard")
         assert asked == {("gpu", "gres:gpu:a6000:1") if on_a_gpu else ("cpu", None)}, name
-    state = {job["JobId"]: (job["JobState"], job["Restarts"]) for job in sum(jobs.values(), [])}
-    assert state[canceled] == ("CANCELLED", "0")
+    each = chain.from_iterable(jobs.values())
+    state = {job["JobId"]: (job["JobState"], job["Restarts"]) for job in each}
+    # Not in Slurm's books if its controller died before it wrote that down.
+    assert state[canceled] in (("CANCELLED", "0"), ("FAILED", "0"))
     for requeued in (*preempted, lost):
         assert state[requeued] == ("COMPLETED", "1")
     shards = site.shards_by_fault()
@@ -242,7 +245,7 @@ def test_on_a_site_of_two_kinds_jobs_run_where_they_fit(copy, finished, slurm):
     copy.configure(protein_backends=["demo_prot_t5"])
     header, *rows = SAMPLES.splitlines()
     rows = [f"{row}\tdna" for row in rows] + [
-        "\t".join(["set", "p.faa", *[""] * 6, "9000", "protein"])
+        "\t".join(["set", "p.faa", *[""] * 6, "3045", "protein"])
     ]
     (copy.folder / "samples.tsv").write_text("\n".join([f"{header}\tmolecule", *rows, ""]))
     proteins = [f">p{i}\n{'MKVLAAGITGST'[:i]}{'WQDE' * 75}\n" for i in range(10)]
@@ -255,9 +258,10 @@ def test_on_a_site_of_two_kinds_jobs_run_where_they_fit(copy, finished, slurm):
 
     jobs = {name: job for name, [job] in site.jobs().items() if "rule_embed" in name}
     nodes = {
-        model: {job["NodeList"] for name, job in jobs.items() if model in name} for model in MODELS
+        model: {job["NodeList"] for name, job in jobs.items() if model in name}
+        for model in ("demo_prot_t5", "demo_dnabert_s")
     }
-    assert len(jobs) == 6
+    assert len(jobs) == 5
     assert nodes["demo_prot_t5"] == {"spark-01"}
     assert "a6000-01" in nodes["demo_dnabert_s"]
     assert not any((site.faults / "shared").iterdir())
