@@ -14,9 +14,8 @@ rule fuse:
     conda:
         "../envs/seqloom.yaml"
     resources:
+        **asking(NEEDS.fuse),
         in_turn=1,
-        mem_mb=growing(NEEDS.memory_to_fuse),
-        runtime=growing(5),
     params:
         # The same files in another order are other columns, which the set of inputs does not tell.
         backends=of(lambda fusion: SETTINGS["fusions"][fusion]),

@@ -14,9 +14,8 @@ rule train_classifier:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
+        **asking(NEEDS.train),
         gpu=0,
-        mem_mb=growing(NEEDS.memory_to_train),
-        runtime=growing(120),
     params:
         recipe=of(OPTIONS.train),
         version=LEARN_VERSION,
@@ -32,7 +31,6 @@ use rule train_classifier as train_on_gpu with:
     wildcard_constraints:
         experiment=one_of(filter(NEEDS.gpu_pays, SETTINGS["experiments"])),
     resources:
+        **asking(NEEDS.train),
         gpu=1,
         nodes=1,
-        mem_mb=growing(NEEDS.memory_to_train),
-        runtime=growing(120),

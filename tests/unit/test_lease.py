@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqloom.errors import InputError
-from seqloom.machine.lease import _try_lock, devices, lease
+from seqloom.machine.lease import devices, lease, try_lock
 
 LEASE = Path(__file__).parents[2] / "workflow" / "scripts" / "gpu_lease.py"
 SHOW = "import os; print(os.environ.get('CUDA_VISIBLE_DEVICES'))"
@@ -161,7 +161,7 @@ def test_indexes_are_those_of_nvidia_smi(tmp_path):
 def test_the_folder_is_writable_for_all_users_with_any_umask(tmp_path):
     mask = os.umask(0o077)
     try:
-        os.close(_try_lock(tmp_path / "new/leases", "a"))
+        os.close(try_lock(tmp_path / "new/leases", "a"))
     finally:
         os.umask(mask)
     assert (tmp_path / "new/leases").stat().st_mode & 0o7777 == 0o1777
@@ -180,8 +180,8 @@ def test_a_lock_file_removed_before_it_is_locked_has_no_effect(tmp_path, monkeyp
 
     with monkeypatch.context() as patched:
         patched.setattr(fcntl, "flock", remove_first)
-        assert _try_lock(tmp_path, "a") is None
-    os.close(_try_lock(tmp_path, "a"))
+        assert try_lock(tmp_path, "a") is None
+    os.close(try_lock(tmp_path, "a"))
 
 
 def test_more_gpus_than_exist_are_refused():

@@ -7,7 +7,7 @@ from seqloom.errors import InputError
 
 
 def test_shard_names_are_parsed_back():
-    assert shard_names(2) == ["0001-of-0002", "0002-of-0002"]
+    assert shard_names(2) == ("0001-of-0002", "0002-of-0002")
     assert [parse_shard(name) for name in shard_names(10_001)][-1] == (10_001, 10_001)
 
 

@@ -51,12 +51,24 @@ def test_the_whole_dag_and_all_resources_are_known_before_any_file_exists(fresh)
     assert together == planned
 
 
+def test_a_file_that_a_sample_cannot_have_is_refused(fresh):
+    for sample, file in {
+        "nobody": "genomes/nobody.fa.gz",
+        "viral": "predictions/long/viral/contigs.tsv",
+        "query": "coding/query.parquet",
+        "bacteria": "shards/whole/bacteria/0001-of-0001.parquet",
+    }.items():
+        done = fresh.snakemake("-n", f"results/{file}")
+        assert done.returncode == 1
+        assert f"sample {sample}: no rule makes this file; correct the target" in done.stdout
+
+
 def test_estimated_matrix_sizes_cover_the_real_ones(finished, monkeypatch):
     monkeypatch.chdir(finished.folder)
     needs = Needs(load_settings(CONFIG))
     for file in (finished.folder / "results" / "embeddings").rglob("*.safetensors"):
         *_, backend, cut, sample, _ = file.parts
-        foreseen = needs.shard_mb([backend], cut, sample)
+        foreseen = needs.shard_mb(backend, cut, sample)
         assert foreseen / 4 < file.stat().st_size / 1e6 < foreseen + 0.1, file
 
 

@@ -1,12 +1,17 @@
 """An executor that submits jobs like a cluster executor, to local processes, and takes notes.
 
 Each line of submissions.jsonl says what a submission asked for. With --immediate-submit none runs.
+A job that takes more memory than it asked for loses its largest process, as by the kernel.
 """
 
+import contextlib
 import json
 import subprocess
+import threading
+import time
 from collections import Counter
 
+import psutil
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
@@ -36,6 +41,8 @@ class Executor(RemoteExecutor):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        limit = 1e6 * job.resources["mem_mb"]
+        threading.Thread(target=keep_below, args=(process, limit), daemon=True).start()
         self.report_job_submission(SubmittedJobInfo(job, aux={"process": process}))
 
     async def check_active_jobs(self, active_jobs):
@@ -53,3 +60,12 @@ class Executor(RemoteExecutor):
     def cancel_jobs(self, active_jobs):
         for job in active_jobs:
             job.aux["process"].terminate()
+
+
+def keep_below(job: subprocess.Popen, limit: float) -> None:
+    while job.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            sizes = {p: p.memory_info().rss for p in psutil.Process(job.pid).children(True)}
+            if sum(sizes.values()) > limit:
+                max(sizes, key=sizes.get).kill()
+        time.sleep(0.05)

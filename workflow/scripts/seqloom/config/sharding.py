@@ -1,14 +1,16 @@
 """Names of shards, `0003-of-0016`."""
 
 import re
+from functools import cache
 
 from seqloom.errors import InputError
 
 SHARDS_PER_SUBMISSION = 10
 
 
-def shard_names(count: int) -> list[str]:
-    return [f"{i:04}-of-{count:04}" for i in range(1, count + 1)]
+@cache  # every job of a shard asks for them
+def shard_names(count: int) -> tuple[str, ...]:
+    return tuple(f"{i:04}-of-{count:04}" for i in range(1, count + 1))
 
 
 def parse_shard(name: str) -> tuple[int, int]:

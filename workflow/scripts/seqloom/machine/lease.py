@@ -96,7 +96,7 @@ def _wait_for(count: int, locks: Mapping[str, str], folder: Path) -> list[str]:
     while True:
         held: dict[str, int] = {}
         for device, name in locks.items():
-            lock = _try_lock(folder, name)
+            lock = try_lock(folder, name)
             if lock is not None:
                 held[device] = lock
             if len(held) == count:
@@ -112,7 +112,7 @@ def _wait_for(count: int, locks: Mapping[str, str], folder: Path) -> list[str]:
         time.sleep(random.uniform(0.2, 1.0))
 
 
-def _try_lock(folder: Path, name: str) -> int | None:
+def try_lock(folder: Path, name: str) -> int | None:
     _make_folder(folder)
     path = folder / (re.sub(r"[^\w.-]", "_", name) + ".lock")
     descriptor = _open_lock(path)

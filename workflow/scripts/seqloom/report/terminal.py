@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
 _LOGGER = logging.getLogger("snakemake.logging")
-_HIDDEN = ("workflow_started", "resources_info", "job_started", "shellcmd", "progress")
+_HIDDEN = (
+    "workflow_started",
+    "resources_info",
+    "job_started",
+    "shellcmd",
+    "progress",
+    "group_info",
+)
 _RUNNING_SHOWN = 8
 _INTERVAL, _INTERVAL_IN_FILE = 30, 300  # seconds
 _CLOCK_SKEW = 5  # seconds that the clock of a file server may be off
