@@ -1,14 +1,8 @@
 """A real Slurm on this machine for a while: three nodes, whose GPUs are character devices.
 
-<<<<<<< HEAD
 `python tests/cluster/local_slurm.py FOLDER` (as root) starts one in a new folder, prints `ready`,
 and takes it down when its input ends: by Ctrl-D, or when the program that started it has died, even
 by kill -9. `. FOLDER/env.sh` leads a shell to it.
-=======
-`python tests/cluster/local_slurm.py FOLDER` (as root) starts one in FOLDER, prints `ready` and
-takes it down when its input ends: with Ctrl-D, or because the program that started it is gone.
-`. FOLDER/env.sh` leads to it.
->>>>>>> refs/heads/profiles
 """
 
 import ctypes
@@ -141,7 +135,6 @@ def start(folder: Path, name: str, *options: str) -> int:
 def start_munge(folder: Path) -> None:
     (folder / "munge.key").write_bytes(os.urandom(128))
     (folder / "munge.key").chmod(0o400)
-<<<<<<< HEAD
     files = {"key": "key", "socket": "sock", "pid": "pid", "log": "log", "seed": "seed"}
     options = [
         f"--{name if name == 'socket' else name + '-file'}={folder}/munge.{suffix}"
@@ -153,63 +146,6 @@ def start_munge(folder: Path) -> None:
 
 def ended_children() -> set[int]:
     """Children that have ended; to Slurm they would be running until they are asked for."""
-=======
-    host = socket.gethostname().partition(".")[0]
-    controller, *ports = free_ports(1 + len(GPUS))
-    lines = [SLURM_CONF.format(host=host, port=controller, folder=folder)]
-    gres = []
-    for (node, (kind, count)), port in zip(GPUS.items(), ports, strict=True):
-        line = f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
-        line += " CPUs=4 RealMemory=8000"
-        if count:
-            # Slurm takes character devices only and reads the index from the name.
-            for index in range(count):
-                os.mknod(
-                    folder / f"dev/{node}-nvidia{index}", 0o666 | stat.S_IFCHR, os.makedev(1, 3)
-                )
-            gres.append(
-                f"NodeName={node} Name=gpu Type={kind} "
-                f"File={folder}/dev/{node}-nvidia[0-{count - 1}]\n"
-            )
-            line += f" Gres=gpu:{kind}:{count}"
-        lines.append(f"{line} State=UNKNOWN\n")
-    (folder / "slurm.conf").write_text("".join([*lines, PARTITIONS]))
-    (folder / "gres.conf").write_text("".join(gres))
-    # The executor drops SLURM_CONF before it calls srun in a job; PATH it keeps.
-    for client in CLIENTS:
-        script = folder / "bin" / client
-        script.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {find(client)} "$@"\n')
-        script.chmod(0o755)
-    (folder / "env.sh").write_text(
-        f"export SLURM_CONF={folder}/slurm.conf PATH={folder}/bin:$PATH\n"
-    )
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
-def is_up(environment: dict[str, str]) -> bool:
-    command = ["sinfo", "--noheader", "--Node", "--format=%T"]
-    states = subprocess.run(command, env=environment, capture_output=True, text=True).stdout
-    return states.split().count("idle") >= len(GPUS)
-
-
-def wait_until(condition, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.1)
-
-
-def ended_children() -> set[int]:
-    """The numbers of children that have ended, which Slurm would take for running without this."""
->>>>>>> refs/heads/profiles
     ended = set()
     with suppress(ChildProcessError):
         while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:

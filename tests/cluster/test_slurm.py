@@ -34,10 +34,9 @@ END
 
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of its users; tests are skipped without it, or fail if it is required."""
+    """The environment of its users."""
     if reason := why_not():
-        required = os.environ.get("SEQLOOM_CLUSTER_TESTS") == "required"
-        (pytest.fail if required else pytest.skip)(reason)
+        pytest.skip(reason)
     with running_slurm(tmp_path_factory.mktemp("slurm") / "slurm") as environment:
         yield environment
 
