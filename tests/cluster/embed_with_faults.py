@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
 import time
@@ -20,15 +21,16 @@ TOO_MUCH = 100  # MB more than the job asked for
 
 
 def main() -> None:
-    first_attempt = FAULTS / "taken" / sys.argv[sys.argv.index("--out") + 1].replace("/", "_")
+    matrix = sys.argv[sys.argv.index("--out") + 1]
+    first_attempt = FAULTS / "taken" / matrix.replace("/", "_")
     lock = hold_device()
     if first_attempt.exists():
-        fault, megabytes = first_attempt.read_text().split()
+        fault, megabytes, _ = first_attempt.read_text().split()
         if fault == "memory":
             hold_memory(int(megabytes))
     elif fault := take_fault():
         megabytes = memory_of_this_job() + TOO_MUCH
-        first_attempt.write_text(f"{fault} {megabytes}")
+        first_attempt.write_text(f"{fault} {megabytes} {matrix}")
         if fault == "fail":
             sys.exit("error: this shard fails once")
         if fault == "memory":
@@ -81,7 +83,8 @@ def wait_after_the_first_rows(fault: str) -> None:
         add(self, rows)
         if not waiting.exists():
             waiting.write_text(os.environ["SLURM_JOB_ID"])
-        while waiting.read_text():
+        # This is a thread beside the main one, which has ended the handling when it is to stop.
+        while waiting.read_text() and signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
             time.sleep(0.1)
 
     KeptRows.add = add_and_wait
