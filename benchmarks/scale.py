@@ -41,6 +41,7 @@ LAYOUTS = [
     (1, 1_000_000, False),
     (1, 100_000, False),
     (2_000, SHARD_BASES, False),
+    (10_000, SHARD_BASES, False),
     (20_000, SHARD_BASES, False),
 ]
 REAL, DEMO = "dnabert_s, fastesm2_650", "demo_dnabert_s, demo_esm2"
@@ -79,13 +80,13 @@ def write_project(root: Path, queries: int, config: str, gives_bases: bool = Fal
     genomes = sorted(str(file) for file in (root / "genomes").iterdir())
     # Snakemake looks at each entry of the folder it runs in when it looks for its plugins.
     Path("lists").mkdir()
-    cells = {"v": [genomes[0], "viral"], "h": [genomes[1], "host"]}
+    cells = {"v": [genomes[0], "viral", ""], "h": [genomes[1], "host", ""]}
+    bases = str(math.ceil((len(genomes) - 2) / queries) * BASES) if gives_bases else ""
     for sample in range(queries):
         files = genomes[2 + sample :: queries]
         Path(f"lists/{sample}.txt").write_text("\n".join(files))
-        cells[f"q{sample}"] = [f"@lists/{sample}.txt" if len(files) > 1 else files[0], ""]
-    bases = math.ceil((len(genomes) - 2) / queries) * BASES if gives_bases else ""
-    rows = ["\t".join([name, *cell, str(bases)]) for name, cell in cells.items()]
+        cells[f"q{sample}"] = [f"@lists/{sample}.txt" if len(files) > 1 else files[0], "", bases]
+    rows = ["\t".join([name, *cell]) for name, cell in cells.items()]
     Path("samples.tsv").write_text("\n".join(["sample\tfasta\tlabel\tbases", *rows]))
     Path("config.yaml").write_text(config)
 
@@ -239,7 +240,7 @@ def main() -> None:
         root = Path(temporary)
         write_genomes(root / "genomes", options.genomes + 2)
         if "plans" in options.parts:
-            plans(root, layouts, checkouts)
+            plans(root, [each for each in layouts if not each[2]], checkouts)
         if "jobs" in options.parts:
             node_jobs(root, layouts, checkouts)
         if "finished" in options.parts:
