@@ -16,6 +16,7 @@ from seqloom.config.options import Options, options
 from seqloom.config.resources import Needs
 from seqloom.config.schemas import read_yaml
 from seqloom.config.settings import WHOLE, load_settings
+from seqloom.config.sharding import SHARDS_PER_SUBMISSION, submission
 from seqloom.config.sheet_files import REFSEQ_FOLDER
 from seqloom.errors import InputError
 from seqloom.files.atomic import remove_leftovers
@@ -39,12 +40,23 @@ shell.prefix(
 
 shorten_output(workflow)
 
+
+resource_scopes:
+    # A submission is what the limit of a profile holds for, not the run.
+    in_turn="local",
+
+
+if not workflow.is_main_process:
+    # Snakemake does not tell a submission its limits.
+    workflow.register_resource("in_turn", 1)
+
 try:
     if not workflow.output_settings.dryrun:
         check_writable([".snakemake", "results", "logs", "models", "work"])
     for file in [file for file in workflow.configfiles if Path(file).suffix != ".json"]:
         read_yaml(file)  # refuses a key that is given twice, of which Snakemake takes the last
-    SETTINGS = load_settings(config)
+    # The job of a sample on a cluster looks at the files of that sample only.
+    SETTINGS = load_settings(config, check_files=workflow.is_main_process)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -75,8 +87,21 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+def only(names, wildcard="sample"):
+    """No input, but a refusal of other names; as a constraint, thousands would be read for each file."""
+    names = frozenset(names)
+
+    def nothing(wildcards):
+        name = getattr(wildcards, wildcard)
+        if name not in names:
+            raise InputError(f"{wildcard} {name}: no rule makes this file; correct the target")
+        return []
+
+    return nothing
+
+
 wildcard_constraints:
-    sample=one_of(SETTINGS.samples),
+    sample="[^/]+",
     cut=one_of([*SETTINGS["cuts"], WHOLE]),
     backend=one_of(SETTINGS.backends),
     fusion=one_of(SETTINGS["fusions"]),
@@ -96,11 +121,32 @@ def untracked(function):
     return lambda wildcards, output: of(function)(wildcards)
 
 
-def growing(need):
-    """A resource that grows with every attempt, from a number or a function like those of `of`."""
-    return lambda wildcards, attempt: math.ceil(
-        (of(need)(wildcards) if callable(need) else need) * attempt
-    )
+def asking(need):
+    """The resources of a job by a method of NEEDS; memory and time grow with every attempt."""
+    need = of(need)
+    return {
+        "mem_mb": lambda wildcards, attempt: math.ceil(need(wildcards).memory_mb * attempt),
+        "runtime": lambda wildcards, attempt: math.ceil(need(wildcards).minutes * attempt),
+        "disk_mb": lambda wildcards: math.ceil(need(wildcards).disk_mb),
+    }
+
+
+def packed(group):
+    """The group of a short job: those of a sample share a submission, with SHARDS_PER_SUBMISSION at most."""
+
+    def name_of_group(wildcards):
+        name = f"{group}_{wildcards.sample}_{submission(getattr(wildcards, 'shard', None))}"
+        # So `group-components: {finish: 1000}` joins jobs of this name that do not depend on each other.
+        workflow.parent_groupids[name] = group
+        return name
+
+    return name_of_group
+
+
+def packed_if_few(wildcards):
+    """The group of an export; none if its sample has more shards than a submission."""
+    shards = SETTINGS.shards(getattr(wildcards, "cut", WHOLE), wildcards.sample)
+    return packed("finish")(wildcards) if len(shards) <= SHARDS_PER_SUBMISSION else None
 
 
 def row_of(sample):

@@ -99,6 +99,14 @@ def test_without_a_gpu_the_command_runs_on_the_cpu(tmp_path):
     assert start(environment(tmp_path, ""), SHOW).communicate()[0].strip() == ""
 
 
+def test_a_command_that_needs_no_gpu_waits_for_none_and_sees_none(tmp_path):
+    holder = start(environment(tmp_path, "a"), WAIT)
+    holder.stdout.readline()
+    assert start(environment(tmp_path, "a"), SHOW, gpus=0).communicate()[0].strip() == ""
+    holder.kill()
+    holder.wait()
+
+
 def test_an_allocation_of_the_scheduler_is_kept(tmp_path):
     env = environment(tmp_path, "a,b", SLURM_JOB_ID="1", CUDA_VISIBLE_DEVICES="1")
     assert start(env, SHOW).communicate()[0].strip() == "1"

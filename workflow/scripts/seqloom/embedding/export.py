@@ -78,10 +78,10 @@ def all_ids(shards: Sequence[Shard]) -> list[str]:
 
 def write_npy(matrix: Path, ids: Path, shards: Sequence[Shard]) -> None:
     """One matrix [N, D] and its ids, a line each, without holding the matrix in memory."""
-    header = {"shape": _shape(shards), "fortran_order": False, "descr": shards[0].dtype.str}
     # Not a mapped file, which on a full disk ends the process without a word.
+    layout = {"descr": shards[0].dtype.str, "fortran_order": False, "shape": _shape(shards)}
     with open(matrix, "wb") as out:
-        np.lib.format.write_array_header_1_0(out, header)
+        np.lib.format.write_array_header_1_0(out, layout)
         for shard in shards:
             out.write(shard.read().data)
     _write_ids(ids, shards)

@@ -35,9 +35,9 @@ _SCHEDULER_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 
 def lease(count: int, environment: Mapping[str, str]) -> dict[str, str]:
     """Wait for `count` GPUs; return the variables that give them to this process."""
-    pool = devices(environment)
+    pool = devices(environment) if count else []
     if not pool:
-        log.info("no GPU here: running on the CPU")
+        log.info("no GPU %s: running on the CPU", "here" if count else "needed")
         return {"CUDA_VISIBLE_DEVICES": ""}
     if len(pool) < count:
         raise InputError(
