@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -13,32 +14,31 @@ from random import Random
 from projects import Project
 
 VICTIMS = ("a job", "Snakemake", "everything")
-LONGEST = (
-    16.0  # seconds from a start to its kill, of processors, so that a busy machine gets as far
-)
 GPUS = ("a", "b")  # leases without devices
 # In the environment of all processes of a run, by which those are found that lost their parent.
 MARK = "SEQLOOM_TEST_RUN"
 
 
 class Campaign:
-    """A project that is run and killed again and again."""
+    """A project that is run and killed again and again.
 
-    def __init__(self, project: Project, seed: int) -> None:
-        self.project, self.random = project, Random(seed)
+    The time from a start to its kill is random, up to `longest` seconds of processors: a busy
+    machine gets as far as a quiet one.
+    """
+
+    def __init__(self, project: Project, seed: int, longest: float) -> None:
+        self.project, self.random, self.longest = project, Random(seed), longest
         self.leases = project.folder.parent / "leases"
-        # No process has as much in its environment by chance.
-        self.mark = f"{project.folder}:{seed}"
-        self.counts, self.rounds = Counter[str](), 0
-        self.started: list[str] = []  # the outputs of each job, whenever it is started
+        self.counts, self.runs = Counter[str](), 0
+        self.known: set[str] = set()  # the outputs of each job that was started
 
-    def start(self, output: Path, *targets: str) -> subprocess.Popen:
+    def start(self, output: Path) -> subprocess.Popen:
         environment = {"SEQLOOM_GPUS": ",".join(GPUS), "SEQLOOM_LEASES": str(self.leases)}
         with open(output, "wb") as out:
             return subprocess.Popen(
-                self.project.command(*targets),
+                self.project.command(),
                 cwd=self.project.folder,
-                env=os.environ | environment | {MARK: self.mark},
+                env=os.environ | environment | {MARK: str(self.project.folder)},
                 start_new_session=True,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -46,10 +46,10 @@ class Campaign:
 
     def processes(self) -> dict[int, str]:
         """The command lines of all living processes of this project's runs."""
-        found = {}
+        found, mark = {}, f"{MARK}={self.project.folder}\0".encode()
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # it has ended, or is not ours
-                if f"{MARK}={self.mark}\0".encode() in (folder / "environ").read_bytes():
+                if mark in (folder / "environ").read_bytes():
                     words = (folder / "cmdline").read_bytes()
                     found[int(folder.name)] = words.replace(b"\0", b" ").decode()
         return found
@@ -65,19 +65,27 @@ class Campaign:
                     ticks += sum(map(int, fields[11:15]))  # children that have ended included
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    def killed(self, *targets: str) -> str:
-        """Start a run, kill a victim at a random moment, and return what the run has printed."""
-        self.rounds += 1
-        output = self.project.folder.parent / f"output-{self.rounds}.txt"
-        run = self.start(output, *targets)
-        moment, victim = self.random.uniform(0, LONGEST), self.random.choice(VICTIMS)
-        while run.poll() is None and self.seconds(run) < moment:
-            time.sleep(0.05)
-        if run.poll() is None:
-            self.kill(victim, run)
-        run.wait()
-        self.read_logs()
-        return output.read_text()
+    def killed(self) -> str:
+        """Kill a victim at a random moment of a run, and return what the run has printed.
+
+        A run that ends before is repeated, from the beginning.
+        """
+        while True:
+            self.runs += 1
+            output = self.project.folder.parent / f"output-{self.runs}.txt"
+            run = self.start(output)
+            moment, victim = self.random.uniform(0, self.longest), self.random.choice(VICTIMS)
+            while run.poll() is None and self.seconds(run) < moment:
+                time.sleep(0.05)
+            if is_killed := run.poll() is None:
+                self.kill(victim, run)
+            run.wait()
+            self.read_logs()
+            if is_killed:
+                return output.read_text()
+            assert run.returncode == 0, output.read_text()
+            shutil.rmtree(self.project.folder / "results")
+            self.known.clear()
 
     def kill(self, victim: str, run: subprocess.Popen) -> None:
         others = self.processes()
@@ -101,17 +109,14 @@ class Campaign:
         """Count the jobs that the last run started, and the embeddings that it continued."""
         logs = self.project.folder / ".snakemake/log"
         for log in logs.glob("*.log"):
-            self.started += re.findall(r"^    output: (.+)$", log.read_text(), re.MULTILINE)
+            for outputs in re.findall(r"^    output: (.+)$", log.read_text(), re.MULTILINE):
+                self.counts["jobs started again"] += outputs in self.known
+                self.known.add(outputs)
             log.unlink()
         for log in (self.project.folder / "logs/embed").rglob("*.log"):
             if "going on after" in log.read_text():
                 self.counts["embeddings continued"] += 1
                 log.unlink()
-
-    def report(self) -> dict[str, int]:
-        counts = Counter(self.started)
-        again = sum(counts.values()) - len(counts)
-        return dict(sorted(self.counts.items())) | {"jobs": len(counts), "started again": again}
 
 
 def send_kill(pid: int) -> None:
