@@ -79,7 +79,7 @@ def lock_this_folder():
     wait_for_jobs(JOBS_LOCK, logger.warning)
     made_here = ["results", "resources/demo", REFSEQ_FOLDER]
     remove_leftovers(made_here)
-    end_future_times(made_here, logger.warning)
+    end_future_times([*made_here, "models"], logger.warning)
 
 
 def one_of(names):

@@ -9,8 +9,6 @@ from typing import TextIO
 
 from seqloom.errors import InputError
 
-_CLOCK_SKEW = 60  # seconds that the clock of a file server may be off
-
 
 def check_writable(folders: Iterable[str]) -> None:
     """Raise an error unless each folder can be written to, or created."""
@@ -56,11 +54,11 @@ def wait_for_jobs(lock: str | Path, say: Callable[[str], None]) -> None:
 def end_future_times(folders: Iterable[str], say: Callable[[str], None]) -> None:
     """Give files of the future, made while a clock was ahead, the present time.
 
-    What is made from them would be older for ever, and made again by each run.
+    What is made from them would be older than they are, which Snakemake takes for an error.
     """
     now = time.time()
     files = [path for folder in folders for path in Path(folder).rglob("*") if path.is_file()]
-    ahead = [path for path in files if path.stat().st_mtime > now + _CLOCK_SKEW]
+    ahead = [path for path in files if path.stat().st_mtime > now]
     for path in ahead:
         os.utime(path, (now, now))
     if ahead:
