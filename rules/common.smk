@@ -19,10 +19,14 @@ from seqloom.config.settings import WHOLE, load_settings
 from seqloom.config.sharding import SHARDS_PER_SUBMISSION, submission
 from seqloom.config.sheet_files import REFSEQ_FOLDER
 from seqloom.errors import InputError
-from seqloom.files.folders import check_writable, lock_folder
+from seqloom.files.atomic import remove_leftovers
+from seqloom.files.folders import check_writable, end_future_times, lock_folder, wait_for_jobs
 from seqloom.report.dry_run import estimate_dry_run
 from seqloom.report.terminal import shorten_output
 from snakemake.exceptions import WorkflowError
+
+# Each job holds it until its last process ends, whatever becomes of Snakemake.
+JOBS_LOCK = ".snakemake/jobs.lock"
 
 # Scripts are called by name, with the Python that runs Snakemake, activated or not; --sdm brings another.
 FOLDERS = [str(Path(workflow.basedir) / "workflow" / "scripts")]
@@ -31,6 +35,7 @@ if not workflow.deployment_settings.deployment_method:
 # `--fasta @<(lines a.fa b.fa)`: thousands of words do not fit on a command line, but in a file.
 shell.prefix(
     f"export PATH={shlex.quote(':'.join(FOLDERS))}:$PATH; set -euo pipefail; "
+    f"exec 9<>{JOBS_LOCK}; flock --shared 9; "
     "lines() {{ printf '%s\\n' \"$@\"; }}; "
 )
 
@@ -68,12 +73,16 @@ if workflow.is_main_process:
 
 
 def lock_this_folder():
-    """Refuse a second run; unlike Snakemake's lock (off in our profiles) this one ends with kill -9."""
+    """Have this folder alone; unlike Snakemake's lock (off in our profiles) this one ends with kill -9."""
     global RUN_LOCK
     try:
         RUN_LOCK = lock_folder(".snakemake/run.lock")
     except InputError as error:
         raise WorkflowError(str(error)) from None
+    wait_for_jobs(JOBS_LOCK, logger.warning)
+    made_here = ["results", "resources/demo", REFSEQ_FOLDER]
+    remove_leftovers(made_here)
+    end_future_times([*made_here, "models"], logger.warning)
 
 
 def one_of(names):
