@@ -12,7 +12,7 @@ from seqloom.machine.schedule import Site, Task, schedule
 
 # Times up to this factor apart count as equal, so that thousands of samples are a few classes.
 _ALIKE = 1.25
-# A backend with such a part of its jobs on one kind may as well be on it altogether; both are tried.
+# A backend with such a part of its jobs on one kind may be on it altogether; both are tried.
 _PARTS = (1, 0.8)
 
 
