@@ -112,7 +112,9 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
 
 
 def _refused(error: BaseException | None) -> OSError | None:
-    """What the system refused; a library may have turned it into an error of its own."""
-    while error is not None and not (isinstance(error, OSError) and error.errno):
+    """What the system refused; a library may have turned a full disk into an error of its own."""
+    if isinstance(error, OSError) and error.errno:
+        return error
+    while error is not None and not (isinstance(error, OSError) and error.errno in _DISK_FULL):
         error = error.__context__
     return error
