@@ -157,7 +157,7 @@ def _free_slot(slots: int) -> int | None:
 
 def _is_of_a_run(script: Path) -> bool:
     """Whether it lies in the temporary folder in which a Snakemake has its scripts."""
-    return script.absolute().parents[1].name == ".snakemake"
+    return script.absolute().parent.parent.name == ".snakemake"
 
 
 def _new_job(job: Job, script: Path) -> str:
