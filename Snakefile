@@ -7,6 +7,10 @@ if not workflow.configfiles:
     configfile: "config/config.yaml"
 
 
+# Used with --sdm apptainer only; docs/clusters.md says how to make it.
+container: "seqloom.sif"
+
+
 include: "rules/common.smk"
 include: "rules/models.smk"
 include: "rules/download.smk"
@@ -30,31 +34,31 @@ rule all:
     default_target: True
     input:
         *paths.REPORT.values(),
-        *PATHS.all_results(),
+        of(PATHS.all_results),
 
 
 rule embed:
     input:
-        PATHS.all_embeddings(),
-        PATHS.all_residues(),
-        PATHS.records(),
+        of(PATHS.all_embeddings),
+        of(PATHS.all_residues),
+        of(PATHS.records),
 
 
 rule train:
     input:
-        PATHS.classifiers(),
+        of(PATHS.classifiers),
 
 
 rule evaluate:
     input:
-        PATHS.evaluations(),
+        of(PATHS.evaluations),
 
 
 rule predict:
     input:
-        PATHS.predictions(),
+        of(PATHS.predictions),
 
 
 rule export:
     input:
-        PATHS.exports(),
+        of(PATHS.exports),

@@ -2,21 +2,20 @@ if SETTINGS["refseq"]:
 
     rule download:
         """Fetch a file of the list, going on where the last try ended."""
+        input:
+            only((download.name for download in SETTINGS.downloads.values()), "file"),
         output:
             f"{REFSEQ_FOLDER}{{file}}",
         log:
             "logs/download/{file}.log",
         benchmark:
             "results/benchmarks/download/{file}.tsv"
-        wildcard_constraints:
-            file=one_of(download.name for download in SETTINGS.downloads.values()),
         # Cluster nodes may have no network.
         localrule: True
         conda:
             "../envs/seqloom.yaml"
         resources:
-            mem_mb=growing(1000),
-            runtime=growing(1440),
+            **asking("download", NEEDS.memory_to_start),
         params:
             row=of(OPTIONS.download),
         shell:

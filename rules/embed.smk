@@ -15,10 +15,9 @@ rule embed_shard:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
+        **asking("embed_shard", NEEDS.memory_to_embed),
         gpu=1,
         nodes=1,
-        mem_mb=growing(NEEDS.memory_to_embed),
-        runtime=growing(120),
     params:
         model=of(PATHS.model_folder),
         engine=ENGINE_VERSION,
@@ -44,10 +43,9 @@ use rule embed_shard as embed_residues with:
     benchmark:
         "results/benchmarks/residues/{backend}/{sample}/{shard}.tsv"
     resources:
+        **asking("embed_residues", NEEDS.memory_to_embed_residues),
         gpu=1,
         nodes=1,
-        mem_mb=growing(NEEDS.memory_to_embed_residues),
-        runtime=growing(120),
     params:
         model=of(PATHS.model_folder),
         engine=ENGINE_VERSION,
@@ -66,11 +64,13 @@ rule records:
         "logs/records/{backend}/{sample}.log",
     benchmark:
         "results/benchmarks/records/{backend}/{sample}.tsv"
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        **asking("records", NEEDS.memory_to_list_records),
+        in_turn=1,
     shell:
         "records.py --frames @<(lines {input.frames:q})"
         " --embeddings @<(lines {input.embeddings:q}) --out {output} 2> {log}"

@@ -14,8 +14,7 @@ rule evaluate_classifier:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        mem_mb=growing(NEEDS.memory_to_evaluate),
-        runtime=growing(60),
+        **asking("evaluate_classifier", NEEDS.memory_to_evaluate),
     params:
         version=LEARN_VERSION,
         classifier=subpath(input.card, parent=True),
@@ -39,8 +38,7 @@ rule baseline:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_fit_baseline),
-        runtime=growing(60),
+        **asking("baseline", NEEDS.memory_to_fit_baseline),
     params:
         version=LEARN_VERSION,
     shell:
@@ -62,8 +60,7 @@ rule compare:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        **asking("compare", NEEDS.memory_to_compare),
     params:
         folders=PATHS.evaluation_folders(),
     shell:

@@ -10,11 +10,13 @@ rule export_npy:
         "results/benchmarks/export/npy/{backend}/{cut}/{sample}.tsv"
     wildcard_constraints:
         backend=one_of([*SETTINGS.backends, *SETTINGS["fusions"]]),
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export),
-        runtime=growing(20),
+        **asking("export_npy", NEEDS.memory_to_export),
+        in_turn=1,
     params:
         format="npy",
     shell:
@@ -40,6 +42,9 @@ use rule export_npy as export_uniprot with:
         "logs/export/uniprot/{backend}/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/export/uniprot/{backend}/{cut}/{sample}.tsv"
+    resources:
+        **asking("export_uniprot", NEEDS.memory_to_export_uniprot),
+        in_turn=1,
     params:
         format="uniprot",
 
@@ -54,8 +59,8 @@ use rule export_npy as export_pt with:
     benchmark:
         "results/benchmarks/export/pt/{sample}/{backend}.tsv"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export_pt),
-        runtime=growing(20),
+        **asking("export_pt", NEEDS.memory_to_export_pt),
+        in_turn=1,
     params:
         format="pt",
 
@@ -70,11 +75,13 @@ rule export_residues:
         "logs/export/residues/{backend}/{sample}.log",
     benchmark:
         "results/benchmarks/export/residues/{backend}/{sample}.tsv"
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export_residues),
-        runtime=growing(60),
+        **asking("export_residues", NEEDS.memory_to_export_residues),
+        in_turn=1,
     shell:
         "export.py residues --frames @<(lines {input.frames:q})"
         " --residues @<(lines {input.residues:q}) --out {output} 2> {log}"
@@ -83,6 +90,7 @@ rule export_residues:
 rule export_identified:
     """The frames as VirNucPro writes them: all of a sample in two FASTA files."""
     input:
+        only(SETTINGS.of_molecule("dna")),
         unpack(of(PATHS.identified_inputs)),
     output:
         **paths.IDENTIFIED,
@@ -92,12 +100,13 @@ rule export_identified:
         "results/benchmarks/export/identified/{cut}/{sample}.tsv"
     wildcard_constraints:
         cut=one_of(SETTINGS.legacy_cuts()),
-        sample=one_of(SETTINGS.of_molecule("dna")),
+    group:
+        packed_if_few
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(20),
+        **asking("export_identified", NEEDS.memory_to_start),
+        in_turn=1,
     params:
         prefix=subpath(output.card, strip_suffix=".identified.json"),
     shell:
@@ -107,6 +116,7 @@ rule export_identified:
 rule export_virnucpro:
     """The files VirNucPro would have written, for programs that read those."""
     input:
+        only(SETTINGS.of_molecule("dna")),
         unpack(of(PATHS.legacy_inputs)),
     output:
         **paths.VIRNUCPRO,
@@ -114,13 +124,10 @@ rule export_virnucpro:
         "logs/export/virnucpro/{fusion}/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/export/virnucpro/{fusion}/{cut}/{sample}.tsv"
-    wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("dna")),
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_export_legacy),
-        runtime=growing(20),
+        **asking("export_virnucpro", NEEDS.memory_to_export_virnucpro),
     params:
         label=of(OPTIONS.label),
         prefix=subpath(output.merged, strip_suffix="_merged.pt"),

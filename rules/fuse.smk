@@ -9,11 +9,13 @@ rule fuse:
         "logs/fuse/{fusion}/{cut}/{sample}/{shard}.log",
     benchmark:
         "results/benchmarks/fuse/{fusion}/{cut}/{sample}/{shard}.tsv"
+    group:
+        packed("finish")
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_fuse),
-        runtime=growing(10),
+        **asking("fuse", NEEDS.memory_to_fuse),
+        in_turn=1,
     params:
         # The same files in another order are other columns, which the set of inputs does not tell.
         backends=of(lambda fusion: SETTINGS["fusions"][fusion]),

@@ -11,8 +11,7 @@ rule fetch_model:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(16000),
-        runtime=growing(60),
+        **asking("fetch_model", NEEDS.memory_to_fetch),
     params:
         source=untracked(OPTIONS.fetch_model),
         folder=subpath(output.card, parent=True),

@@ -1,6 +1,7 @@
 rule predict_sample:
     """Call the contigs of a query sample with one experiment's classifier."""
     input:
+        only(SETTINGS.queries()),
         unpack(of(PATHS.predict_inputs)),
         **paths.GENOME,
         weights=paths.CLASSIFIER["weights"],
@@ -11,14 +12,11 @@ rule predict_sample:
         "logs/predict/{experiment}/{sample}.log",
     benchmark:
         "results/benchmarks/predict/{experiment}/{sample}.tsv"
-    wildcard_constraints:
-        sample=one_of(SETTINGS.queries()),
     conda:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        mem_mb=growing(NEEDS.memory_to_predict),
-        runtime=growing(60),
+        **asking("predict_sample", NEEDS.memory_to_predict),
     params:
         version=CALL_VERSION,
         classifier=subpath(input.card, parent=True),

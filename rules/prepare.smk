@@ -18,8 +18,7 @@ if SETTINGS["simulate"]:
         conda:
             "../envs/seqloom.yaml"
         resources:
-            mem_mb=growing(2000),
-            runtime=growing(10),
+            **asking("simulate", NEEDS.memory_to_start),
         params:
             seed=SETTINGS["simulate"]["seed"],
         shell:
@@ -29,6 +28,7 @@ if SETTINGS["simulate"]:
 rule index:
     """Check a sample record by record; store it as indexed bgzip with one row per record."""
     input:
+        only(SETTINGS.samples),
         of(PATHS.fasta_from_rules),
     output:
         **paths.INDEX,
@@ -36,11 +36,13 @@ rule index:
         "logs/index/{sample}.log",
     benchmark:
         "results/benchmarks/index/{sample}.tsv"
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(NEEDS.minutes_to_index),
+        **asking("index", NEEDS.memory_to_index),
+        in_turn=1,
     params:
         molecule=of(lambda sample: row_of(sample).molecule),
         # In place of the files themselves: their paths and times do not count.
@@ -55,6 +57,7 @@ rule index:
 rule coding:
     """Read the coding sequences of an annotated sample into one table."""
     input:
+        only(name for name, row in SETTINGS.samples.items() if row.annotation_cell),
         annotation=of(PATHS.annotation_from_rules),
         records=paths.INDEX["records"],
     output:
@@ -63,13 +66,13 @@ rule coding:
         "logs/coding/{sample}.log",
     benchmark:
         "results/benchmarks/coding/{sample}.tsv"
-    wildcard_constraints:
-        sample=one_of(name for name, row in SETTINGS.samples.items() if row.annotation),
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_read_annotation),
-        runtime=growing(NEEDS.minutes_to_read_annotation),
+        **asking("coding", NEEDS.memory_to_read_annotation),
+        in_turn=1,
     params:
         content=of(lambda sample: content_checksum(SETTINGS, row_of(sample).annotation)),
         annotation=untracked(PATHS.annotation),
@@ -92,11 +95,13 @@ rule plan:
         "logs/plan/{cut}/{sample}.log",
     benchmark:
         "results/benchmarks/plan/{cut}/{sample}.tsv"
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_plan),
-        runtime=growing(NEEDS.minutes_to_plan),
+        **asking("plan", NEEDS.memory_to_plan),
+        in_turn=1,
     params:
         cut=of(OPTIONS.plan),
         version=CUT_VERSION,
@@ -108,6 +113,7 @@ rule plan:
 rule frames:
     """Read one shard's windows of a DNA sample in six frames."""
     input:
+        only(SETTINGS.of_molecule("dna")),
         **paths.GENOME,
         plan=paths.PLAN["plan"],
     output:
@@ -117,12 +123,14 @@ rule frames:
     benchmark:
         "results/benchmarks/frames/{cut}/{sample}/{shard}.tsv"
     wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("dna")),
+        cut=one_of(SETTINGS["cuts"]),
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        **asking("frames", NEEDS.memory_to_cut),
+        in_turn=1,
     params:
         cut=of(OPTIONS.cut),
         version=CUT_VERSION,
@@ -136,6 +144,7 @@ rule frames:
 rule proteins:
     """Take one shard's proteins of a protein sample, whole."""
     input:
+        only(SETTINGS.of_molecule("protein")),
         **paths.GENOME,
         plan=paths.PLAN["plan"].replace("{cut}", WHOLE),
     output:
@@ -144,13 +153,13 @@ rule proteins:
         "logs/proteins/{sample}/{shard}.log",
     benchmark:
         "results/benchmarks/proteins/{sample}/{shard}.tsv"
-    wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("protein")),
+    group:
+        packed("prepare")
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        **asking("proteins", NEEDS.memory_to_take_proteins),
+        in_turn=1,
     params:
         version=CUT_VERSION,
         prefix=subpath(output.table, strip_suffix=".parquet"),

@@ -1,9 +1,9 @@
 rule report:
     """Everything on one page, and its headline on one screen."""
     input:
-        PATHS.evaluations(),
-        PATHS.predictions(),
-        **PATHS.report_inputs(),
+        of(PATHS.evaluations),
+        of(PATHS.predictions),
+        unpack(of(PATHS.report_inputs)),
         models=ancient(PATHS.cards_of_protein_models()),
     output:
         **paths.REPORT,
@@ -14,11 +14,10 @@ rule report:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        **asking("report", NEEDS.memory_to_report),
     params:
         title=SETTINGS["title"],
-        words=OPTIONS.report(),
+        words=of(OPTIONS.report),
     shell:
         "report.py --title={params.title:q} @<(lines {params.words:q}) --out {output.page}"
         " --summary {output.summary} 2> {log}"

@@ -11,8 +11,7 @@ rule split:
     conda:
         "../envs/seqloom.yaml"
     resources:
-        mem_mb=growing(NEEDS.memory_to_split()),
-        runtime=growing(60),
+        **asking("split", NEEDS.memory_to_split),
     params:
         samples=untracked(OPTIONS.samples_to_split),
         content=of(lambda: labels_checksum(SETTINGS)),

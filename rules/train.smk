@@ -8,14 +8,14 @@ rule train_classifier:
         "logs/train/{experiment}.log",
     benchmark:
         "results/benchmarks/train/{experiment}.tsv"
+    wildcard_constraints:
+        experiment=one_of(name for name in SETTINGS["experiments"] if not NEEDS.gpu_pays(name)),
     conda:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        gpu=1,
-        nodes=1,
-        mem_mb=growing(NEEDS.memory_to_train),
-        runtime=growing(120),
+        **asking("train_classifier", NEEDS.memory_to_train),
+        gpu=0,
     params:
         recipe=of(OPTIONS.train),
         version=LEARN_VERSION,
@@ -25,3 +25,12 @@ rule train_classifier:
         " --split {input.split} --frames @<(lines {input.frames:q})"
         " --fused @<(lines {input.fused:q}) {params.recipe}"
         " --threads {threads} --out {params.folder} 2> {log}"
+
+
+use rule train_classifier as train_on_gpu with:
+    wildcard_constraints:
+        experiment=one_of(filter(NEEDS.gpu_pays, SETTINGS["experiments"])),
+    resources:
+        **asking("train_on_gpu", NEEDS.memory_to_train),
+        gpu=1,
+        nodes=1,

@@ -1,6 +1,7 @@
 rule validate_sample:
     """Check a finished protein sample; what does not hold is in the table."""
     input:
+        only(SETTINGS.of_molecule("protein")),
         unpack(of(PATHS.validation_inputs)),
         **paths.GENOME,
         models=ancient(PATHS.models_of_proteins()),
@@ -10,16 +11,13 @@ rule validate_sample:
         "logs/validate/{sample}.log",
     benchmark:
         "results/benchmarks/validate/{sample}.tsv"
-    wildcard_constraints:
-        sample=one_of(SETTINGS.of_molecule("protein")),
     conda:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
+        **asking("validate_sample", NEEDS.memory_to_validate),
         gpu=1,
         nodes=1,
-        mem_mb=growing(NEEDS.memory_to_validate),
-        runtime=growing(60),
     params:
         models=PATHS.model_folders_of_proteins(),
         version=ENGINE_VERSION,
@@ -34,7 +32,7 @@ rule validate_sample:
 rule validate:
     """Print the tables of all protein samples; fails if a check did."""
     input:
-        PATHS.validations(),
+        of(PATHS.validations),
     log:
         "logs/validate.log",
     localrule: True

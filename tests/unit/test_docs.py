@@ -63,12 +63,13 @@ def test_every_file_on_the_page_of_the_architecture_exists():
         assert any((top / file).exists() for top in tops), file
 
 
-def test_every_row_of_the_page_of_rebuilds_names_a_test_that_exists():
-    page = (REPOSITORY / "docs/rebuilds.md").read_text()
+@pytest.mark.parametrize(("name", "rows"), [("rebuilds", 30), ("reliability", 18)])
+def test_every_row_of_a_table_of_changes_or_faults_names_a_test_that_exists(name, rows):
+    page = (REPOSITORY / f"docs/{name}.md").read_text()
     tests = "".join(path.read_text() for path in (REPOSITORY / "tests").rglob("test_*.py"))
     lines = [line for line in page.splitlines() if re.match(r"\| (?!\*\*)", line)]
     last = [line.split("|")[-2].strip() for line in lines]
-    assert len(last) > 30
+    assert len(last) > rows
     assert all("`test_" in cell for cell in last if cell not in ("test", "the same"))
-    for name in re.findall(r"`(test_\w+)`", page):
-        assert f"def {name}(" in tests, name
+    for test in re.findall(r"`(test_\w+)`", page):
+        assert f"def {test}(" in tests, test

@@ -176,14 +176,14 @@ def damaged(tmp_path_factory):
 def test_an_edited_file_is_broken(damaged, what):
     assert damaged.returncode == 1 and "Traceback" not in damaged.stdout + damaged.stderr
     name = f"models/edited_{what}/0123456789ab"
-    sentence = f"not the {what} that model.json names; fetch the model again"
-    assert f"broken: {name}: {name}/{FILES[what]}: {sentence}\n" in damaged.stdout
+    sentence = f"not the {what} that model.json names; remove its folder and run again"
+    assert f"broken: {name}: {name}/{FILES[what]}: {sentence}" in damaged.stdout
 
 
 @pytest.mark.parametrize("what", sorted(FILES))
 def test_a_lost_file_is_broken(damaged, what):
     name = f"models/lost_{what}/0123456789ab"
-    sentence = rf".*No such file.*{FILES[what]}'; fetch the model again$"
+    sentence = rf".*No such file.*{FILES[what]}'; remove it and run again to fetch anew$"
     assert re.search(f"^broken: {name}: {name}: {sentence}", damaged.stdout, re.MULTILINE)
 
 

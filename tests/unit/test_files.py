@@ -5,13 +5,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
 from seqloom.errors import InputError
-from seqloom.files.atomic import atomic
+from seqloom.files.atomic import remove_leftovers
 from seqloom.files.folders import check_writable, lock_folder
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
@@ -24,36 +23,14 @@ time.sleep(600)
 """
 
 
-def leftover(folder: Path, pid: int, name: str, hours: float) -> Path:
-    path = folder / f".{pid}.tmp.{name}"
-    path.write_text("half")
-    then = time.time() - hours * 3600
-    os.utime(path, (then, then))
-    return path
-
-
-def test_only_old_leftovers_of_dead_processes_are_removed(tmp_path):
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    old = leftover(tmp_path, ended.pid, "x[1].tsv", hours=2)
-    kept = [
-        leftover(tmp_path, os.getppid(), "x[1].tsv", hours=2),  # still at work
-        leftover(tmp_path, 1, "x[1].tsv", hours=2),  # another user's
-        leftover(tmp_path, ended.pid, "x1.tsv", hours=2),  # of another output
-    ]
-    with atomic(tmp_path / "x[1].tsv") as temporary:
-        temporary.write_text("whole")
-    assert not old.exists() and all(path.exists() for path in kept)
-    assert (tmp_path / "x[1].tsv").read_text() == "whole"
-
-
-def test_recent_leftovers_are_kept_for_other_machines(tmp_path):
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    young = leftover(tmp_path, ended.pid, "x.tsv", hours=0.9)
-    with atomic(tmp_path / "x.tsv") as temporary:
-        temporary.write_text("whole")
-    assert young.exists()
+def test_leftovers_are_removed_and_nothing_else(tmp_path):
+    kept = [tmp_path / name for name in ("x.tsv", ".hidden", "a.tmp.tsv", ".x.part/1", ".x.tmp.y")]
+    left = [tmp_path / name for name in (".12.tmp.x.tsv", "deep/down/.3456.tmp.x[1].safetensors")]
+    for path in kept + left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    remove_leftovers([tmp_path / "absent", tmp_path])
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(kept)
 
 
 def test_a_folder_is_locked_until_its_process_is_killed(tmp_path):

@@ -160,7 +160,7 @@ def machine(tmp_path, hub, monkeypatch) -> Iterator[Machine]:
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     monkeypatch.setattr(our_hub, "_PAUSES", (0.01, 0.01))
-    monkeypatch.setattr(our_hub, "fetch", partial(our_hub.fetch, pause=0.01))
+    monkeypatch.setattr(our_hub, "fetch", partial(our_hub.fetch, pause=0.0005))
     yield machine
     for process in machine.processes:
         with process:
@@ -268,6 +268,17 @@ def test_a_connection_that_is_cut_is_taken_up_where_it_ended(machine, hub):
     hub.faults += [("/content/", cut_after(1000)), ("/content/", cut_after(500))]
     machine.fetch()
     assert hub.ranges() == [None, "bytes=1000-", "bytes=1500-"]
+    assert_same(machine.tensors(), tensors_of("esm"))
+
+
+def test_a_network_that_is_gone_is_told_and_the_next_try_asks_for_the_rest(machine, hub):
+    hub.faults.append(("/content/", cut_after(HALF)))
+    hub.faults += [("/content/", lambda handler: None)] * 8  # hangs up
+    said = machine.refusal()
+    assert re.search(rf"9 times in a row; check .*run again, which resumes at byte {HALF}\b", said)
+    assert machine.model() == {}
+    machine.fetch()
+    assert hub.ranges() == [None, *[f"bytes={HALF}-"] * 9]
     assert_same(machine.tensors(), tensors_of("esm"))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqloom.errors import InputError
-from seqloom.machine.lease import _try_lock, devices, lease
+from seqloom.machine.lease import devices, lease, try_lock
 
 LEASE = Path(__file__).parents[2] / "workflow" / "scripts" / "gpu_lease.py"
 SHOW = "import os; print(os.environ.get('CUDA_VISIBLE_DEVICES'))"
@@ -99,6 +99,14 @@ def test_without_a_gpu_the_command_runs_on_the_cpu(tmp_path):
     assert start(environment(tmp_path, ""), SHOW).communicate()[0].strip() == ""
 
 
+def test_a_command_that_needs_no_gpu_waits_for_none_and_sees_none(tmp_path):
+    holder = start(environment(tmp_path, "a"), WAIT)
+    holder.stdout.readline()
+    assert start(environment(tmp_path, "a"), SHOW, gpus=0).communicate()[0].strip() == ""
+    holder.kill()
+    holder.wait()
+
+
 def test_an_allocation_of_the_scheduler_is_kept(tmp_path):
     env = environment(tmp_path, "a,b", SLURM_JOB_ID="1", CUDA_VISIBLE_DEVICES="1")
     assert start(env, SHOW).communicate()[0].strip() == "1"
@@ -153,7 +161,7 @@ def test_indexes_are_those_of_nvidia_smi(tmp_path):
 def test_the_folder_is_writable_for_all_users_with_any_umask(tmp_path):
     mask = os.umask(0o077)
     try:
-        os.close(_try_lock(tmp_path / "new/leases", "a"))
+        os.close(try_lock(tmp_path / "new/leases", "a"))
     finally:
         os.umask(mask)
     assert (tmp_path / "new/leases").stat().st_mode & 0o7777 == 0o1777
@@ -172,8 +180,8 @@ def test_a_lock_file_removed_before_it_is_locked_has_no_effect(tmp_path, monkeyp
 
     with monkeypatch.context() as patched:
         patched.setattr(fcntl, "flock", remove_first)
-        assert _try_lock(tmp_path, "a") is None
-    os.close(_try_lock(tmp_path, "a"))
+        assert try_lock(tmp_path, "a") is None
+    os.close(try_lock(tmp_path, "a"))
 
 
 def test_more_gpus_than_exist_are_refused():

@@ -203,7 +203,7 @@ def test_a_wrong_line_of_a_list_is_named():
             " line 2: groups need a label; fill the cell label, or empty this one",
         ),
         (
-            "sample\tfasta\tgroups\nx\ta.fa\tg\n",
+            "sample\tfasta\tlabel\tgroups\nx\ta.fa\tviral\tg\n",
             " line 2: g is a folder; name a file in it",
         ),
         (

@@ -99,6 +99,16 @@ def test_a_failed_job_shows_its_error_exit_code_and_log(terminal, tmp_path, text
     assert (second, third) == (f"    {sentence}", f"    log: {log}")
 
 
+def test_a_job_that_slurm_stopped_shows_why(terminal, tmp_path):
+    logs = [tmp_path / "x.log", tmp_path / "7.log"]
+    start(terminal, str(logs[0]))
+    logs[0].write_text("12:00:00 leased GPU 0\n")
+    said = "slurmstepd-n1: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-25 DUE TO TIME LIMIT ***"
+    logs[1].write_text("\n".join([said, "Error in rule embed_shard:", "    input: a" * 1000, ""]))
+    failed = record("job_error", jobid=5, rule_msg=SLURM, log=list(map(str, logs)), thread=1)
+    assert terminal.format(failed).splitlines()[1] == f"    {said}"
+
+
 def test_a_failed_submission_shows_the_job_with_the_error(terminal, tmp_path):
     logs = {number: str(tmp_path / f"{number}.log") for number in (5, 6, 7)}
     for number, log in logs.items():

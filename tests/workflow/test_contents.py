@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from conftest import Project, make_project
+from projects import Project, make_project
 from seqs_data import letters
 
 CONFIG = """\

@@ -37,6 +37,15 @@ def test_a_split_of_five_thousand_samples_runs(fresh):
     assert set(split["part"]) == {"train", "validation", "test"}
 
 
+def test_a_job_on_a_cluster_looks_at_the_files_of_its_sample_only(fresh):
+    (fresh.folder / "here.fa").write_text(">x\nACGT\n")
+    (fresh.folder / "samples.tsv").write_text("sample\tfasta\nhere\there.fa\naway\taway.fa\n")
+    (fresh.folder / "config.yaml").write_text(CONFIG.partition("fusions")[0])
+    job = ["--mode", "remote", "--cores", "1", "--allowed-rules", "index"]
+    fresh.run(*job, "--target-jobs", "index:sample=here")
+    assert (fresh.folder / "results/genomes/here.fa.gz").is_file()
+
+
 def make_kind(folder, number):
     """A genome of one contig, and its table of contigs."""
     folder.mkdir()

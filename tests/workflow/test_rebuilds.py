@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import CONFIG, SAMPLES
+from projects import CONFIG, SAMPLES
 
 HEADER, VIRAL, BACTERIA, QUERY = SAMPLES.splitlines(keepends=True)
 EMBED, EXPERIMENTS = CONFIG["embed"], CONFIG["experiments"]

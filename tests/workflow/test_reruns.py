@@ -4,7 +4,7 @@ import os
 from collections import Counter
 
 import pytest
-from conftest import CONFIG, RECIPE, SAMPLES
+from projects import CONFIG, RECIPE, SAMPLES
 from safetensors import safe_open
 
 

@@ -6,7 +6,7 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 from Bio import SeqIO
-from conftest import Project, make_project
+from projects import Project, make_project
 from virnucpro_reference import identified
 
 LABELED, ALL = ("viral", "bacteria"), ("viral", "bacteria", "query")

@@ -3,7 +3,7 @@
 import gzip
 
 import pytest
-from conftest import Project
+from projects import Project
 
 GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
 HEADER = "sample\tfasta\n"

@@ -9,6 +9,7 @@ from seqloom.cli import parser, run
 from seqloom.config.registry import own_backend, read_backend
 from seqloom.config.settings import REGISTRY
 from seqloom.embedding.padding import check_padding
+from seqloom.files.atomic import remove_leftovers
 from seqloom.models.fetch import demo_source, downloaded_source, local_source, write_model
 from seqloom.models.hub import download_folder
 
@@ -40,6 +41,7 @@ def main(args: argparse.Namespace) -> None:
         given, local = args.sha256, args.local
     expected = given or backend.sha256
     with download_folder(args.out) as downloads:
+        remove_leftovers([args.out])
         if backend.demo is not None:
             source = demo_source(backend)
         elif local is not None:

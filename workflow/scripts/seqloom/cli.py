@@ -96,8 +96,23 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
     except BrokenPipeError:
         # The reader of our output has closed it (`| head`), which is no failure.
         os._exit(141)
-    except OSError as error:
-        if error.errno not in _DISK_FULL:
+    except Exception as error:
+        refused = _refused(error)
+        if refused is None:
             raise
-        print(f"error: {error.strerror} while writing; make room and run again", file=sys.stderr)
+        full = refused.errno in _DISK_FULL
+        # A failed write does not know its file, and libraries say in many lines what failed.
+        where = refused.filename or (full and vars(namespace).get("out"))
+        sentence = f"{where}: {os.strerror(refused.errno)}" if where else os.strerror(refused.errno)
+        print(
+            f"error: {sentence}; {'make room' if full else 'correct that'} and run again",
+            file=sys.stderr,
+        )
         sys.exit(1)
+
+
+def _refused(error: BaseException | None) -> OSError | None:
+    """What the system refused; a library may have turned it into an error of its own."""
+    while error is not None and not (isinstance(error, OSError) and error.errno):
+        error = error.__context__
+    return error

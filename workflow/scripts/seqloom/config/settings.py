@@ -17,7 +17,7 @@ from seqloom.files.downloads import Download, read_downloads
 
 REGISTRY = Path(__file__).parents[4] / "resources" / "models.yaml"
 WHOLE = "whole"
-_MOST_RESIDUE_BYTES = 16e9  # in a shard; a job takes some three times as much
+_MOST_RESIDUE_BYTES = 16e9  # in a shard; a job takes a little more
 # DNABERT-S had 4.51 to 5.43 in 9 kb windows of viruses, bacteria and yeast.
 _BASES_PER_TOKEN = (4.5, 5.5)
 
@@ -121,7 +121,7 @@ class Settings:
             and self.samples[sample].label is not None
         )
 
-    def shards(self, cut: str, sample: str) -> list[str]:
+    def shards(self, cut: str, sample: str) -> tuple[str, ...]:
         """Names of the sample's shards under a cut, from the sheet and the config alone."""
         row = self.samples[sample]
         bases = row.bases
@@ -137,7 +137,7 @@ class Settings:
         return self.samples[sample].bases / len(self.shards(WHOLE, sample))
 
 
-def load_settings(config: dict[str, Any]) -> Settings:
+def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
     """Check `config` and its sample sheet; the first problem is raised as an InputError."""
     # An empty `embed:` counts as absent.
     given = {key: value for key, value in config.items() if value is not None}
@@ -151,7 +151,7 @@ def load_settings(config: dict[str, Any]) -> Settings:
                 )
     values = validated(given, read_schema("config"), "config")
     downloads = _listed_downloads(values["refseq"])
-    samples = read_sheet(values["samples"], downloads)
+    samples = read_sheet(values["samples"], downloads, check_files)
     used = {name for backends in values["fusions"].values() for name in backends}
     used |= set(values["protein_backends"]) - set(values["fusions"])
     used |= set(values["residue_backends"])
@@ -195,7 +195,10 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield from _window_problems(settings, experiment["cut"], experiment["fusion"])
     for cut in settings.used_cuts():
         for sample in settings.labeled():
-            if settings.trains_on_coding(cut, sample) and not settings.samples[sample].annotation:
+            if (
+                settings.trains_on_coding(cut, sample)
+                and not settings.samples[sample].annotation_cell
+            ):
                 yield (
                     f"{settings['samples']}: sample {sample} needs an annotation, because cut "
                     f"{cut} takes coding frames only; fill the column, or set "

@@ -1,7 +1,8 @@
 """The sample sheet, checked and completed with defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from seqloom.config.schemas import read_schema, validated
@@ -16,25 +17,59 @@ _GZIP_RATIO = 3.5
 
 @dataclass(frozen=True)
 class Sample:
-    """A row of the sheet."""
+    """A row of the sheet; its files are looked for when they are asked for."""
 
     name: str
-    fasta: tuple[str, ...]
+    where: str
+    fasta_cell: str
     molecule: str
     label: str | None
     category: str | None
-    annotation: tuple[str, ...]
+    annotation_cell: str | None
     groups: str | None
     genetic_code: int
     max_frames: int | None
-    bases: int
+    bases_cell: int | None
+    downloads: Mapping[str, Download] = field(repr=False)
 
     @property
     def is_query(self) -> bool:
         return self.molecule == "dna" and self.label is None
 
+    @property
+    def fasta(self) -> tuple[str, ...]:
+        return tuple(self._sizes)
 
-def read_sheet(path: str, downloads: Mapping[str, Download]) -> dict[str, Sample]:
+    @cached_property
+    def annotation(self) -> tuple[str, ...]:
+        cell = self.annotation_cell or ""
+        return tuple(files_of_cell(cell, ANNOTATION, self.downloads, self.where))
+
+    @cached_property
+    def bases(self) -> int:
+        """As the sheet says, or estimated from the sizes of the files."""
+        return self.bases_cell or sum(
+            _estimated_bases(path, size, self.where) for path, size in self._sizes.items()
+        )
+
+    @cached_property
+    def _sizes(self) -> dict[str, int | None]:
+        """The bytes of each FASTA file, None if unknown."""
+        sizes = files_of_cell(self.fasta_cell, FASTA, self.downloads, self.where)
+        if not sizes:
+            raise InputError(f"{self.where}: fasta names no file; give one")
+        return sizes
+
+    def check_files(self) -> None:
+        """Look for all files; the first that is missing is raised as an InputError."""
+        _ = self.fasta, self.annotation, self.bases
+        if self.groups:
+            size_of_file(self.groups, self.downloads, self.where)
+
+
+def read_sheet(
+    path: str, downloads: Mapping[str, Download], check_files: bool = True
+) -> dict[str, Sample]:
     """The samples by name, in the order of the sheet."""
     if problem := file_problem(path):
         raise InputError(f"{path}: the sample sheet {problem} (`samples` in the config)")
@@ -43,6 +78,8 @@ def read_sheet(path: str, downloads: Mapping[str, Download]) -> dict[str, Sample
     first: dict[str, tuple[str, int]] = {}
     for number, row in read_rows(path, schema["required"], list(schema["properties"])):
         sample = _sample(row, schema, f"{path} line {number}", downloads)
+        if check_files:
+            sample.check_files()
         # On disks that ignore case, `Lake` and `lake` would share their result files.
         name, line = first.setdefault(sample.name.lower(), (sample.name, number))
         if line != number:
@@ -63,25 +100,13 @@ def _sample(
         if text.startswith(('"', "'")):
             raise InputError(f"{where}: {column}: {text} is in quotes; save the sheet without them")
     values = validated({key: text for key, text in row.items() if text}, schema, where)
-    sizes = files_of_cell(values["fasta"], FASTA, downloads, where)
-    if not sizes:
-        raise InputError(f"{where}: fasta names no file; give one")
-    values["fasta"] = tuple(sizes)
-    annotation = values["annotation"] or ""
-    values["annotation"] = tuple(files_of_cell(annotation, ANNOTATION, downloads, where))
-    if values["groups"]:
-        size_of_file(values["groups"], downloads, where)
-        if not values["label"]:
-            raise InputError(
-                f"{where}: groups need a label; fill the cell label, or empty this one"
-            )
-    values["bases"] = values["bases"] or sum(
-        _estimated_bases(path, size, where) for path, size in sizes.items()
-    )
+    if values["groups"] and not values["label"]:
+        raise InputError(f"{where}: groups need a label; fill the cell label, or empty this one")
     if values["label"] and values["molecule"] == "protein":
         raise InputError(f"{where}: a protein sample cannot have a label; classifiers train on DNA")
     values["category"] = values["category"] or values["label"]
-    return Sample(name=values.pop("sample"), **values)
+    cells = {f"{key}_cell": values.pop(key) for key in ("fasta", "annotation", "bases")}
+    return Sample(name=values.pop("sample"), where=where, downloads=downloads, **cells, **values)
 
 
 def _estimated_bases(path: str, size: int | None, where: str) -> int:

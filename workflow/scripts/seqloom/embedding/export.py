@@ -78,7 +78,12 @@ def all_ids(shards: Sequence[Shard]) -> list[str]:
 
 def write_npy(matrix: Path, ids: Path, shards: Sequence[Shard]) -> None:
     """One matrix [N, D] and its ids, a line each, without holding the matrix in memory."""
-    _fill(np.lib.format.open_memmap(matrix, "w+", shards[0].dtype, _shape(shards)), shards)
+    # Not a mapped file, which on a full disk ends the process without a word.
+    layout = {"descr": shards[0].dtype.str, "fortran_order": False, "shape": _shape(shards)}
+    with open(matrix, "wb") as out:
+        np.lib.format.write_array_header_1_0(out, layout)
+        for shard in shards:
+            out.write(shard.read().data)
     _write_ids(ids, shards)
 
 

@@ -106,13 +106,14 @@ def _files_of(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:  # a file is lost
-        raise InputError(f"{folder}: {error}; fetch the model again") from error
+        raise InputError(f"{folder}: {error}; remove it and run again to fetch anew") from error
 
 
 def _check(folder: Path, what: str, description: Mapping[str, Any]) -> None:
     if sha256(folder / FILES[what]) != description.get(f"{what}_sha256"):
         raise InputError(
-            f"{folder / FILES[what]}: not the {what} that model.json names; fetch the model again"
+            f"{folder / FILES[what]}: not the {what} that model.json names; remove its folder and "
+            "run again to fetch the model anew"
         )
 
 

@@ -35,9 +35,9 @@ _SCHEDULER_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 
 def lease(count: int, environment: Mapping[str, str]) -> dict[str, str]:
     """Wait for `count` GPUs; return the variables that give them to this process."""
-    pool = devices(environment)
+    pool = devices(environment) if count else []
     if not pool:
-        log.info("no GPU here: running on the CPU")
+        log.info("no GPU %s: running on the CPU", "here" if count else "needed")
         return {"CUDA_VISIBLE_DEVICES": ""}
     if len(pool) < count:
         raise InputError(
@@ -96,7 +96,7 @@ def _wait_for(count: int, locks: Mapping[str, str], folder: Path) -> list[str]:
     while True:
         held: dict[str, int] = {}
         for device, name in locks.items():
-            lock = _try_lock(folder, name)
+            lock = try_lock(folder, name)
             if lock is not None:
                 held[device] = lock
             if len(held) == count:
@@ -112,7 +112,7 @@ def _wait_for(count: int, locks: Mapping[str, str], folder: Path) -> list[str]:
         time.sleep(random.uniform(0.2, 1.0))
 
 
-def _try_lock(folder: Path, name: str) -> int | None:
+def try_lock(folder: Path, name: str) -> int | None:
     _make_folder(folder)
     path = folder / (re.sub(r"[^\w.-]", "_", name) + ".lock")
     descriptor = _open_lock(path)

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
 _LOGGER = logging.getLogger("snakemake.logging")
-_HIDDEN = ("workflow_started", "resources_info", "job_started", "shellcmd", "progress")
+_HIDDEN = (
+    "workflow_started",
+    "resources_info",
+    "job_started",
+    "shellcmd",
+    "progress",
+    "group_info",
+)
 _RUNNING_SHOWN = 8
 _INTERVAL, _INTERVAL_IN_FILE = 30, 300  # seconds
 _CLOCK_SKEW = 5  # seconds that the clock of a file server may be off
@@ -40,11 +47,13 @@ class Job:
         return timedelta(seconds=round(time.time() - self.started))
 
     def reason(self, logs: list[str]) -> str:
-        """The error sentence, or else the last line, of the first log that is not empty."""
-        for lines in (last_lines(log, self.started) for log in logs):
-            if lines:
-                return next((line for line in lines[::-1] if line.startswith("error: ")), lines[-1])
-        return "its log is empty"
+        """The error sentence, or why Slurm stopped the job, or the last line of a log."""
+        found = [lines for log in logs if (lines := last_lines(log, self.started, 1 << 16))]
+        for kind in ("error: ", r"slurmstepd\S*: error: "):
+            for line in (line for lines in found for line in lines[::-1]):
+                if re.match(kind, line):
+                    return line
+        return found[0][-1] if found else "its log is empty"
 
 
 class Terminal(logging.Formatter):

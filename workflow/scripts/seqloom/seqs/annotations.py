@@ -2,15 +2,15 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 
 from seqloom.errors import InputError
-from seqloom.seqs.cds import Cds, Segment, opened, phases_of
+from seqloom.seqs.cds import Annotated, Cds, Segment, cut_at_origin, opened
 from seqloom.seqs.genbank import read_genbank
-from seqloom.seqs.gff3 import read_gff3
+from seqloom.seqs.gff3 import is_gtf, read_gff3
 
 # One row per segment of a CDS: 0-based, half-open, on the forward strand. `phase` is the number of
 # bases before its first whole codon, in the direction of reading; `cds` is the number
@@ -29,6 +29,11 @@ SCHEMA = pa.schema(
 _VERSION = re.compile(r"\.\d+$")
 _SAME_CODONS = {"1", "11"}  # these two codes differ only in their start codons
 
+Found = TypeVar("Found", bound=Annotated)
+
+# The reader of GFF3 refuses GTF, with advice.
+_READERS = {"gff3": read_gff3, "gtf": read_gff3, "genbank": read_genbank}
+
 log = logging.getLogger(__name__)
 
 
@@ -37,7 +42,7 @@ def read_annotations(
 ) -> pa.Table:
     """All CDS of a sample as a table of SCHEMA; `lengths` are those of its contigs."""
     unclear: list[str] = []
-    found = [cds for path in paths for cds in _reader(path)(path, unclear)]
+    found = [cds for path in paths for cds in _READERS[kind_of(path)](path, unclear)]
     if unclear:
         log.warning(
             "%d CDS segments of unclear strand, phase or location are left out; the first: %s",
@@ -49,7 +54,7 @@ def read_annotations(
             f"{', '.join(paths)}: there is no usable CDS in this annotation; "
             "remove it from the sample sheet, or give one with CDS features"
         )
-    known = _on_contigs(found, lengths)
+    known = on_contigs(found, lengths)
     _warn_of_other_codes((cds.code for _, cds in known), genetic_code)
     rows = []
     for number, (contig, cds) in enumerate(known):
@@ -61,23 +66,25 @@ def read_annotations(
     return pa.table(list(zip(*rows, strict=True)), schema=SCHEMA)
 
 
-def _reader(path: str) -> Callable[[str, list[str]], list[Cds]]:
-    """The reader for this file, by its first lines."""
+def kind_of(path: str) -> str:
+    """Whether a file is genbank, gtf or gff3, by its first lines."""
+    has_version = False
     with opened(path) as text:
         for line in text:
             if line.startswith("LOCUS"):
-                return read_genbank
-            if line.startswith("##gff-version"):
-                return read_gff3
+                return "genbank"
+            has_version = has_version or line.startswith("##gff-version")
             if line.strip() and not line.startswith("#"):
                 if line.count("\t") == 8:
-                    return read_gff3
+                    return "gtf" if is_gtf(line.rpartition("\t")[2]) else "gff3"
                 break
+    if has_version:
+        return "gff3"
     raise InputError(f"{path}: this is neither GFF3 nor GenBank; give a file of either kind")
 
 
-def _on_contigs(found: Sequence[Cds], lengths: Mapping[str, int]) -> list[tuple[str, Cds]]:
-    """The CDS on contigs of the sample, each with the name of its contig in the sample."""
+def on_contigs(found: Sequence[Found], lengths: Mapping[str, int]) -> list[tuple[str, Found]]:
+    """What lies on contigs of the sample, each with the name of its contig in the sample."""
     versions: dict[str, list[str]] = {}
     for contig in lengths:
         versions.setdefault(_VERSION.sub("", contig), []).append(contig)
@@ -91,12 +98,12 @@ def _on_contigs(found: Sequence[Cds], lengths: Mapping[str, int]) -> list[tuple[
         return only[0] if len(only) == 1 else None
 
     known, unknown = [], {}
-    for cds in found:
-        contig = next(filter(None, map(contig_of, cds.names)), None)
+    for feature in found:
+        contig = next(filter(None, map(contig_of, feature.names)), None)
         if contig is None:
-            unknown.setdefault(cds.names[0], cds.path)
+            unknown.setdefault(feature.names[0], feature.path)
         else:
-            known.append((contig, cds))
+            known.append((contig, feature))
     if not known:
         name, path = next(iter(unknown.items()))
         raise InputError(
@@ -128,19 +135,18 @@ def _warn_of_other_codes(codes: Iterable[str | None], genetic_code: int) -> None
 
 def _within_contig(segment: Segment, contig: str, length: int, cds: Cds) -> list[Segment]:
     """The segment, divided at the origin if it crosses that of a circular contig."""
-    if segment.end <= length:
-        return [segment]
-    if not cds.circular or segment.start >= length:
-        raise InputError(
-            f"{cds.where(segment)}: a CDS at {segment.start + 1}-{segment.end}, but contig "
-            f'"{contig}" has {length} bases; give the annotation of this sequence'
-        )
-    cuts = [segment.start, *range(length, segment.end, length), segment.end]
-    bounds = list(pairwise(cuts))
-    if segment.strand == "-":
-        bounds.reverse()
-    phases = phases_of((end - start for start, end in bounds), segment.phase)
+    if segment.end > length and (not cds.circular or segment.start >= length):
+        raise beyond_contig(segment, contig, length, cds)
     return [
-        segment._replace(start=start % length, end=(end - 1) % length + 1, phase=phase)
-        for (start, end), phase in zip(bounds, phases, strict=True)
+        stretch._replace(start=stretch.start % length, end=(stretch.end - 1) % length + 1)
+        for stretch in cut_at_origin(segment, length)
     ]
+
+
+def beyond_contig(segment: Segment, contig: str, length: int, source: Annotated) -> InputError:
+    """The error for a segment that ends beyond its contig."""
+    kind = "CDS" if segment.phase is not None else "exon"
+    return InputError(
+        f"{source.where(segment)}: a {kind} at {segment.start + 1}-{segment.end}, but contig "
+        f'"{contig}" has {length} bases; give the annotation of this sequence'
+    )

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple, TextIO
 
 from seqloom.errors import InputError
@@ -26,24 +26,50 @@ class Segment(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Cds:
-    """A coding sequence as a file gives it."""
+class Annotated:
+    """What a file places on a contig."""
 
     path: str
     names: tuple[str, ...]  # names of the contig in the file, the best first
-    segments: Sequence[Segment]
-    code: str | None  # number of the genetic code
-    circular: bool = False
-    translation: str | None = None
 
     def where(self, segment: Segment) -> str:
         place = f" line {segment.line}" if segment.line else f', record "{self.names[0]}"'
         return self.path + place
 
 
+@dataclass(frozen=True)
+class Cds(Annotated):
+    """A coding sequence as a file gives it."""
+
+    segments: Sequence[Segment]
+    code: str | None  # number of the genetic code
+    circular: bool = False
+    translation: str | None = None
+
+
 def phases_of(lengths: Iterable[int], first: int) -> list[int]:
     """Phases of consecutive stretches, of which the first has the phase `first`."""
     return [(first - read) % 3 for read in accumulate(lengths, initial=0)][:-1]
+
+
+def cut_at_origin(segment: Segment, length: int) -> list[Segment]:
+    """The stretches of a segment between passes of the origin of a circle, in the order of reading.
+
+    Their coordinates still go on beyond the length of the circle.
+    """
+    if segment.end <= length:
+        return [segment]
+    first = (segment.start // length + 1) * length
+    bounds = list(pairwise([segment.start, *range(first, segment.end, length), segment.end]))
+    if segment.strand == "-":
+        bounds.reverse()
+    lengths = [end - start for start, end in bounds]
+    known = segment.phase is not None
+    phases = phases_of(lengths, segment.phase) if known else [None] * len(lengths)
+    return [
+        segment._replace(start=start, end=end, phase=phase)
+        for (start, end), phase in zip(bounds, phases, strict=True)
+    ]
 
 
 @contextmanager

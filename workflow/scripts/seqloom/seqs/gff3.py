@@ -1,4 +1,4 @@
-"""Reading the coding sequences of a GFF3 file."""
+"""The lines of GFF3 and GTF files, and the coding sequences of a GFF3 file."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,17 +19,17 @@ def read_gff3(path: str, unclear: list[str]) -> list[Cds]:
     """
     found: dict[tuple[str, str | int], tuple[list[Segment], str | None]] = {}
     circular, pseudo = set(), set()
-    for number, columns in _gff3_columns(path):
+    for number, columns in gff3_columns(path):
         seqid = unquote(columns[0])
         if "Is_circular=true" in columns[8]:
             circular.add(seqid)
         attributes = dict(_ATTRIBUTE.findall(columns[8]))
-        if _is_pseudo(attributes) or attributes.get("Parent", "") in pseudo:
+        if is_pseudo(attributes) or attributes.get("Parent", "") in pseudo:
             pseudo.add(attributes.get("ID"))
         elif columns[2] in ("CDS", "SO:0000316"):
             key = seqid, attributes.get("ID") or attributes.get("Parent") or number
             segments, _ = found.setdefault(key, ([], attributes.get("transl_table")))
-            segments.append(_gff3_segment(columns, path, number))
+            segments.append(segment_of(columns, path, number))
     result = []
     for (seqid, _), (segments, code) in found.items():
         is_circular = seqid in circular
@@ -41,12 +41,31 @@ def read_gff3(path: str, unclear: list[str]) -> list[Cds]:
     return [cds for cds in result if cds.segments]
 
 
-def _is_pseudo(attributes: Mapping[str, str]) -> bool:
+def is_pseudo(attributes: Mapping[str, str]) -> bool:
     return attributes.get("pseudo") == "true" or "pseudogene" in attributes
 
 
-def _gff3_columns(path: str) -> Iterator[tuple[int, list[str]]]:
-    """The line numbers and columns of all feature lines."""
+def gff3_columns(path: str) -> Iterator[tuple[int, list[str]]]:
+    """The line numbers and columns of all feature lines of a GFF3 file."""
+    for number, columns in feature_columns(path, "GFF3"):
+        if _GTF_ATTRIBUTE.match(columns[8]):
+            raise InputError(
+                f"{path} line {number}: this is GTF, not GFF3; convert it, or give the GFF3"
+            )
+        yield number, columns
+
+
+def is_gtf(attributes: str) -> bool:
+    """Whether the last column of a line is that of a GTF file.
+
+    AUGUSTUS writes the bare name of a gene there, which GFF3 never has.
+    """
+    is_bare = "=" not in attributes and attributes.strip() not in ("", ".")
+    return is_bare or bool(_GTF_ATTRIBUTE.match(attributes))
+
+
+def feature_columns(path: str, kind: str) -> Iterator[tuple[int, list[str]]]:
+    """The line numbers and columns of all feature lines of a GFF3 or GTF file."""
     with opened(path) as text:
         for number, line in enumerate(text, start=1):
             if line.startswith(("##FASTA", ">")):
@@ -56,17 +75,14 @@ def _gff3_columns(path: str) -> Iterator[tuple[int, list[str]]]:
             columns = line.rstrip("\n").split("\t")
             if len(columns) != 9:
                 raise InputError(
-                    f"{path} line {number}: GFF3 has 9 columns separated by tabs, but this line "
+                    f"{path} line {number}: {kind} has 9 columns separated by tabs, but this line "
                     f"has {len(columns)}; correct it"
-                )
-            if _GTF_ATTRIBUTE.match(columns[8]):
-                raise InputError(
-                    f"{path} line {number}: this is GTF, not GFF3; convert it, or give the GFF3"
                 )
             yield number, columns
 
 
-def _gff3_segment(columns: Sequence[str], path: str, number: int) -> Segment:
+def segment_of(columns: Sequence[str], path: str, number: int) -> Segment:
+    """The place of a feature line, on the line with this number."""
     _, _, _, start, end, _, strand, phase, _ = columns
     if not (start.isdecimal() and end.isdecimal() and 1 <= int(start) <= int(end)):
         wrong = f"start and end are {start!a} and {end!a}, not whole numbers in this order from 1"

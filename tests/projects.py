@@ -1,6 +1,5 @@
-"""A copy of the repository with a small configuration, run once for all tests of this folder."""
+"""A copy of the repository with a small configuration, for tests that run Snakemake."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -8,10 +7,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 # What a run writes, and what it does not read.
 NOT_COPIED = {
     *(REPOSITORY / name for name in ("results", "logs", "models", "work", "benchmarks", "tests")),
@@ -112,27 +110,3 @@ def make_project(folder: Path) -> Project:
     project = Project(folder)
     project.configure()
     return project
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Project:
-    """A project in which nothing has run."""
-    return make_project(tmp_path / "project")
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project that ran to the end; tests must not change it."""
-    project = make_project(tmp_path_factory.mktemp("finished") / "project")
-    project.run()
-    return project
-
-
-@pytest.fixture
-def copy(finished: Project, tmp_path: Path) -> Project:
-    """A copy of the finished project, times of files included, for tests that change it."""
-    folder = tmp_path / "project"
-    shutil.copytree(finished.folder, folder, symlinks=True, copy_function=shutil.copy2)
-    # Rules do not depend on folder times, but the metadata of Snakemake must be copied.
-    assert (folder / ".snakemake").is_dir() and os.access(folder, os.W_OK)
-    return Project(folder)

@@ -1,0 +1,102 @@
+"""Examples of baked shards: windows with their tokens and targets, in WebDataset tar files.
+
+Of each window a shard has, under one key: `.json` (sample, contig, start, end, part, genetic code),
+`.dna` (its letters), `.tokens.npy` (int32 [2, n]: ids of the DNA tokens, and where each ends),
+`.target.npy` (int32 [2, T]: ids of the target's tokens or -1, and its positions or -1) and
+`.target.txt` (the target as text). The same windows give the same bytes.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from seqloom.annotate.codec import Codec, Piece, to_text
+from seqloom.files.damage import reraise_as_damaged
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a window lies, and what for it is used."""
+
+    sample: str
+    contig: str
+    start: int
+    end: int
+    part: str
+    genetic_code: int
+
+
+@dataclass(frozen=True)
+class Example:
+    place: Place
+    letters: str
+    tokens: np.ndarray
+    token_ends: np.ndarray
+    pieces: list[Piece]
+
+
+def tokenized(letters: str, tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
+    """Ids of the DNA tokens, special ones included, and where each ends."""
+    encoding = tokenizer.encode(letters)
+    ends = np.maximum.accumulate(np.array([end for _, end in encoding.offsets], np.int32))
+    return np.array(encoding.ids, np.int32), ends
+
+
+def write_examples(path: Path, examples: Iterable[Example], codec: Codec) -> int:
+    """Write a shard; the number of its examples."""
+    count = 0
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for count, example in enumerate(examples, start=1):
+            for suffix, content in _files(example, codec):
+                # A key ends at the first dot, so it has none.
+                entry = tarfile.TarInfo(f"{count - 1:06d}.{suffix}")
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    return count
+
+
+def _files(example: Example, codec: Codec) -> Iterator[tuple[str, bytes]]:
+    target = codec.encode(example.pieces)
+    yield "json", json.dumps(asdict(example.place)).encode()
+    yield "dna", example.letters.encode()
+    yield "tokens.npy", _npy(np.stack([example.tokens, example.token_ends]))
+    yield "target.npy", _npy(np.stack(codec.to_arrays(target)))
+    yield "target.txt", to_text(target).encode()
+
+
+def _npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def read_examples(path: Path, codec: Codec) -> Iterator[Example]:
+    """The examples of a shard, in order."""
+    with (
+        reraise_as_damaged(path, tarfile.TarError, ValueError, KeyError, OSError),
+        tarfile.open(path) as tar,
+    ):
+        for _, entries in groupby(tar, key=lambda entry: entry.name.partition(".")[0]):
+            files = {
+                entry.name.partition(".")[2]: tar.extractfile(entry).read() for entry in entries
+            }
+            yield _example(files, codec)
+
+
+def _example(files: dict[str, bytes], codec: Codec) -> Example:
+    tokens, token_ends = np.load(io.BytesIO(files["tokens.npy"]))
+    target = np.load(io.BytesIO(files["target.npy"]))
+    return Example(
+        Place(**json.loads(files["json"])),
+        files["dna"].decode(),
+        tokens,
+        token_ends,
+        codec.decode(codec.from_arrays(*target)),
+    )
