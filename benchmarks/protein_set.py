@@ -2,10 +2,10 @@
 """Write a folder for a run of real proteins through five models with random weights.
 
 FASTA and sheet, the config, and each model in the files and under the tensor names that its
-repository publishes: full width, `--layers` layers. Then, in that folder, for all and for checks:
+repository publishes: full width, `--layers` layers. Then, in that folder:
 
-    snakemake --snakefile SEQLOOM/Snakefile --profile SEQLOOM/profiles/local --configfile config.yaml
-    snakemake validate ...
+    snakemake all validate --cores 1 --snakefile SEQLOOM/Snakefile \\
+        --profile SEQLOOM/profiles/local --configfile config.yaml
 """
 
 import argparse
@@ -24,9 +24,14 @@ from seqloom.files.checksums import sha256
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "unit"))
 
-import test_esmc
 from models_data import published_esm, randomize
-from test_t5 import STRUCTURE, sentencepiece_folder
+from published_models import (
+    ESMC,
+    STRUCTURE,
+    published_esmc,
+    random_esmc,
+    sentencepiece_folder,
+)
 
 CONFIG = """\
 samples: samples.tsv
@@ -59,18 +64,8 @@ def write_esm(folder: Path, parts: int, config: dict) -> None:
 
 
 def write_esmc(folder: Path, layers: int) -> None:
-    config = test_esmc.CONFIGS["esm_c_600m"] | {"n_layers": layers}
-    theirs = transformers.EsmcConfig(
-        vocab_size=64,
-        hidden_size=config["d_model"],
-        intermediate_size=test_esmc.INNER[config["d_model"]],
-        num_hidden_layers=layers,
-        num_attention_heads=config["n_heads"],
-    )
-    made = transformers.EsmcForMaskedLM(theirs)
-    randomize(made)
-    test_esmc.LAYERS = layers
-    save(folder, config, test_esmc.published(made))
+    config = ESMC["esm_c_600m"] | {"n_layers": layers}
+    save(folder, config, published_esmc(random_esmc(config)))
     transformers.EsmcTokenizer().save_pretrained(folder)
 
 
@@ -100,9 +95,12 @@ def main() -> None:
     for folder in sorted(weights.iterdir()):
         # The registry pins other weights.
         digests = ",".join(map(sha256, sorted(folder.glob("*.bin"))))
-        lines.append(f"  {folder.name}: {{local: weights/{folder.name}, sha256: '{digests}'}}\n")
+        source = f"{{local: weights/{folder.name}, sha256: '{digests}'}}"
+        lines.append(f"  {folder.name}: {source}\n")
     (options.folder / "config.yaml").write_text("".join(lines))
-    (options.folder / "samples.tsv").write_text("sample\tfasta\tmolecule\nreal\treal.faa\tprotein\n")
+    (options.folder / "samples.tsv").write_text(
+        "sample\tfasta\tmolecule\nreal\treal.faa\tprotein\n"
+    )
     proteins = real_proteins(options.proteins)
     records = (f">P{number:04}\n{protein}\n" for number, protein in enumerate(proteins))
     (options.folder / "real.faa").write_text("".join(records))
