@@ -57,7 +57,7 @@ use rule embed_shard as embed_residues with:
 rule records:
     """List what became of each record of a protein sample."""
     input:
-        unpack(of(PATHS.protein_matrix_inputs)),
+        unpack(of(PATHS.records_inputs)),
     output:
         paths.RECORDS,
     log:
@@ -72,5 +72,5 @@ rule records:
         **asking("records", NEEDS.memory_to_list_records),
         in_turn=1,
     shell:
-        "records.py --frames @<(lines {input.frames:q})"
+        "records.py --contigs {input.contigs} --frames @<(lines {input.frames:q})"
         " --embeddings @<(lines {input.embeddings:q}) --out {output} 2> {log}"

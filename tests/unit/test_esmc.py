@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 import transformers
-from models_data import one_thread, pooled, randomize  # noqa: F401
+from models_data import one_thread, pooled  # noqa: F401
+from published_models import ESMC, published_esmc, random_esmc
 
 from seqloom.config.registry import Backend
 from seqloom.encoders.architectures import build_encoder
@@ -23,66 +24,19 @@ from seqloom.models.weights import (
     write_weights,
 )
 
-LAYERS = 2
-# As published; transformers names the same in another way.
-CONFIGS = {
-    "esm_c_300m": {"vocab_size": 64, "d_model": 960, "n_heads": 15, "n_layers": LAYERS},
-    "esm_c_600m": {"vocab_size": 64, "d_model": 1152, "n_heads": 18, "n_layers": LAYERS},
-}
-INNER = {960: 2560, 1152: 3072}
 PAD = 1
 LENGTHS = (9, 3, 130, 57)
 
 
-@pytest.fixture(scope="module", params=CONFIGS)
+@pytest.fixture(scope="module", params=ESMC)
 def theirs(request):
     torch.manual_seed(0)
-    config = CONFIGS[request.param]
-    config = transformers.EsmcConfig(
-        vocab_size=config["vocab_size"],
-        hidden_size=config["d_model"],
-        intermediate_size=INNER[config["d_model"]],
-        num_hidden_layers=config["n_layers"],
-        num_attention_heads=config["n_heads"],
-    )
-    model = transformers.EsmcForMaskedLM(config).eval()
-    randomize(model)
-    return model
+    return random_esmc(ESMC[request.param] | {"n_layers": 2}).eval()
 
 
 def config_of(theirs) -> dict:
-    return next(c for c in CONFIGS.values() if c["d_model"] == theirs.config.hidden_size)
-
-
-def published(theirs) -> dict[str, torch.Tensor]:
-    """The names and shapes of the checkpoints on the hub."""
-    w = theirs.state_dict()
-    tensors = {
-        "esmc.embed.weight": w["esmc.embed_tokens.weight"],
-        "esmc.transformer.norm.weight": w["esmc.norm.weight"],
-    }
-    for part, number in (("dense", 0), ("layer_norm", 2), ("decoder", 3)):
-        for kind in ("weight", "bias"):
-            tensors[f"lm_head.{number}.{kind}"] = w[f"lm_head.{part}.{kind}"]
-    for i in range(LAYERS):
-        here, there = f"esmc.transformer.blocks.{i}.", f"esmc.layers.{i}."
-        for kind in ("weight", "bias"):
-            norms = w[there + f"input_layernorm.{kind}"]
-            tensors[here + f"attn.layernorm_qkv.layer_norm_{kind}"] = norms
-            norms = w[there + f"post_attention_layernorm.{kind}"]
-            tensors[here + f"ffn.layer_norm_{kind}"] = norms
-        attention, mlp = there + "self_attn.", there + "mlp."
-        qkv = [w[attention + f"{letter}_proj.weight"] for letter in "qkv"]
-        tensors[here + "attn.layernorm_qkv.weight"] = torch.cat(qkv)
-        tensors[here + "attn.q_ln.weight"] = w[attention + "q_norm.weight"]
-        tensors[here + "attn.k_ln.weight"] = w[attention + "k_norm.weight"]
-        tensors[here + "attn.out_proj.weight"] = w[attention + "o_proj.weight"]
-        gate_up = [w[mlp + f"{name}_proj.weight"] for name in ("gate", "up")]
-        tensors[here + "ffn.fc1_weight"] = torch.cat(gate_up)
-        tensors[here + "ffn.fc2_weight"] = w[mlp + "down_proj.weight"]
-        for part in ("attn.layernorm_qkv", "attn.out_proj", "ffn"):
-            tensors[here + f"{part}._extra_state"] = torch.empty(0, dtype=torch.uint8)
-    return tensors
+    [config] = (c for c in ESMC.values() if c["d_model"] == theirs.config.hidden_size)
+    return config | {"n_layers": 2}
 
 
 def ours(checkpoint, config):
@@ -108,7 +62,7 @@ def assert_close(found, expected):
 
 @torch.no_grad()
 def test_parity_with_transformers_padded_and_alone(theirs):
-    encoder = ours(published(theirs), config_of(theirs))
+    encoder = ours(published_esmc(theirs), config_of(theirs))
     ids, mask = batch()
     states = encoder(ids, mask)
     expected = theirs.esmc(input_ids=ids, attention_mask=mask.long()).last_hidden_state
@@ -124,7 +78,7 @@ def test_a_folder_saved_by_transformers_loads_strictly(tmp_path, theirs):
     theirs.save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     checkpoint = read_tensors(weight_files(tmp_path))
-    encoder, wanted = ours(checkpoint, config), ours(published(theirs), config_of(theirs))
+    encoder, wanted = ours(checkpoint, config), ours(published_esmc(theirs), config_of(theirs))
     assert encoder.state_dict().keys() == wanted.state_dict().keys()
     for name, tensor in wanted.state_dict().items():
         assert torch.equal(encoder.state_dict()[name], tensor)
@@ -132,7 +86,7 @@ def test_a_folder_saved_by_transformers_loads_strictly(tmp_path, theirs):
 
 
 def test_the_published_names_load_strictly(theirs):
-    checkpoint = published(theirs)
+    checkpoint = published_esmc(theirs)
     encoder = ours(checkpoint, config_of(theirs))
     assert_refused_when_changed(checkpoint, encoder, "esmc.transformer.blocks.2.ffn.fc1_weight")
     cut = {"esmc.transformer.blocks.0.ffn.fc1_weight": torch.ones(1, 960)}
@@ -152,7 +106,7 @@ def assert_refused_when_changed(checkpoint, encoder, extra):
 
 @torch.no_grad()
 def test_low_precision_is_that_of_the_matmuls_alone(theirs):
-    checkpoint = {name: tensor.clone() for name, tensor in published(theirs).items()}
+    checkpoint = {name: tensor.clone() for name, tensor in published_esmc(theirs).items()}
     ids, mask = batch()
     exact = pooled(ours(checkpoint, config_of(theirs))(ids, mask), mask)
     low = transformers.EsmcModel(theirs.config).eval()
@@ -172,7 +126,7 @@ def test_low_precision_is_that_of_the_matmuls_alone(theirs):
 def test_from_a_published_folder_to_a_vector(tmp_path, theirs):
     published_folder, made = tmp_path / "published", tmp_path / "model"
     published_folder.mkdir()
-    write_weights(published_folder / "model.safetensors", published(theirs))
+    write_weights(published_folder / "model.safetensors", published_esmc(theirs))
     (published_folder / "config.json").write_text(json.dumps(config_of(theirs)))
     transformers.EsmcTokenizer().save_pretrained(published_folder)
     backend = Backend(
@@ -196,6 +150,6 @@ def test_from_a_published_folder_to_a_vector(tmp_path, theirs):
 
 
 def test_config_without_a_key():
-    config = {key: value for key, value in CONFIGS["esm_c_300m"].items() if key != "n_heads"}
+    config = {key: value for key, value in ESMC["esm_c_300m"].items() if key != "n_heads"}
     with pytest.raises(InputError, match=r"config\.json: 'n_heads' is missing"):
         build_encoder("esmc", config, "config.json")

@@ -29,12 +29,15 @@ def run(script: str, *options: object) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory) -> Path:
-    """A model folder, and a shard whose third record has no known residue."""
+    """A model folder, and a shard whose third record has no known residue; an empty one follows."""
     folder = tmp_path_factory.mktemp("set")
     write_tiny_model(folder / "model", "protein")
     fasta = "".join(f">{name}\n{sequence}\n" for name, sequence in PROTEINS.items())
     (folder / "shard.faa").write_text(fasta)
     names = list(PROTEINS)
+    contigs = ["contig\tkept_windows\tstatus\treason", *(f"{name}\t1\tok\t" for name in names)]
+    contigs[3:3] = ["unknown\t1\tall_ambiguous\tonly X", "empty\t0\tempty\tno sequence"]
+    (folder / "contigs.tsv").write_text("\n".join(contigs) + "\n")
     columns = {
         "row": pa.array([0, 1, None, 2, 3], pa.int32()),
         "id": [*names[:2], "unknown", *names[2:]],
@@ -76,12 +79,14 @@ def test_a_protein_that_fails_is_nan_and_named_and_exports_leave_it_out(shard, s
     np.testing.assert_array_equal(rows[0], rows[2])
 
     frames = ("--frames", f"{shard}.parquet")
-    assert run("records", *frames, "--embeddings", one, "--out", tmp_path / "r.tsv").returncode == 0
+    words = ("--contigs", shard.with_name("contigs.tsv"), *frames, "--embeddings", one)
+    assert run("records", *words, "--out", tmp_path / "r.tsv").returncode == 0
     records = pd.read_csv(tmp_path / "r.tsv", sep="\t", keep_default_na=False)
-    assert records["id"].tolist() == ["short", "titin", "unknown", "again", "last"]
-    assert records["status"].tolist() == ["ok", "failed", "ambiguous", "ok", "ok"]
-    assert records["pieces"].tolist() == [1, 0, 0, 1, 1]
-    assert records["residues"].tolist() == [5, 150, 7, 5, 45]
+    assert records["id"].tolist() == ["short", "titin", "unknown", "empty", "again", "last"]
+    assert records["status"].tolist() == ["ok", "failed", "ambiguous", "empty", "ok", "ok"]
+    assert records["pieces"].tolist() == [1, 0, 0, 0, 1, 1]
+    assert records["residues"].tolist() == [5, 150, 7, 0, 5, 45]
+    assert records["reason"][3] == "no sequence"
     assert records["reason"][1].startswith("150 residues, but tiny_protein reads at most 50")
 
     twice = tmp_path / "twice.safetensors"

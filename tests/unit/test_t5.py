@@ -1,6 +1,5 @@
 """Our T5 encoder against the one of transformers, at the published widths, and its tokens."""
 
-import io
 import json
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 import torch
 import transformers
 from models_data import one_thread, randomize  # noqa: F401
+from published_models import STRUCTURE, sentencepiece_folder
 from torch.testing import assert_close
 
 from seqloom.config.registry import read_backend
@@ -22,7 +22,6 @@ from seqloom.embedding.loading import load_model
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.tokenizers import (
     T5_LETTERS,
-    T5_PREFIXES,
     T5_STRUCTURE,
     demo_t5_tokenizer,
     published_t5_tokenizer,
@@ -116,27 +115,6 @@ def test_a_decoder_that_is_not_used_takes_no_memory(tmp_path, name):
     output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     total, kilobytes = map(float, output.stdout.split())
     assert total == 1000 and kilobytes < 100_000
-
-
-def sentencepiece_folder(folder: Path, added: dict[str, int]) -> Path:
-    """Tokenizer files with the alphabet of ProtT5: 28 words, then a hundred tokens of no use."""
-    from sentencepiece import SentencePieceTrainer
-
-    model = io.BytesIO()
-    # The more frequent a letter, the lower its id.
-    text = [" ".join(T5_LETTERS[:i]) for i in range(1, len(T5_LETTERS) + 1) for _ in range(9)]
-    SentencePieceTrainer.train(
-        sentence_iterator=iter(text), model_writer=model, vocab_size=28, model_type="word",
-        pad_id=0, eos_id=1, unk_id=2, bos_id=-1, minloglevel=2,
-    )  # fmt: skip
-    folder.mkdir(exist_ok=True)
-    (folder / "spiece.model").write_bytes(model.getvalue())
-    if added:
-        (folder / "added_tokens.json").write_text(json.dumps(added))
-    return folder
-
-
-STRUCTURE = {letter: i for i, letter in enumerate([*T5_STRUCTURE, *T5_PREFIXES], 128)}
 
 
 def test_the_tokens_of_a_published_model_are_those_of_sentencepiece(tmp_path):

@@ -21,7 +21,7 @@ import plan
 import proteins
 import validate as script
 from seqloom.config.registry import Backend
-from seqloom.embedding.export import open_shards
+from seqloom.embedding.export import Shard, open_shards
 from seqloom.embedding.payload_checks import payload_checks, payload_files
 from seqloom.embedding.validation import ProteinSet, protein_checks
 from seqloom.embedding.virnucpro import write_virnucpro
@@ -117,6 +117,13 @@ def test_a_sound_set_passes_every_check(files):
     ]
     assert checks[2].detail == "5 x 1280" and checks[6].detail == "5 records, one at a time"
     assert checks[4].detail == "4 records with a sequence of others"
+
+
+def test_each_matrix_is_read_once(files, monkeypatch):
+    read, paths = Shard.read, []
+    monkeypatch.setattr(Shard, "read", lambda shard: paths.append(shard.path) or read(shard))
+    list(protein_checks(files, 16, 1, 1))
+    assert sorted(paths) == sorted([*files.embeddings[0], *files.embeddings[1]])
 
 
 def test_a_record_that_failed_is_counted_and_the_others_are_checked(files):

@@ -27,10 +27,11 @@ TARGETS = ("export", "validate", "report")
 
 @pytest.fixture
 def protein_set(fresh):
-    """Twenty proteins in two shards, of which the last is the first again; and one of X."""
+    """Twenty proteins in two shards, of which the last is the first again; one of X, one empty."""
     residues = b"ACDEFGHIKLMNPQRSTVWY"
     texts = [letters(seed, 60 + seed, residues).decode() for seed in range(19)]
-    records = zip([*IDS, "unknown"], [*texts, texts[0], "XXX"], strict=True)
+    names = ["empty", *IDS, "unknown"]
+    records = zip(names, ["", *texts, texts[0], "XXX"], strict=True)
     (fresh.folder / "p.faa").write_text("".join(f">{name}\n{text}\n" for name, text in records))
     (fresh.folder / "samples.tsv").write_text("sample\tfasta\tmolecule\nset\tp.faa\tprotein\n")
     with open(fresh.folder / "resources/models.yaml", "a") as registry:
@@ -38,6 +39,7 @@ def protein_set(fresh):
     fresh.configure(
         fusions={"two": ["demo_esm2", "demo_small"]},
         protein_backends=["two"],
+        residue_backends=["demo_small"],
         export=["pt", "npy", "hdf5", "uniprot"],
         embed={"shard_bases": 1000},
         **NO_EXPERIMENTS,
@@ -60,6 +62,16 @@ def test_a_protein_set_is_fused_exported_and_validated(protein_set):
     assert (folder / "pt/set.two.ids.txt").read_text().split() == IDS
     with h5py.File(folder / "uniprot/two/whole/set.h5") as file:
         np.testing.assert_array_equal(file["P7"][:], tensor[7].numpy())
+    with h5py.File(folder / "residues/demo_small/set.h5") as file:
+        assert set(file) == set(IDS) and len(file["P7"]) == 67
+        np.testing.assert_allclose(file["P7"][:].mean(axis=0), parts[1][7], rtol=0, atol=1e-5)
+    records = pd.read_csv(
+        protein_set.folder / "results/records/demo_esm2/set.tsv", sep="\t", keep_default_na=False
+    )
+    assert records["id"].tolist() == ["empty", *IDS, "unknown"], "in the order of the FASTA"
+    assert records["status"].tolist() == ["empty", *["ok"] * 20, "ambiguous"]
+    assert records["reason"][0] == "no sequence"
+    assert records["reason"][21] == "all its residues are unknown"
     with h5py.File(folder / "hdf5/two/whole/set.h5") as file:
         assert file["embedding"].shape == (20, 1600)
     table = protein_set.folder / "results/validation/set.tsv"
@@ -74,7 +86,7 @@ def test_a_protein_set_is_fused_exported_and_validated(protein_set):
         "  Random weights: these numbers show the plumbing, not biology.",
         "Protein sets",
         *(
-            f"  set by demo_{name}: 20 of 21 records embedded, 1 without a known residue"
+            f"  set by demo_{name}: 20 of 22 records embedded, 2 without a known residue"
             for name in ("esm2", "small")
         ),
     ]

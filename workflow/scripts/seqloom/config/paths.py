@@ -201,6 +201,10 @@ class Paths:
     def protein_matrix_inputs(self, backend: str, sample: str) -> dict[str, list[str]]:
         return self.matrix_inputs(backend, WHOLE, sample)
 
+    def records_inputs(self, backend: str, sample: str) -> dict[str, str | list[str]]:
+        contigs = PLAN["contigs"].format(cut=WHOLE, sample=sample)
+        return self.protein_matrix_inputs(backend, sample) | {"contigs": contigs}
+
     def residue_inputs(self, backend: str, sample: str) -> dict[str, list[str]]:
         return {
             "frames": self.tables(WHOLE, [sample]),

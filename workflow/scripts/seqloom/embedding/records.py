@@ -1,10 +1,12 @@
 """What became of each record of a protein sample in one backend."""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from seqloom.embedding.matrices import check_same_shard, failures_of
 from seqloom.files.tables import read_table
@@ -35,3 +37,16 @@ def records_of(table_file: Path, embedding: Path) -> list[dict[str, Any]]:
             found |= {"reason": reasons.get(row, "")}
         records.append(found)
     return records
+
+
+def with_empty_records(
+    contigs: pa.Table, records: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """The records of all shards, and those that no shard has at their places in the FASTA."""
+    rest = iter(records)
+    for contig in contigs.select(["contig", "kept_windows", "status", "reason"]).to_pylist():
+        if contig["kept_windows"]:
+            yield next(rest)
+        else:
+            facts = {"residues": 0, "status": contig["status"], "reason": contig["reason"]}
+            yield {"id": contig["contig"], "pieces": 0, "dtype": "", **facts}

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from isal.isal_zlib import crc32
 
 from seqloom.embedding.engine import embed
 from seqloom.embedding.export import Shard, all_ids, open_shards
@@ -80,7 +81,7 @@ def protein_checks(files: ProteinSet, records: int, seed: int, threads: int) -> 
         parts = [read_records(table.with_suffix(".faa"))[1] for table in files.tables]
     except InputError:  # which the check above has told
         return
-    opened: dict[str, list[Shard]] = {}
+    checksums: dict[str, list[tuple[int, int]]] = {}
     for folder, paths in zip(files.models, files.embeddings, strict=True):
         model = read_json(folder / "model.json")
         name = model["backend"]
@@ -99,18 +100,23 @@ def protein_checks(files: ProteinSet, records: int, seed: int, threads: int) -> 
         shape = None if found == expected else f"{found}, but {expected} expected"
         more = f"; failed records: {failures}" if failures else ""
         yield Check("shape", name, shape, found + more)
-        yield Check("finite", name, problem_of(finite_problem, shards), "all values")
-        twice = f"{sum(_repeated(own).values())} records with a sequence of others"
-        yield Check("equal sequences", name, problem_of(equal_problem, shards, own), twice)
-        problem = problem_of(twin_problem, shards, opened)
+        matrices, damage = _Matrices(own, chosen), None
+        try:
+            matrices.read(shards)
+        except InputError as error:
+            damage = str(error)
+        yield Check("finite", name, damage or matrices.not_finite, "all values")
+        twice = f"{sum(matrices.repeated.values())} records with a sequence of others"
+        yield Check("equal sequences", name, damage or matrices.unequal, twice)
+        problem = damage or _twin_problem(shards, matrices.checksums, checksums)
         yield Check("own values", name, problem, "no matrix of another backend")
-        problem = (
-            other_maker
-            or shape
-            or problem_of(recomputed_problem, folder, shards, own, chosen, threads)
-        )
+        problem = other_maker or shape or damage
+        if not problem:
+            again = (folder, shards, own, chosen, matrices.chosen_rows, threads)
+            problem = problem_of(recomputed_problem, *again)
         yield Check("recomputed", name, problem, f"{len(chosen)} records, one at a time")
-        opened[name] = shards
+        if not damage:
+            checksums[name] = matrices.checksums
 
 
 def _kept(shard: Shard, texts: Sequence[str]) -> list[str]:
@@ -159,26 +165,45 @@ def _maker_problem(shards: Sequence[Shard], model: dict[str, Any]) -> str | None
     return None
 
 
-def finite_problem(shards: Iterable[Shard]) -> str | None:
-    for shard in shards:
-        bad = np.flatnonzero(~np.isfinite(shard.read()).all(axis=1))
-        if bad.size:
-            return f'{shard.path}: {bad.size} rows are not finite, the first "{shard.ids[bad[0]]}"'
-    return None
+class _Matrices:
+    """What the matrices of a backend hold, each read once."""
 
+    def __init__(self, parts: Sequence[Sequence[str]], chosen: np.ndarray) -> None:
+        self.parts, self.chosen = parts, chosen
+        self.repeated = _repeated(parts)
+        self.first: dict[str, tuple[Shard, str, np.ndarray]] = {}  # of each repeated sequence
+        self.not_finite: str | None = None
+        self.unequal: str | None = None
+        self.checksums: list[tuple[int, int]] = []  # width and CRC-32 of each matrix
+        self.chosen_rows: list[np.ndarray] = []
 
-def equal_problem(shards: Sequence[Shard], parts: Sequence[Sequence[str]]) -> str | None:
-    """Two equal sequences whose rows differ; in two shards they may by the tolerance."""
-    repeated, first = _repeated(parts), {}
-    for shard, texts in zip(shards, parts, strict=True):
-        rows = shard.read()
-        for name, text, row in zip(shard.ids, texts, rows, strict=True):
-            if text not in repeated:
+    def read(self, shards: Sequence[Shard]) -> None:
+        start = 0
+        for shard, texts in zip(shards, self.parts, strict=True):
+            matrix = shard.read()
+            self.not_finite = self.not_finite or finite_problem(shard, matrix)
+            self.unequal = self.unequal or self._equal_problem(shard, matrix, texts)
+            self.checksums.append((shard.width, crc32(matrix)))
+            here = (self.chosen >= start) & (self.chosen < start + len(matrix))
+            self.chosen_rows.extend(matrix[self.chosen[here] - start])
+            start += len(matrix)
+
+    def _equal_problem(self, shard: Shard, matrix: np.ndarray, texts: Sequence[str]) -> str | None:
+        """Two equal sequences whose rows differ; in two shards they may by the tolerance."""
+        for name, text, row in zip(shard.ids, texts, matrix, strict=True):
+            if text not in self.repeated:
                 continue
-            where, other, there = first.setdefault(text, (shard, name, row))
+            where, other, there = self.first.setdefault(text, (shard, name, row.copy()))
             allowed = 0 if where is shard else _allowed(shard)
             if not _distance(row, there) <= allowed:
                 return f'"{other}" and "{name}" have equal sequences, but different rows'
+        return None
+
+
+def finite_problem(shard: Shard, matrix: np.ndarray) -> str | None:
+    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+    if bad.size:
+        return f'{shard.path}: {bad.size} rows are not finite, the first "{shard.ids[bad[0]]}"'
     return None
 
 
@@ -188,12 +213,16 @@ def _repeated(parts: Iterable[Iterable[str]]) -> dict[str, int]:
     return {text: count for text, count in counts.items() if count > 1}
 
 
-def twin_problem(shards: Sequence[Shard], others: dict[str, Sequence[Shard]]) -> str | None:
+def _twin_problem(
+    shards: Sequence[Shard],
+    mine: Sequence[tuple[int, int]],
+    others: dict[str, list[tuple[int, int]]],
+) -> str | None:
     """Another backend that has the same matrix for a shard, as if one were the other's copy."""
     for name, them in others.items():
-        for mine, other in zip(shards, them, strict=True):
-            if mine.ids and mine.width == other.width and np.array_equal(mine.read(), other.read()):
-                return f"{mine.path} has the matrix of {name}"
+        for shard, checksum, other in zip(shards, mine, them, strict=True):
+            if shard.ids and checksum == other:
+                return f"{shard.path} has the matrix of {name}"
     return None
 
 
@@ -206,6 +235,7 @@ def recomputed_problem(
     shards: Sequence[Shard],
     parts: Sequence[Sequence[str]],
     chosen: np.ndarray,
+    rows: Sequence[np.ndarray],
     threads: int,
 ) -> str | None:
     """The worst of the chosen rows, if it is not what the model gives for its record alone."""
@@ -218,7 +248,7 @@ def recomputed_problem(
     too_long = json.loads(metadata["provenance"])["settings"]["too_long"]
     ids, texts = all_ids(shards), [text for part in parts for text in part]
     off = []
-    for row, number in zip(_rows(shards, chosen), chosen, strict=True):
+    for row, number in zip(rows, chosen, strict=True):
         again = embed(model, [ids[number]], [texts[number]], too_long=too_long).rows[0]
         off.append(_distance(row, again))
     worst = int(np.argmax(off)) if off else None
@@ -228,15 +258,6 @@ def recomputed_problem(
         f'"{ids[chosen[worst]]}" is {off[worst]:.2g} of its length off when embedded alone, '
         f"{_allowed(shards[0]):.2g} is allowed in {metadata['dtype']}"
     )
-
-
-def _rows(shards: Sequence[Shard], chosen: np.ndarray) -> Iterator[np.ndarray]:
-    """The chosen rows of all shards, in order."""
-    start = 0
-    for shard in shards:
-        here = chosen[(chosen >= start) & (chosen < start + len(shard.ids))] - start
-        yield from shard.read()[here] if here.size else ()
-        start += len(shard.ids)
 
 
 def _distance(row: np.ndarray, other: np.ndarray) -> float:
