@@ -151,15 +151,22 @@ def load_settings(config: dict[str, Any]) -> Settings:
                 )
     values = validated(given, read_schema("config"), "config")
     downloads = _listed_downloads(values["refseq"])
-    samples = read_sheet(values["samples"], downloads)
+    annotate = values["annotate"]
+    samples = {}
+    if annotate is not None:
+        values["annotate"] = annotate = validated(annotate, read_schema("annotate"), "config: annotate")
+        samples = raw_species(annotate)
+    if not samples or "samples" in given:
+        samples |= read_sheet(values["samples"], downloads)
     used = {name for backends in values["fusions"].values() for name in backends}
     used |= set(values["protein_backends"]) - set(values["fusions"])
     used |= set(values["residue_backends"])
+    used |= {annotate["backend"]} if annotate is not None else set()
     own = values["backends"]
     backends = {name: own_backend(name, own[name]) for name in sorted(used & own.keys())}
     backends |= read_backends(REGISTRY, sorted(used - own.keys()))
     settings = Settings(values, samples, backends, downloads)
-    for problem in _problems(settings):
+    for problem in chain(_problems(settings), annotation_problems(settings)):
         raise InputError(problem)
     return settings
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from seqloom.config.schemas import read_schema, validated
@@ -53,6 +54,19 @@ def read_sheet(path: str, downloads: Mapping[str, Download]) -> dict[str, Sample
         samples[sample.name] = sample
     if not samples:
         raise InputError(f"{path}: the sample sheet has no rows; add one line per sample")
+    return samples
+
+
+def species_folders(folder: str, codes: Mapping[str, int]) -> dict[str, Sample]:
+    """A sample for each folder of fna.gz and gff.gz; `codes` are genetic codes by name."""
+    samples = {}
+    for path in sorted(Path(folder).glob("*/fna.gz")):
+        name = path.parent.name
+        row = {"sample": name, "fasta": str(path), "annotation": str(path.with_name("gff.gz"))}
+        row["genetic_code"] = str(codes.get(name, 1))
+        samples[name] = _sample(row, read_schema("samples"), str(path.parent), {})
+    if not samples:
+        raise InputError(f"{folder}: no folder in it has fna.gz (`annotate: raw` in the config)")
     return samples
 
 
