@@ -26,6 +26,15 @@ include: "rules/report.smk"
 include: "rules/validate.smk"
 
 
+if SETTINGS["annotate"]:
+
+    include: "rules/annotate/genes.smk"
+
+    rule annotate:
+        input:
+            of(PATHS.annotation_results),
+
+
 onstart:
     lock_this_folder()
 

@@ -88,6 +88,22 @@ VIRNUCPRO = _beside(
     card=".json",
 )
 VALIDATION = "results/validation/{sample}.tsv"
+_ANNOTATE = "results/annotate"
+GENES = f"{_ANNOTATE}/genes/{{sample}}.json"
+_BAKED = f"{_ANNOTATE}/baked/{{run}}"
+# Which stretches of which contigs belong to which part.
+PARTS = f"{_BAKED}/parts.tsv"
+# A folder: its shards are counted when they are written.
+BAKED = f"{_BAKED}/{{sample}}"
+BAKED_SET = _beside(
+    _BAKED,
+    stats="/stats.json",
+    rules="/rules.tsv",
+    audit="/audit.tsv",
+    eval="/eval.json",
+    tokenizer="/tokenizer.json",
+    config="/bake_config.json",
+)
 REPORT = {"page": "results/report.html", "summary": "results/summary.txt"}
 
 
@@ -238,6 +254,30 @@ class Paths:
             "embeddings": shards,
         }
 
+    def annotated(self) -> list[str]:
+        """The species of gene annotation by name: the order of the config has no effect."""
+        return sorted(self.settings["annotate"]["species"])
+
+    def parts_inputs(self) -> dict[str, list[str]]:
+        """The records of all species, in order, and their groups files."""
+        species = self.annotated()
+        groups = [self.settings.samples[sample].groups for sample in species]
+        return {
+            "records": [INDEX["records"].format(sample=sample) for sample in species],
+            "groups": files_from_rules(self.settings, filter(None, groups)),
+        }
+
+    def baked_species(self) -> list[str]:
+        """A folder for each species, in order."""
+        run = self.settings["annotate"]["run"]
+        return [BAKED.format(run=run, sample=sample) for sample in self.annotated()]
+
+    def baked(self) -> list[str]:
+        """All of the baked set."""
+        run = self.settings["annotate"]["run"]
+        genes = [GENES.format(sample=sample) for sample in self.annotated()]
+        return [*genes, *filled([PARTS, *BAKED_SET.values()], run=run), *self.baked_species()]
+
     def report_inputs(self) -> dict[str, list[str]]:
         """The inputs of the report besides evaluations and predictions."""
         names = self.settings["experiments"]
@@ -339,6 +379,9 @@ class Paths:
         samples = self.settings.of_molecule("protein") if self.settings["protein_backends"] else []
         return [VALIDATION.format(sample=sample) for sample in samples]
 
+    def annotation_results(self) -> list[str]:
+        return self.baked() if self.settings["annotate"] else []
+
     def all_results(self) -> list[str]:
         """Every result; Snakemake restores a lost file only if a target asks for it."""
         paths = [
@@ -353,7 +396,8 @@ class Paths:
                 paths += self.shard_files(pattern, cut, [sample])
         paths += self.all_embeddings() + self.all_fused() + self.all_residues() + self.records()
         paths += self._of_experiments(SPLIT.values()) + self.classifiers()
-        return paths + self.evaluations() + self.predictions() + self.exports()
+        paths += self.evaluations() + self.predictions() + self.exports()
+        return paths + self.annotation_results()
 
     def _cut(self, experiment: str) -> str:
         return self.settings["experiments"][experiment]["cut"]

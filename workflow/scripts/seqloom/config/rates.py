@@ -33,6 +33,7 @@ RATES = {
     "index": Rate(0.2, megabase=1 / 148, bytes_per_letter=0.33),
     # Three million features of a human annotation take 30 s.
     "coding": Rate(0.4, megabase=0.1, bytes_per_letter=0.02),
+    "genes": Rate(0.4, megabase=0.1, bytes_per_letter=0.3),
     "plan": Rate(0.3, megabase=1 / 121, bytes_per_letter=0.01),
     "frames": Rate(0.3, megabase=1 / 78, bytes_per_frame=500),
     "proteins": Rate(0.3, megabase=1 / 78, bytes_per_frame=400),

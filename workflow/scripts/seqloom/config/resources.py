@@ -65,6 +65,10 @@ class Needs:
     def memory_to_read_annotation(self, sample: str) -> float:
         return _FEW + 2 * self._megabases(sample)
 
+    def memory_to_read_genes(self, sample: str) -> float:
+        """Genes of eukaryotes are few, those of bacteria many, so the small genomes are dear."""
+        return _FEW + 2 * self._megabases(sample)
+
     def memory_to_plan(self, sample: str) -> float:
         return _FEW + 0.0006 * self._records(sample)
 
