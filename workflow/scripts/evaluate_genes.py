@@ -6,9 +6,12 @@ import logging
 
 import pandas as pd
 
-from seqloom.annotate.evaluation import score_rows
+from seqloom.annotate.evaluation import ALL, COLUMNS, score_rows, stretches
+from seqloom.annotate.locus import locus
 from seqloom.cli import parser, run
-from seqloom.files.atomic import atomic
+from seqloom.config.annotation import PARTS, held_out_place
+from seqloom.files.atomic import atomic_all
+from seqloom.files.json_files import write_json
 from seqloom.files.tables import write_tsv
 from seqloom.seqs.gene_index import read_gene_index
 from seqloom.seqs.gene_reader import read_genes
@@ -25,8 +28,12 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--sample", required=True)
     options.add_argument("--program", required=True)
     options.add_argument("--biotypes", nargs="+", default=["CDS"])
-    options.add_argument("--parts", help="parts.tsv of the baked set; without it only all genes")
+    for part in PARTS:
+        options.add_argument(
+            f"--{part}", nargs="+", default=[], help="SAMPLE, SAMPLE/CONTIG or SAMPLE/CONTIG:1-900"
+        )
     options.add_argument("--out", required=True, help=".tsv")
+    options.add_argument("--locus", required=True, help=".json of a place where the two differ")
     return options
 
 
@@ -35,13 +42,19 @@ def main(args: argparse.Namespace) -> None:
     lengths = dict(zip(genome.names, genome.lengths.tolist(), strict=True))
     annotated, _, _ = read_gene_index(args.genes)
     predicted, _ = read_genes([args.prediction], lengths)
-    parts = {}
-    table = pd.DataFrame(score_rows(annotated, predicted, args.biotypes, parts))
+    given = {part: [held_out_place(part, place) for place in vars(args)[part]] for part in PARTS}
+    parts = {part: stretches(places, lengths) for part, places in given.items() if places}
+    table = pd.DataFrame(score_rows(annotated, predicted, args.biotypes, parts), columns=COLUMNS)
     table.insert(0, "sample", args.sample)
-    table.insert(2, "program", args.program)
-    with atomic(args.out) as temporary:
-        write_tsv(temporary, table)
-    for row in table[table["part"] == "all"].itertuples():
+    table.insert(1, "program", args.program)
+    compared = (
+        [gene for gene in genes if gene.biotype in args.biotypes]
+        for genes in (annotated, predicted)
+    )
+    with atomic_all([args.out, args.locus]) as [tsv, json]:
+        write_tsv(tsv, table)
+        write_json(json, {"sample": args.sample, "program": args.program, **locus(*compared)})
+    for row in table[table["part"] == ALL].itertuples():
         log.info("%s, %s: F1 %.4f", row.biotype, row.level, row.f1)
 
 

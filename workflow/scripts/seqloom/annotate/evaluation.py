@@ -3,11 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from seqloom.annotate.scores import compare
+from seqloom.config.annotation import HeldOut
 from seqloom.seqs.genes import Gene
 
 # Stretches of contigs: 0-based, half-open.
 Stretches = Mapping[str, Sequence[tuple[int, int]]]
 ALL = "all"
+COLUMNS = (
+    *("part", "biotype", "level", "annotated", "found", "predicted", "right"),
+    *("precision", "recall", "f1"),
+)
 
 
 def score_rows(
@@ -31,18 +36,20 @@ def score_rows(
                 for genes in (annotated, predicted)
             )
             for level, counts in compare(known, found).items() if known or found else ():
-                yield {
-                    "part": part,
-                    "biotype": biotype,
-                    "level": level,
-                    "annotated": counts.annotated,
-                    "found": counts.found,
-                    "predicted": counts.predicted,
-                    "right": counts.right,
-                    "precision": counts.precision,
-                    "recall": counts.recall,
-                    "f1": counts.f1,
-                }
+                measured = counts.annotated, counts.found, counts.predicted, counts.right
+                rates = counts.precision, counts.recall, counts.f1
+                yield dict(zip(COLUMNS, (part, biotype, level, *measured, *rates), strict=True))
+
+
+def stretches(places: Sequence[HeldOut], lengths: Mapping[str, int]) -> Stretches:
+    """The stretches of held-out places of one sample."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for place in places:
+        for contig in lengths if place.contig is None else [place.contig]:
+            is_whole = place.start is None
+            stretch = (0, lengths[contig]) if is_whole else (place.start, place.end)
+            found.setdefault(contig, []).append(stretch)
+    return found
 
 
 def is_inside(gene: Gene, stretches: Stretches) -> bool:

@@ -1,9 +1,11 @@
 """The section `annotate` of the config: species, and what of them is held out of training."""
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 from seqloom.config.registry import Backend
@@ -11,6 +13,7 @@ from seqloom.config.schemas import hint_of
 from seqloom.config.sheet import Sample, species_folders
 from seqloom.errors import InputError
 
+PARTS = ("validation", "test")  # that are held out of training
 _PLACE = re.compile(r"(?P<species>[^/]+)(/(?P<contig>.+?)(:(?P<start>\d+)-(?P<end>\d+))?)?")
 
 
@@ -36,9 +39,7 @@ class HeldOut:
 
 def held_out(annotate: Mapping[str, Any]) -> list[HeldOut]:
     """The places of validation and test, in the order of the config."""
-    return [
-        held_out_place(part, text) for part in ("validation", "test") for text in annotate[part]
-    ]
+    return [held_out_place(part, text) for part in PARTS for text in annotate[part]]
 
 
 def held_out_place(part: str, text: str) -> HeldOut:
@@ -48,6 +49,39 @@ def held_out_place(part: str, text: str) -> HeldOut:
         return HeldOut(part, place["species"], place["contig"])
     start, end = int(place["start"]) - 1, int(place["end"])
     return HeldOut(part, place["species"], place["contig"], start, end)
+
+
+def baseline_of(taxon: str) -> str:
+    """The program that finds genes in such genomes."""
+    return "pyrodigal" if taxon == "prokaryote" else "augustus"
+
+
+def program_problems(annotate: Mapping[str, Any]) -> Iterator[str]:
+    """What the machine lacks of the programs that the section asks for."""
+    eukaryotes = [n for n, t in annotate["species"].items() if baseline_of(t) == "augustus"]
+    if "augustus" in annotate["baselines"] and eukaryotes:
+        if not shutil.which("augustus"):
+            yield (
+                "config: annotate.baselines: the program augustus is not installed; install it "
+                "(Debian and Ubuntu: apt-get install augustus), or take it out"
+            )
+        for name in eukaryotes:
+            if name not in annotate["augustus_species"]:
+                yield (
+                    f"config: annotate.augustus_species: there is no model for {name}; name one "
+                    "of `augustus --species=help`, or take augustus out of annotate.baselines"
+                )
+    if annotate["busco"] and not shutil.which("busco"):
+        yield (
+            "config: annotate.busco: the program busco is not installed; install it, or remove "
+            "annotate.busco"
+        )
+    for name, folder in annotate["busco"].items():
+        if not Path(folder, "dataset.cfg").is_file():
+            yield (
+                f"config: annotate.busco.{name}: {folder} is not a folder with a dataset.cfg; give "
+                "the folder of an unpacked BUSCO lineage, such as bacteria_odb12"
+            )
 
 
 def raw_species(annotate: Mapping[str, Any]) -> dict[str, Sample]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seqloom.config.annotation import PARTS
 from seqloom.config.paths import COMPARISON, Paths
 from seqloom.config.settings import WHOLE, Settings
 from seqloom.config.sheet_files import REFSEQ_FOLDER
@@ -77,6 +78,16 @@ class Options:
         rows = [self.settings.samples[name] for name in self.settings.labeled()]
         keys = {"sample": "name", "label": "label", "category": "category", "groups": "groups"}
         return [json.dumps({key: getattr(row, name) for key, name in keys.items()}) for row in rows]
+
+    def held_out_of(self, sample: str) -> str:
+        """The places of each part that this species has, as the config writes them."""
+        annotate = self.settings["annotate"]
+        return options(
+            {
+                part: [place for place in annotate[part] if place.partition("/")[0] == sample]
+                for part in PARTS
+            }
+        )
 
     def report(self) -> list[str]:
         """The folders and files of the report, without those the config does not ask for."""

@@ -6,6 +6,7 @@ and the files of each target.
 
 from collections.abc import Iterable, Sequence
 
+from seqloom.config.annotation import baseline_of
 from seqloom.config.contents import files_from_rules, model_name
 from seqloom.config.settings import WHOLE, Settings
 
@@ -104,6 +105,18 @@ BAKED_SET = _beside(
     tokenizer="/tokenizer.json",
     config="/bake_config.json",
 )
+# `{program}` is a baseline; beside them, the proteins of the annotation itself are written.
+ANNOTATION = "annotation"
+GENE_PREDICTION = _beside(
+    f"{_ANNOTATE}/predictions/{{program}}/{{sample}}", gff=".gff3", card=".json"
+)
+GENE_SCORES = _beside(
+    f"{_ANNOTATE}/scores/{{program}}/{{sample}}", table=".tsv", locus=".locus.json"
+)
+ALL_GENE_SCORES = f"{_ANNOTATE}/scores.tsv"
+GENE_PROTEINS = f"{_ANNOTATE}/proteins/{{program}}/{{sample}}.faa"
+BUSCO = f"{_ANNOTATE}/busco/{{program}}/{{sample}}.json"
+GENE_REPORT = _beside(f"{_ANNOTATE}/report", page=".html", summary=".txt")
 REPORT = {"page": "results/report.html", "summary": "results/summary.txt"}
 
 
@@ -278,6 +291,42 @@ class Paths:
         genes = [GENES.format(sample=sample) for sample in self.annotated()]
         return [*genes, *filled([PARTS, *BAKED_SET.values()], run=run), *self.baked_species()]
 
+    def gene_predictions(self) -> list[tuple[str, str]]:
+        """Program and species of all baselines."""
+        annotate = self.settings["annotate"]
+        return [
+            (program, sample)
+            for program in sorted(annotate["baselines"])
+            for sample in self.annotated()
+            if program == baseline_of(annotate["species"][sample])
+        ]
+
+    def genes_for_proteins(self, program: str, sample: str) -> str:
+        pattern = GENES if program == ANNOTATION else GENE_PREDICTION["gff"]
+        return pattern.format(program=program, sample=sample)
+
+    def gene_proteins(self) -> list[tuple[str, str]]:
+        """Program and species of all predictions, and of the annotations."""
+        return [(ANNOTATION, s) for s in self.annotated()] + self.gene_predictions()
+
+    def buscos(self) -> list[str]:
+        """Of species with a lineage."""
+        chosen = self.settings["annotate"]["busco"]
+        pairs = self.gene_proteins()
+        return [BUSCO.format(program=p, sample=s) for p, s in pairs if s in chosen]
+
+    def gene_scores(self, kind: str) -> list[str]:
+        pattern = GENE_SCORES[kind]
+        return [pattern.format(program=p, sample=s) for p, s in self.gene_predictions()]
+
+    def gene_evaluation(self) -> list[str]:
+        """All that compares baselines with annotations."""
+        pairs = self.gene_predictions()
+        made = [f for p, s in pairs for f in filled(GENE_PREDICTION.values(), program=p, sample=s)]
+        made += [GENE_PROTEINS.format(program=p, sample=s) for p, s in self.gene_proteins()]
+        made += self.gene_scores("table") + self.gene_scores("locus") + self.buscos()
+        return [*made, ALL_GENE_SCORES, *GENE_REPORT.values()]
+
     def report_inputs(self) -> dict[str, list[str]]:
         """The inputs of the report besides evaluations and predictions."""
         names = self.settings["experiments"]
@@ -380,7 +429,7 @@ class Paths:
         return [VALIDATION.format(sample=sample) for sample in samples]
 
     def annotation_results(self) -> list[str]:
-        return self.baked() if self.settings["annotate"] else []
+        return self.baked() + self.gene_evaluation() if self.settings["annotate"] else []
 
     def all_results(self) -> list[str]:
         """Every result; Snakemake restores a lost file only if a target asks for it."""

@@ -69,6 +69,21 @@ class Needs:
         """Genes of eukaryotes are few, those of bacteria many, so the small genomes are dear."""
         return _FEW + 2 * self._megabases(sample)
 
+    def memory_to_predict_genes(self, sample: str) -> float:
+        """The genome, and what the program makes of each base."""
+        return _FEW + 100 * self._megabases(sample)
+
+    def memory_to_score_genes(self, sample: str) -> float:
+        """The genes of the annotation and those of the program."""
+        return _PANDAS + 4 * self._megabases(sample)
+
+    def memory_to_translate_genes(self, sample: str) -> float:
+        """The genes, and the longest contig."""
+        return _FEW + 4 * self._megabases(sample)
+
+    def memory_to_run_busco(self, sample: str) -> float:
+        return 4000
+
     def memory_to_plan(self, sample: str) -> float:
         return _FEW + 0.0006 * self._records(sample)
 

@@ -7,7 +7,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from seqloom.config.annotation import annotation_problems, raw_species, with_raw_species
+from seqloom.config.annotation import (
+    annotation_problems,
+    program_problems,
+    raw_species,
+    with_raw_species,
+)
 from seqloom.config.registry import Backend, own_backend, read_backend, read_backends
 from seqloom.config.schemas import hint_of, read_schema, read_yaml, validated
 from seqloom.config.sharding import shard_names
@@ -171,7 +176,10 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
     backends = {name: own_backend(name, own[name]) for name in sorted(used & own.keys())}
     backends |= read_backends(REGISTRY, sorted(used - own.keys()))
     settings = Settings(values, samples, backends, downloads)
-    for problem in chain(_problems(settings), annotation_problems(values, samples, backends)):
+    problems = chain(_problems(settings), annotation_problems(values, samples, backends))
+    if annotate and check_files:
+        problems = chain(problems, program_problems(annotate))
+    for problem in problems:
         raise InputError(problem)
     return settings
 
