@@ -5,7 +5,7 @@ wildcard_constraints:
 rule score_genes:
     """Compare the genes of a program with the annotation, base by base, exon by exon and gene by gene."""
     input:
-        genome=paths.GENOME["genome"],
+        records=paths.INDEX["records"],
         genes=paths.GENES,
         prediction=paths.GENE_PREDICTION["gff"],
     output:
@@ -23,7 +23,7 @@ rule score_genes:
         held_out=of(OPTIONS.held_out_of),
         version=BAKE_VERSION,
     shell:
-        "evaluate_genes.py --genes {input.genes} --prediction {input.prediction} --genome {input.genome}"
+        "evaluate_genes.py --genes {input.genes} --prediction {input.prediction} --records {input.records}"
         " --sample {wildcards.sample} --program {wildcards.program} --biotypes {params.biotypes}"
         " {params.held_out} --out {output.table} --locus {output.locus} 2> {log}"
 

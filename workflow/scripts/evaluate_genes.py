@@ -13,9 +13,9 @@ from seqloom.config.annotation import PARTS, held_out_place
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.tables import write_tsv
+from seqloom.seqs.contigs import read_contigs
 from seqloom.seqs.gene_index import read_gene_index
 from seqloom.seqs.gene_reader import read_genes
-from seqloom.seqs.genome import open_genome
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--genes", required=True, help=".json of genes.py")
     options.add_argument("--prediction", required=True, help="GFF3 of the same contigs")
-    options.add_argument("--genome", required=True, help="indexed .fa.gz of the sample")
+    options.add_argument("--records", required=True, help=".tsv of index.py")
     options.add_argument("--sample", required=True)
     options.add_argument("--program", required=True)
     options.add_argument("--biotypes", nargs="+", default=["CDS"])
@@ -38,8 +38,8 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    genome = open_genome(args.genome)
-    lengths = dict(zip(genome.names, genome.lengths.tolist(), strict=True))
+    records = read_contigs(args.records)
+    lengths = dict(zip(records["contig"].to_pylist(), records["length"].to_pylist(), strict=True))
     annotated, _, _ = read_gene_index(args.genes)
     predicted, _ = read_genes([args.prediction], lengths)
     given = {part: [held_out_place(part, place) for place in vars(args)[part]] for part in PARTS}
