@@ -2,7 +2,7 @@
 
     python benchmarks/gene_scores.py
 
-Made up: 24 contigs, five transcripts of ten exons for each annotated gene, one of the same exons for each
+Made up: 24 contigs, five transcripts of ten exons for each annotated gene, one of these for each
 predicted gene, of which every third is off by a base. Prints markdown; MB is the peak memory of
 evaluate_genes.py in millions of bytes.
 """

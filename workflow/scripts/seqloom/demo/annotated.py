@@ -13,7 +13,7 @@ from Bio.Seq import reverse_complement
 
 from seqloom.demo.simulate import Blueprint, Codon, Gene, codon_usage, lay_out
 
-_BIAS = 0.9  # of codons and of amino acids, the sigma of a log-normal distribution
+_BIAS = 0.7  # of codons and of amino acids, the sigma of a log-normal distribution
 _RBS = "AGGAGG"
 _RUN = 6  # genes on one strand in a row, on average
 _SHORTEST_GENE, _LONGEST_GENE = 40, 1500  # codons
@@ -32,7 +32,7 @@ class Species:
     codons: tuple[float, float]  # of a gene: mean and sigma of a log-normal distribution
     spacers: tuple[tuple[int, int], ...]  # bases between genes, one of these ranges at random
     starts: dict[str, float]  # share of each start codon
-    has_rbs: bool
+    rbs: float  # share of genes with a ribosome binding site
     introns: Sequence[float]  # share of genes with none, one, two ...
     is_circular: bool
 
@@ -47,7 +47,7 @@ BACTERIUM = Species(
     codons=(5.55, 0.5),
     spacers=((40, 60), (80, 260)),
     starts={"ATG": 0.83, "GTG": 0.13, "TTG": 0.04},
-    has_rbs=True,
+    rbs=0.8,
     introns=(1.0,),
     is_circular=True,
 )
@@ -61,7 +61,7 @@ YEAST = Species(
     codons=(5.7, 0.5),
     spacers=((200, 700),),
     starts={"ATG": 1.0},
-    has_rbs=False,
+    rbs=0.0,
     introns=(0.6, 0.3, 0.1),
     is_circular=False,
 )
@@ -96,14 +96,15 @@ def _blueprint(species: Species, usage: dict[str, float], rng: np.random.Generat
     for _ in range(species.genes + 1):
         least, most = species.spacers[rng.integers(len(species.spacers))]
         spacers.append(_random_bases(int(rng.integers(least, most)), species.gc_between, rng))
-    if species.has_rbs:
+    for number, strand in enumerate(strands):
+        if rng.random() >= species.rbs:
+            continue
         # It lies before its gene in the direction of reading.
-        for number, strand in enumerate(strands):
-            site = _RBS + _random_bases(int(rng.integers(5, 10)), species.gc_between, rng)
-            if strand > 0:
-                spacers[number] = spacers[number][: -len(site)] + site
-            else:
-                spacers[number + 1] = reverse_complement(site) + spacers[number + 1][len(site) :]
+        site = _RBS + _random_bases(int(rng.integers(5, 10)), species.gc_between, rng)
+        if strand > 0:
+            spacers[number] = spacers[number][: -len(site)] + site
+        else:
+            spacers[number + 1] = reverse_complement(site) + spacers[number + 1][len(site) :]
     return Blueprint([(strand, _gene(species, usage, rng)) for strand in strands], spacers)
 
 
