@@ -166,6 +166,9 @@ class Paths:
         name = model_name(self.settings, backend)
         return filled(MODEL.values(), backend=backend, model=name)
 
+    def tokenizer(self, backend: str) -> str:
+        return MODEL["tokenizer"].format(backend=backend, model=model_name(self.settings, backend))
+
     def fusion_inputs(self, fusion: str) -> list[str]:
         """The patterns of the embeddings that a fusion joins."""
         return [EMBEDDING.replace("{backend}", b) for b in self.settings["fusions"][fusion]]
