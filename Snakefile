@@ -29,6 +29,7 @@ include: "rules/validate.smk"
 if SETTINGS["annotate"]:
 
     include: "rules/annotate/genes.smk"
+    include: "rules/annotate/bake.smk"
     include: "rules/annotate/baselines.smk"
     include: "rules/annotate/evaluation.smk"
 

@@ -8,6 +8,8 @@ rule score_genes:
         records=paths.INDEX["records"],
         genes=paths.GENES,
         prediction=paths.GENE_PREDICTION["gff"],
+        # Other species may change it; what it says of this one is in `held_out`.
+        parts=ancient(PATHS.parts()),
     output:
         **paths.GENE_SCORES,
     log:
@@ -20,12 +22,12 @@ rule score_genes:
         **asking("score_genes", NEEDS.memory_to_score_genes),
     params:
         biotypes=SETTINGS["annotate"]["biotypes"],
-        held_out=of(OPTIONS.held_out_of),
+        held_out=of(OPTIONS.held_out),
         version=BAKE_VERSION,
     shell:
         "evaluate_genes.py --genes {input.genes} --prediction {input.prediction} --records {input.records}"
         " --sample {wildcards.sample} --program {wildcards.program} --biotypes {params.biotypes}"
-        " {params.held_out} --out {output.table} --locus {output.locus} 2> {log}"
+        " --parts {input.parts} --out {output.table} --locus {output.locus} 2> {log}"
 
 
 rule join_gene_scores:

@@ -84,12 +84,19 @@ def test_genes_off_by_one_fail_strictly_and_pass_with_tolerance(sample):
 def test_a_part_has_the_genes_that_lie_wholly_in_it(sample):
     folder, genes = sample
     inside = [one for one in genes if one.contig == "b" or 300 <= one.start < 700]
-    # The gene at 700 crosses the end of the stretch, so its part does not see that it is missing.
-    found = scores(folder, inside, "--validation", "s/a:301-717", "--test", "s/b")
-    assert found["validation", "gene"] == found["test", "gene"] == 1
-    assert found["all", "gene"] < 1
-    found = scores(folder, inside, "--validation", "s/a:301-718")
-    assert found["validation", "gene"] < 1
+
+    def by_part(border):
+        rows = [("a", 0, 300, "train"), ("a", 300, border, "validation"), ("b", 0, 3000, "test")]
+        lines = ["\t".join(map(str, ("s", *row, "g"))) + "\n" for row in rows]
+        head = "sample\tcontig\tstart\tend\tpart\tgroup\n"
+        (folder / "parts.tsv").write_text("".join([head, *lines]))
+        found = scores(folder, inside, "--parts", folder / "parts.tsv")
+        return [found[part, "gene"] for part in ("all", "validation", "test")]
+
+    # The gene at 700 crosses the border, so the part does not see that it is missing.
+    assert by_part(717)[1:] == [1, 1]
+    every, validation, test = by_part(718)
+    assert every < 1 and validation < 1 and test == 1
 
 
 def test_the_locus_is_where_most_genes_differ(sample):
@@ -120,7 +127,7 @@ def test_proteins_of_partial_genes_begin_at_their_phase_and_codes_count(sample):
     folder, _ = sample
     cut = gene("cut", "+", ("t", (104, 118, 2)), contig="a", partial_left=True)
     across = [gene(f"o.{n}", "+", ("o", (100, 118, 0)), contig="a") for n in (1, 2)]
-    reverse = gene("r", "-", ("r", (300, 318, 0)), contig="b", genetic_code=4)
+    reverse = gene("g", "-", ("r", (300, 318, 0)), contig="b", genetic_code=4)
     write_gff3(folder, [cut, *across[:1], reverse])
     assert proteins_of(folder, folder / "p.gff3") == {">t": "AWK", ">o": "MAAWK", ">r": "MAAWK"}
     write_gene_index(folder / "genes.json", across, {}, [])

@@ -6,10 +6,10 @@ import logging
 
 import pandas as pd
 
-from seqloom.annotate.evaluation import ALL, COLUMNS, score_rows, stretches
+from seqloom.annotate.evaluation import ALL, COLUMNS, score_rows
 from seqloom.annotate.locus import locus
+from seqloom.annotate.parts import read_parts
 from seqloom.cli import parser, run
-from seqloom.config.annotation import PARTS, held_out_place
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.tables import write_tsv
@@ -28,10 +28,7 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--sample", required=True)
     options.add_argument("--program", required=True)
     options.add_argument("--biotypes", nargs="+", default=["CDS"])
-    for part in PARTS:
-        options.add_argument(
-            f"--{part}", nargs="+", default=[], help="SAMPLE, SAMPLE/CONTIG or SAMPLE/CONTIG:1-900"
-        )
+    options.add_argument("--parts", help=".tsv of parts.py; without it only all genes are compared")
     options.add_argument("--out", required=True, help=".tsv")
     options.add_argument("--locus", required=True, help=".json of a place where the two differ")
     return options
@@ -42,9 +39,9 @@ def main(args: argparse.Namespace) -> None:
     lengths = dict(zip(records["contig"].to_pylist(), records["length"].to_pylist(), strict=True))
     annotated, _, _ = read_gene_index(args.genes)
     predicted, _ = read_genes([args.prediction], lengths)
-    given = {part: [held_out_place(part, place) for place in vars(args)[part]] for part in PARTS}
-    parts = {part: stretches(places, lengths) for part, places in given.items() if places}
-    table = pd.DataFrame(score_rows(annotated, predicted, args.biotypes, parts), columns=COLUMNS)
+    stretches = read_parts(args.parts, args.sample) if args.parts else []
+    rows = score_rows(annotated, predicted, args.biotypes, stretches)
+    table = pd.DataFrame(rows, columns=COLUMNS)
     table.insert(0, "sample", args.sample)
     table.insert(1, "program", args.program)
     compared = (

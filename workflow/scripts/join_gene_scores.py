@@ -40,7 +40,7 @@ def _busco_row(card: dict) -> dict[str, object]:
         "level": "busco",
         "annotated": markers,
         "found": complete,
-        "recall": complete / markers,
+        "recall": f"{complete / markers:.4f}",
     }
 
 

@@ -13,7 +13,6 @@ from seqloom.config.schemas import hint_of
 from seqloom.config.sheet import Sample, species_folders
 from seqloom.errors import InputError
 
-PARTS = ("validation", "test")  # that are held out of training
 _PLACE = re.compile(r"(?P<species>[^/]+)(/(?P<contig>.+?)(:(?P<start>\d+)-(?P<end>\d+))?)?")
 
 
@@ -39,7 +38,9 @@ class HeldOut:
 
 def held_out(annotate: Mapping[str, Any]) -> list[HeldOut]:
     """The places of validation and test, in the order of the config."""
-    return [held_out_place(part, text) for part in PARTS for text in annotate[part]]
+    return [
+        held_out_place(part, text) for part in ("validation", "test") for text in annotate[part]
+    ]
 
 
 def held_out_place(part: str, text: str) -> HeldOut:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seqloom.config.annotation import PARTS
+from seqloom.config.annotation import held_out
 from seqloom.config.paths import COMPARISON, Paths
 from seqloom.config.settings import WHOLE, Settings
 from seqloom.config.sheet_files import REFSEQ_FOLDER
@@ -79,15 +79,38 @@ class Options:
         keys = {"sample": "name", "label": "label", "category": "category", "groups": "groups"}
         return [json.dumps({key: getattr(row, name) for key, name in keys.items()}) for row in rows]
 
-    def held_out_of(self, sample: str) -> str:
-        """The places of each part that this species has, as the config writes them."""
+    def samples_to_divide(self) -> list[str]:
+        """A JSON object for each annotated species."""
+        rows = [self.settings.samples[name] for name in self.paths.annotated()]
+        return [json.dumps({"sample": row.name, "groups": row.groups}) for row in rows]
+
+    def parts(self) -> str:
+        """What is held out."""
+        return options({part: self.settings["annotate"][part] for part in ("validation", "test")})
+
+    def held_out(self, sample: str) -> list[str]:
+        """What of a species is held out, and for what."""
+        places = held_out(self.settings["annotate"])
+        return [repr(place) for place in places if place.species == sample]
+
+    def bake(self, sample: str) -> str:
+        """How a species is cut into windows and written."""
+        annotate, row = self.settings["annotate"], self.settings.samples[sample]
+        windows = annotate["windows"]
+        size, step = windows["sliding"] or (windows["limits"][annotate["species"][sample]], None)
+        rules = [rule for rule, is_on in annotate["rules"].items() if is_on]
+        chosen = {"genetic_code": row.genetic_code, "window": size, "step": step}
+        chosen |= {key: windows[key] for key in ("empty", "threshold", "limit")}
+        chosen |= {"biotypes": annotate["biotypes"]}
+        return shlex.join([*words(chosen), "--rules", *rules])
+
+    def bake_set(self) -> str:
         annotate = self.settings["annotate"]
-        return options(
-            {
-                part: [place for place in annotate[part] if place.partition("/")[0] == sample]
-                for part in PARTS
-            }
-        )
+        chosen = {key: annotate[key] for key in ("biotypes", "eval_genes")}
+        # Where raw folders lie, and what is done with the set later, have no effect on it.
+        others = ("raw", "baselines", "augustus_species", "busco")
+        settings = {key: value for key, value in annotate.items() if key not in others}
+        return options(chosen | {"settings": json.dumps(settings)})
 
     def report(self) -> list[str]:
         """The folders and files of the report, without those the config does not ask for."""

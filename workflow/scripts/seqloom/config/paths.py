@@ -179,6 +179,9 @@ class Paths:
         name = model_name(self.settings, backend)
         return filled(MODEL.values(), backend=backend, model=name)
 
+    def tokenizer(self, backend: str) -> str:
+        return MODEL["tokenizer"].format(backend=backend, model=model_name(self.settings, backend))
+
     def fusion_inputs(self, fusion: str) -> list[str]:
         """The patterns of the embeddings that a fusion joins."""
         return [EMBEDDING.replace("{backend}", b) for b in self.settings["fusions"][fusion]]
@@ -279,6 +282,9 @@ class Paths:
             "records": [INDEX["records"].format(sample=sample) for sample in species],
             "groups": files_from_rules(self.settings, filter(None, groups)),
         }
+
+    def parts(self) -> str:
+        return PARTS.format(run=self.settings["annotate"]["run"])
 
     def baked_species(self) -> list[str]:
         """A folder for each species, in order."""
