@@ -30,12 +30,13 @@ CONTIGS = {f"chr{number}": 125_000_000 for number in range(1, 25)}
 
 
 def annotated(count: int, draw: random.Random) -> Iterator[Gene]:
+    of_contig = -(-count // len(CONTIGS))
+    distance = 125_000_000 // of_contig
     for number in range(count):
-        contig = f"chr{1 + number * len(CONTIGS) // count}"
-        first = 100_000 * (number % (count // len(CONTIGS) + 1))
+        contig, first = f"chr{1 + number // of_contig}", number % of_contig * distance
         transcripts = []
         for isoform in range(5):
-            starts = sorted(draw.sample(range(first, first + 90_000, 300), 10))
+            starts = sorted(draw.sample(range(first, first + distance - 300, 300), 10))
             exons = tuple(Exon(start, start + 150, 0) for start in starts)
             transcripts.append(Transcript(f"t{number}.{isoform}", exons))
         yield Gene(f"g{number}", contig, draw.choice("+-"), "CDS", tuple(transcripts))

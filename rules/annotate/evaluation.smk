@@ -98,3 +98,28 @@ rule busco:
         "check_busco.py --proteins {input.proteins} --lineage {params.lineage:q}"
         " --sample {wildcards.sample} --program {wildcards.program} --threads {threads}"
         " --out {output} 2> {log}"
+
+
+rule gene_report:
+    """What was baked and how the genes of other programs compare, on one page."""
+    input:
+        unpack(of(PATHS.gene_report_inputs)),
+        baked=paths.filled(paths.BAKED_SET.values(), run=SETTINGS["annotate"]["run"]),
+    output:
+        **paths.GENE_REPORT,
+    log:
+        "logs/annotate/report.log",
+    benchmark:
+        "results/benchmarks/annotate/report.tsv"
+    conda:
+        "../../envs/seqloom.yaml"
+    resources:
+        **asking("gene_report", NEEDS.memory_to_start),
+    params:
+        title=SETTINGS["title"],
+        words=of(OPTIONS.gene_report),
+        folder=subpath(input.baked[0], parent=True),
+        version=BAKE_VERSION,
+    shell:
+        "gene_report.py --title={params.title:q} @<(lines {params.words:q}) --baked {params.folder}"
+        " --out {output.page} --summary {output.summary} 2> {log}"

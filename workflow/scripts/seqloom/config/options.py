@@ -112,6 +112,14 @@ class Options:
         settings = {key: value for key, value in annotate.items() if key not in others}
         return options(chosen | {"settings": json.dumps(settings)})
 
+    def gene_report(self) -> list[str]:
+        annotate = self.settings["annotate"]
+        return words(
+            self.paths.gene_report_inputs()
+            # Where raw folders and programs' data lie has no effect on the page.
+            | {"settings": json.dumps(annotate | {"raw": None, "busco": list(annotate["busco"])})}
+        )
+
     def report(self) -> list[str]:
         """The folders and files of the report, without those the config does not ask for."""
         evaluations, inputs = self.paths.evaluation_folders(), self.paths.report_inputs()

@@ -325,6 +325,17 @@ class Paths:
         pattern = GENE_SCORES[kind]
         return [pattern.format(program=p, sample=s) for p, s in self.gene_predictions()]
 
+    def gene_report_inputs(self) -> dict[str, list[str]]:
+        """The inputs of the page of gene annotation, as the options of its script name them."""
+        pattern = GENE_PREDICTION["card"]
+        return {
+            "species": self.baked_species(),
+            "scores": [ALL_GENE_SCORES],
+            "cards": [pattern.format(program=p, sample=s) for p, s in self.gene_predictions()],
+            "loci": self.gene_scores("locus"),
+            "busco": self.buscos(),
+        }
+
     def gene_evaluation(self) -> list[str]:
         """All that compares baselines with annotations."""
         pairs = self.gene_predictions()
