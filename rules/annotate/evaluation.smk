@@ -118,8 +118,7 @@ rule gene_report:
     params:
         title=SETTINGS["title"],
         words=of(OPTIONS.gene_report),
-        folder=subpath(input.baked[0], parent=True),
         version=BAKE_VERSION,
     shell:
-        "gene_report.py --title={params.title:q} @<(lines {params.words:q}) --baked {params.folder}"
+        "gene_report.py --title={params.title:q} @<(lines {params.words:q})"
         " --out {output.page} --summary {output.summary} 2> {log}"

@@ -114,11 +114,10 @@ class Options:
 
     def gene_report(self) -> list[str]:
         annotate = self.settings["annotate"]
-        return words(
-            self.paths.gene_report_inputs()
-            # Where raw folders and programs' data lie has no effect on the page.
-            | {"settings": json.dumps(annotate | {"raw": None, "busco": list(annotate["busco"])})}
-        )
+        # Where raw folders and lineages lie has no effect on the page.
+        shown = annotate | {"raw": None, "busco": list(annotate["busco"])}
+        given = {"baked": str(Path(self.paths.parts()).parent), "settings": json.dumps(shown)}
+        return words(self.paths.gene_report_inputs() | given)
 
     def report(self) -> list[str]:
         """The folders and files of the report, without those the config does not ask for."""
