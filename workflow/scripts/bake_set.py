@@ -60,7 +60,9 @@ def main(args: argparse.Namespace) -> None:
     )
     eval_genes = diverse(candidates, args.eval_genes)
     rules = pd.concat(
-        pd.read_csv(folder / "rules.tsv", sep="\t", keep_default_na=False).assign(species=entry["sample"])
+        pd.read_csv(folder / "rules.tsv", sep="\t", keep_default_na=False).assign(
+            species=entry["sample"]
+        )
         for folder, entry in species
     )
     inputs = {"parts": args.parts, "tokenizer": args.tokenizer}
