@@ -32,8 +32,6 @@ rule bake:
     input:
         **paths.GENOME,
         genes=paths.GENES,
-        # Other species may change it; what it says of this one is in `held_out`.
-        parts=ancient(paths.PARTS),
         model=ancient(PATHS.model(SETTINGS["annotate"]["backend"])),
     output:
         directory(paths.BAKED),
@@ -49,13 +47,11 @@ rule bake:
         **asking("bake", NEEDS.memory_to_bake),
     params:
         tokenizer=PATHS.tokenizer(SETTINGS["annotate"]["backend"]),
-        held_out=of(OPTIONS.held_out),
         recipe=of(OPTIONS.bake),
         version=BAKE_VERSION,
     shell:
         "bake.py --sample {wildcards.sample} --genome {input.genome} --genes {input.genes}"
-        " --parts {input.parts} --tokenizer {params.tokenizer} {params.recipe}"
-        " --out {output} 2> {log}"
+        " --tokenizer {params.tokenizer} {params.recipe} --out {output} 2> {log}"
 
 
 rule bake_set:

@@ -12,12 +12,13 @@ import pandas as pd
 from seqloom.annotate.bake_tables import left_out_by_part, sums_by_part, windows_table
 from seqloom.annotate.baking import bake, species_of
 from seqloom.annotate.codec import Codec
-from seqloom.annotate.parts import read_parts
+from seqloom.annotate.parts import stretches_of
 from seqloom.annotate.rule_counts import NO_RULES, RuleCounts
 from seqloom.annotate.signals import Rules
 from seqloom.annotate.tokens import extended_tokenizer
 from seqloom.annotate.window_plan import WindowRules, planned_windows
-from seqloom.cli import parser, positive, run
+from seqloom.cli import add_held_out_arguments, parser, positive, run
+from seqloom.config.annotation import held_out
 from seqloom.encoders.tokenizers import load_tokenizer
 from seqloom.files.atomic import atomic
 from seqloom.files.json_files import write_json
@@ -34,18 +35,21 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--sample", required=True)
     options.add_argument("--genome", type=Path, required=True, help=".fa.gz of index.py")
     options.add_argument("--genes", type=Path, required=True, help=".json of genes.py")
-    options.add_argument("--parts", type=Path, required=True, help=".tsv of parts.py")
     options.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json of DNABERT")
     options.add_argument("--genetic-code", type=int, default=1, help="where no gene names one")
     options.add_argument("--window", type=positive, required=True, help="longest window in bp")
     options.add_argument("--step", type=positive, help="of sliding windows")
     options.add_argument("--empty", type=float, default=default.empty, help="per window with genes")
     options.add_argument(
-        "--threshold", type=float, default=default.threshold, help="least share of known bases"
+        "--threshold",
+        type=float,
+        default=default.threshold,
+        help="least share of known bases without genes",
     )
     options.add_argument("--limit", type=positive, help="most windows for training")
     options.add_argument("--biotypes", nargs="+", default=["CDS"])
     options.add_argument("--rules", nargs="*", choices=list(NO_RULES), default=list(NO_RULES))
+    add_held_out_arguments(options)
     options.add_argument("--out", type=Path, required=True, help="folder")
     return options
 
@@ -59,7 +63,8 @@ def main(args: argparse.Namespace) -> None:
     codec = Codec(tuple(args.biotypes), first_id)
     extended_tokenizer(tokenizer, codec.tokens)  # refuses one that cannot have them
     rules = WindowRules(args.window, args.step, args.threshold, args.empty, args.limit)
-    stretches = read_parts(args.parts, args.sample)
+    lengths = dict(zip(genome.names, genome.lengths.tolist(), strict=True))
+    stretches = stretches_of(lengths, held_out(vars(args)))
     windows = planned_windows(stretches, species.genes, rules, species.known)
 
     # A job that was killed, or one of other settings, may have left more shards.
@@ -72,7 +77,7 @@ def main(args: argparse.Namespace) -> None:
     settings = {
         key: value
         for key, value in vars(args).items()
-        if key not in ("genome", "genes", "parts", "tokenizer", "out")
+        if key not in ("genome", "genes", "tokenizer", "out")
     }
     biotypes = Counter(gene.biotype for gene in genes)
     stats = {
@@ -85,7 +90,7 @@ def main(args: argparse.Namespace) -> None:
         "shards": shards,
         "provenance": provenance(
             "bake",
-            {name: getattr(args, name) for name in ("genome", "genes", "parts", "tokenizer")},
+            {name: getattr(args, name) for name in ("genome", "genes", "tokenizer")},
             settings,
             ("tokenizers", "numpy"),
         ),

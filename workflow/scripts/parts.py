@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from seqloom.annotate.parts import parts_table
-from seqloom.cli import parser, run
+from seqloom.cli import add_held_out_arguments, parser, run
 from seqloom.config.annotation import held_out
 from seqloom.errors import InputError
 from seqloom.files.atomic import atomic
@@ -32,13 +32,7 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument(
         "--records", type=Path, nargs="+", required=True, help="TSV of index.py, one per sample"
     )
-    for part in ("validation", "test"):
-        options.add_argument(
-            f"--{part}",
-            nargs="+",
-            default=[],
-            help="sample, sample/contig or sample/contig:1-9",
-        )
+    add_held_out_arguments(options)
     options.add_argument("--out", type=Path, required=True, help="TSV, a row per stretch")
     return options
 
@@ -54,7 +48,7 @@ def main(args: argparse.Namespace) -> None:
         for sample, path in zip(args.samples, args.records, strict=True)
     ]
     contigs = with_groups(pd.concat(tables, ignore_index=True), args.samples)
-    table = parts_table(contigs, held_out({"validation": args.validation, "test": args.test}))
+    table = parts_table(contigs, held_out(vars(args)))
     with atomic(args.out) as file:
         write_tsv(file, table)
     bases = (table["end"] - table["start"]).groupby(table["part"]).sum()

@@ -22,7 +22,7 @@ def parts_table(contigs: pd.DataFrame, held_out: Sequence[HeldOut]) -> pd.DataFr
         lengths = dict(zip(own["contig"], own["length"].tolist(), strict=True))
         groups = dict(zip(own["contig"], own["group"], strict=True))
         places = [place for place in held_out if place.species == sample]
-        for stretch in stretches(lengths, places):
+        for stretch in stretches_of(lengths, places):
             place = stretch.contig, stretch.start, stretch.end
             rows.append((sample, *place, stretch.part, groups[stretch.contig]))
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -31,7 +31,7 @@ def parts_table(contigs: pd.DataFrame, held_out: Sequence[HeldOut]) -> pd.DataFr
     return table
 
 
-def stretches(lengths: Mapping[str, int], held_out: Sequence[HeldOut]) -> list[Stretch]:
+def stretches_of(lengths: Mapping[str, int], held_out: Sequence[HeldOut]) -> list[Stretch]:
     """The stretches of the contigs of a species, which cover each of them once, in order."""
     for place in held_out:
         _check_place(place, lengths)

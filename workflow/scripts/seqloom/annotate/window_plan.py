@@ -21,7 +21,7 @@ class WindowRules:
 
     limit: int  # longest window
     step: int | None = None  # of sliding windows; None cuts between genes
-    threshold: float = 0.5  # share of known bases that a window needs
+    threshold: float = 0.5  # share of known bases that one without genes needs
     empty: float = 0.1  # windows without genes for each one with genes, at most, in training
     most: int | None = None  # windows for training
 
@@ -52,10 +52,12 @@ def planned_windows(
     """All windows of a sample, in order, some left out; `known` is the share of known bases.
 
     The surplus of empty windows, and of all beyond the limit, is chosen by a hash of their place.
-    What is held out keeps all its windows.
+    What is held out keeps all that are known well enough; only the limit can leave out genes.
     """
     windows = [
-        window if known(window) >= rules.threshold else replace(window, reason=UNKNOWN)
+        window
+        if window.genes or known(window) >= rules.threshold
+        else replace(window, reason=UNKNOWN)
         for stretch in stretches
         for window in _windows(stretch, genes[stretch.contig], rules)
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seqloom.config.annotation import held_out
+from seqloom.config.annotation import held_out_place
 from seqloom.config.paths import COMPARISON, Paths
 from seqloom.config.settings import WHOLE, Settings
 from seqloom.config.sheet_files import REFSEQ_FOLDER
@@ -88,11 +88,6 @@ class Options:
         """What is held out."""
         return options({part: self.settings["annotate"][part] for part in ("validation", "test")})
 
-    def held_out(self, sample: str) -> list[str]:
-        """What of a species is held out, and for what."""
-        places = held_out(self.settings["annotate"])
-        return [repr(place) for place in places if place.species == sample]
-
     def bake(self, sample: str) -> str:
         """How a species is cut into windows and written."""
         annotate, row = self.settings["annotate"], self.settings.samples[sample]
@@ -102,6 +97,9 @@ class Options:
         chosen = {"genetic_code": row.genetic_code, "window": size, "step": step}
         chosen |= {key: windows[key] for key in ("empty", "threshold", "limit")}
         chosen |= {"biotypes": annotate["biotypes"]}
+        for part in ("validation", "test"):
+            texts = annotate[part]
+            chosen[part] = [t for t in texts if held_out_place(part, t).species == sample]
         return shlex.join([*words(chosen), "--rules", *rules])
 
     def bake_set(self) -> str:
