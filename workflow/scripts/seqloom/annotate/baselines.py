@@ -1,5 +1,6 @@
 """Genes as other programs find them: Pyrodigal in prokaryotes, AUGUSTUS in eukaryotes."""
 
+import re
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -82,8 +83,9 @@ def augustus_prediction(
             for number, gene in enumerate(found, start=1):
                 named = replace(gene, name=f"{name}_{number}", contig=name)
                 genes.append(_with_cuts(named, sequence, genetic_code))
-    version = subprocess.run(["augustus", "--version"], capture_output=True, text=True)
-    how = {"model": species, "version": (version.stdout + version.stderr).partition(" is a")[0]}
+    said = subprocess.run(["augustus", "--version"], capture_output=True, text=True)
+    version = re.search(r"\((.*?)\)", said.stdout + said.stderr)
+    how = {"model": species, "version": version[1] if version else "unknown"}
     return Prediction(genes, {}, how)
 
 

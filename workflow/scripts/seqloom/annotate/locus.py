@@ -10,9 +10,8 @@ from seqloom.seqs.genes import Gene
 _GENES, _LEAST, _MOST = 8, 4_000, 100_000
 
 RULE = (
-    "Of the stretches of this length, each half over the next, the one with the most genes that "
-    "the other side does not have exactly; the first of several; if there is none, the one with "
-    "the most genes."
+    "The genome is cut into stretches that overlap by half; shown is the first of those with the "
+    "most genes that the other side does not have exactly, or the most genes at all."
 )
 
 

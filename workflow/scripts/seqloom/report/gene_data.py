@@ -88,7 +88,7 @@ def read_gene_report(
         result_rows(baked / "rules.tsv", "species"),
         result_rows(baked / "audit.tsv", "part"),
         result_rows(scores, "sample"),
-        [read_json(path) for path in cards],
+        [read_json(path) | {"sample": path.stem} for path in cards],
         [read_json(path) for path in loci],
         [read_json(path) for path in busco],
         settings,
