@@ -8,8 +8,6 @@ rule score_genes:
         records=paths.INDEX["records"],
         genes=paths.GENES,
         prediction=paths.GENE_PREDICTION["gff"],
-        # Other species may change it; what it says of this one is in `held_out`.
-        parts=ancient(PATHS.parts()),
     output:
         **paths.GENE_SCORES,
     log:
@@ -27,7 +25,7 @@ rule score_genes:
     shell:
         "evaluate_genes.py --genes {input.genes} --prediction {input.prediction} --records {input.records}"
         " --sample {wildcards.sample} --program {wildcards.program} --biotypes {params.biotypes}"
-        " --parts {input.parts} --out {output.table} --locus {output.locus} 2> {log}"
+        " {params.held_out} --out {output.table} --locus {output.locus} 2> {log}"
 
 
 rule join_gene_scores:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from busco_stand_in import write_busco
 from gene_data import gene
 from seqs_data import stored
 
@@ -85,12 +86,9 @@ def test_a_part_has_the_genes_that_lie_wholly_in_it(sample):
     folder, genes = sample
     inside = [one for one in genes if one.contig == "b" or 300 <= one.start < 700]
 
-    def by_part(border):
-        rows = [("a", 0, 300, "train"), ("a", 300, border, "validation"), ("b", 0, 3000, "test")]
-        lines = ["\t".join(map(str, ("s", *row, "g"))) + "\n" for row in rows]
-        head = "sample\tcontig\tstart\tend\tpart\tgroup\n"
-        (folder / "parts.tsv").write_text("".join([head, *lines]))
-        found = scores(folder, inside, "--parts", folder / "parts.tsv")
+    def by_part(last):
+        held_out = ["--validation", f"s/a:301-{last}", "--test", "s/b"]
+        found = scores(folder, inside, *held_out)
         return [found[part, "gene"] for part in ("all", "validation", "test")]
 
     # The gene at 700 crosses the border, so the part does not see that it is missing.
@@ -134,50 +132,10 @@ def test_proteins_of_partial_genes_begin_at_their_phase_and_codes_count(sample):
     assert list(proteins_of(folder, folder / "genes.json")) == [">o", ">o.2"]
 
 
-BUSCO = """#!/usr/bin/env python3
-import json, pathlib, sys
-words = sys.argv[1:]
-words.remove("--offline")
-words = dict(zip(words[::2], words[1::2], strict=True))
-assert set(words) == {"--in", "--mode", "--lineage_dataset", "--cpu", "--out_path", "--out"}, words
-assert words["--mode"] == "proteins" and "/" not in words["--out"]
-lineage = pathlib.Path(words["--lineage_dataset"])
-if not (lineage / "dataset.cfg").is_file():
-    print("ERROR:\\tthe lineage has no dataset.cfg", file=sys.stderr)
-    sys.exit(1)
-assert pathlib.Path(words["--in"]).read_text().startswith(">")
-folder = pathlib.Path(words["--out_path"], words["--out"])
-folder.mkdir()
-results = {
-    "one_line_summary": "C:75.0%[S:50.0%,D:25.0%],F:12.5%,M:12.5%,n:8",
-    "Complete percentage": 75.0, "Complete BUSCOs": 6,
-    "Single copy percentage": 50.0, "Single copy BUSCOs": 4,
-    "Multi copy percentage": 25.0, "Multi copy BUSCOs": 2,
-    "Fragmented percentage": 12.5, "Fragmented BUSCOs": 1,
-    "Missing percentage": 12.5, "Missing BUSCOs": 1,
-    "n_markers": 8, "domain": "prokaryota",
-}
-summary = {
-    "parameters": {"mode": "proteins", "offline": "True"},
-    "lineage_dataset": {"name": lineage.name, "number_of_buscos": "8", "number_of_species": "9"},
-    "versions": {"hmmsearch": "3.4", "busco": "6.0.0"},
-    "results": results,
-}
-path = folder / f"short_summary.specific.{lineage.name}.{words['--out']}.json"
-path.write_text(json.dumps(summary))
-"""
-
-
 @pytest.fixture
 def busco(tmp_path, monkeypatch):
     """A stand-in for the program, which checks its arguments and writes what BUSCO writes."""
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "busco"
-    program.write_text(BUSCO)
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
-    (tmp_path / "tiny_odb12").mkdir()
-    (tmp_path / "tiny_odb12" / "dataset.cfg").write_text("name=tiny_odb12\n")
+    monkeypatch.setenv("PATH", str(write_busco(tmp_path)), prepend=":")
     (tmp_path / "p.faa").write_text(">p\nMAAWK\n")
     return tmp_path
 

@@ -167,6 +167,7 @@ def test_a_second_run_does_nothing_and_only_a_changed_species_is_baked_again(bak
         "annotate/baked/feb25_s2_v1_e1/bake_config.json",
         "annotate/baked/feb25_s2_v1_e1/eval.json",
         "annotate/baked/feb25_s2_v1_e1/stats.json",
+        "annotate/report.html",
     }
 
 

@@ -8,8 +8,9 @@ import pandas as pd
 
 from seqloom.annotate.evaluation import ALL, COLUMNS, score_rows
 from seqloom.annotate.locus import locus
-from seqloom.annotate.parts import read_parts
-from seqloom.cli import parser, run
+from seqloom.annotate.parts import stretches_of
+from seqloom.cli import add_held_out_arguments, parser, run
+from seqloom.config.annotation import held_out
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.tables import write_tsv
@@ -28,7 +29,7 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--sample", required=True)
     options.add_argument("--program", required=True)
     options.add_argument("--biotypes", nargs="+", default=["CDS"])
-    options.add_argument("--parts", help=".tsv of parts.py; without it only all genes are compared")
+    add_held_out_arguments(options)
     options.add_argument("--out", required=True, help=".tsv")
     options.add_argument("--locus", required=True, help=".json of a place where the two differ")
     return options
@@ -39,7 +40,7 @@ def main(args: argparse.Namespace) -> None:
     lengths = dict(zip(records["contig"].to_pylist(), records["length"].to_pylist(), strict=True))
     annotated, _, _ = read_gene_index(args.genes)
     predicted, _ = read_genes([args.prediction], lengths)
-    stretches = read_parts(args.parts, args.sample) if args.parts else []
+    stretches = stretches_of(lengths, held_out(vars(args)))
     rows = score_rows(annotated, predicted, args.biotypes, stretches)
     table = pd.DataFrame(rows, columns=COLUMNS)
     table.insert(0, "sample", args.sample)

@@ -97,10 +97,19 @@ class Options:
         chosen = {"genetic_code": row.genetic_code, "window": size, "step": step}
         chosen |= {key: windows[key] for key in ("empty", "threshold", "limit")}
         chosen |= {"biotypes": annotate["biotypes"]}
-        for part in ("validation", "test"):
-            texts = annotate[part]
-            chosen[part] = [t for t in texts if held_out_place(part, t).species == sample]
+        chosen |= self._held_out(sample)
         return shlex.join([*words(chosen), "--rules", *rules])
+
+    def held_out(self, sample: str) -> str:
+        """What of a species is held out."""
+        return options(self._held_out(sample))
+
+    def _held_out(self, sample: str) -> dict[str, list[str]]:
+        annotate = self.settings["annotate"]
+        return {
+            part: [text for text in annotate[part] if held_out_place(part, text).species == sample]
+            for part in ("validation", "test")
+        }
 
     def bake_set(self) -> str:
         annotate = self.settings["annotate"]
@@ -114,7 +123,7 @@ class Options:
         annotate = self.settings["annotate"]
         # Where raw folders and lineages lie has no effect on the page.
         shown = annotate | {"raw": None, "busco": list(annotate["busco"])}
-        given = {"baked": str(Path(self.paths.parts()).parent), "settings": json.dumps(shown)}
+        given = {"baked": self.paths.baked_folder(), "settings": json.dumps(shown)}
         return words(self.paths.gene_report_inputs() | given)
 
     def report(self) -> list[str]:

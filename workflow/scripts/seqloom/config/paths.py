@@ -283,13 +283,13 @@ class Paths:
             "groups": files_from_rules(self.settings, filter(None, groups)),
         }
 
-    def parts(self) -> str:
-        return PARTS.format(run=self.settings["annotate"]["run"])
-
     def baked_species(self) -> list[str]:
         """A folder for each species, in order."""
         run = self.settings["annotate"]["run"]
         return [BAKED.format(run=run, sample=sample) for sample in self.annotated()]
+
+    def baked_folder(self) -> str:
+        return _BAKED.format(run=self.settings["annotate"]["run"])
 
     def baked(self) -> list[str]:
         """All of the baked set."""
