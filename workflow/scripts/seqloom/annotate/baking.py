@@ -88,11 +88,10 @@ def shards_of(windows: Iterable[Window]) -> Iterator[tuple[str, list[Window]]]:
     for part, own in sorted(parts.items()):
         folder = "" if part == TRAIN else f"{part}/"
         ends = np.cumsum([window.end - window.start for window in own])
-        numbers = (ends - 1) // SHARD_BASES
-        for number in range(numbers[-1] + 1):
-            first, last = np.searchsorted(numbers, [number, number + 1])
-            if first < last:
-                yield f"{folder}shard_{number:03d}.tar", own[first:last]
+        _, firsts = np.unique((ends - 1) // SHARD_BASES, return_index=True)
+        lasts = [*firsts[1:], len(own)]
+        for number, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
+            yield f"{folder}shard_{number:03d}.tar", own[first:last]
 
 
 def bake(
