@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seqloom.config.annotation import HeldOut, held_out
+from seqloom.config.held_out import HeldOut, held_out
 from seqloom.config.paths import Paths
 from seqloom.config.settings import load_settings
 from seqloom.errors import InputError

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqloom.annotate.parts import parts_table, read_parts, stretches_of
+from seqloom.annotate.parts import parts_table
+from seqloom.annotate.stretches import read_parts, stretches_of
 from seqloom.annotate.window_plan import Stretch
-from seqloom.config.annotation import HeldOut
+from seqloom.config.held_out import HeldOut
 from seqloom.errors import InputError
 from seqloom.files.tables import write_tsv
 
@@ -59,7 +60,10 @@ def test_every_base_is_in_one_stretch_and_held_out_exactly_if_a_place_has_it(spa
 @pytest.mark.parametrize(
     ("place", "sentence"),
     [
-        (HeldOut("test", "yeast", "IX"), 'annotate.test: yeast has no contig "IX"; did you mean '),
+        (
+            HeldOut("test", "yeast", "IX"),
+            'annotate.test: yeast has no contig "IX"; correct the name (its contigs are I',
+        ),
         (
             HeldOut("test", "yeast", "I", 90, 101),
             "annotate.test: yeast/I has 100 bases, but a stretch ends at 101; correct it",
@@ -72,7 +76,7 @@ def test_a_place_that_does_not_exist_is_an_error(place, sentence):
 
 
 def test_contigs_of_a_group_and_equal_contigs_are_not_divided_but_stretches_may_be():
-    one_group = [row[:4] + ("g",) for row in [*YEAST, WORM]]
+    one_group = [(*row[:4], "g") for row in [*YEAST, WORM]]
     equal = [*YEAST, ("copy", "renamed", 100, "a", "g4")]
     parts_of(one_group[:1], HeldOut("test", "yeast", "I", 0, 10))
     parts_of(one_group, HeldOut("test", "yeast"), HeldOut("test", "worm"))
