@@ -22,6 +22,7 @@ from seqloom.annotate.window_plan import (
     planned_windows,
 )
 from seqloom.encoders.tokenizers import load_tokenizer
+from seqloom.errors import InputError
 from seqloom.seqs.genes import ContigGenes, Exon
 from seqloom.seqs.genome import Genome
 
@@ -145,6 +146,12 @@ def test_a_contig_has_the_genetic_code_that_its_genes_name():
     species = species_of("s", genome, genes, ["CDS"], 11)
     assert species.codes == {"chr": 11, "mito": 3, "bare": 11}
     assert [g.name for g in species.genes["chr"].overlapping(0, 9)] == ["a"]
+
+
+def test_genes_of_another_genome_are_an_error():
+    genome = Genome("a.fa.gz", ["chr"], *[None] * 4)
+    with pytest.raises(InputError, match=r"a\.fa\.gz: it lacks the contig c of the gene a; make "):
+        species_of("s", genome, [gene("a", "+", ("t", (0, 9, 0)))], ["CDS"], 11)
 
 
 def test_held_out_genes_are_whole_and_of_many_kinds():

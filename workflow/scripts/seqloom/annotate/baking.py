@@ -14,6 +14,7 @@ from seqloom.annotate.codec import Codec
 from seqloom.annotate.examples import Example, Place, tokenized, write_examples
 from seqloom.annotate.rule_counts import RuleCounts
 from seqloom.annotate.window_plan import TRAIN, Window, window_pieces
+from seqloom.errors import InputError
 from seqloom.files.atomic import atomic
 from seqloom.files.checksums import sha256
 from seqloom.seqs.genes import ContigGenes, Gene
@@ -65,9 +66,15 @@ def species_of(
     name: str, genome: Genome, genes: Iterable[Gene], biotypes: Sequence[str], code: int
 ) -> Species:
     """A species; a contig has the genetic code that most of its genes name, or else `code`."""
+    known = frozenset(genome.names)
     by_contig: dict[str, list[Gene]] = defaultdict(list)
     named: dict[str, Counter[int]] = defaultdict(Counter)
     for gene in genes:
+        if gene.contig not in known:
+            raise InputError(
+                f"{genome.path}: it lacks the contig {gene.contig} of the gene {gene.name}; "
+                "make the index of genes from the annotation of this genome"
+            )
         if gene.biotype in biotypes:
             by_contig[gene.contig].append(gene)
         if gene.genetic_code:
