@@ -68,6 +68,8 @@ print(bases, len(genes))
 SAME = r"""
 import csv, sys
 sys.path.insert(0, sys.argv[1])
+from seqloom.cli import without_pandas
+without_pandas()
 from seqloom.annotate.baking import species_of
 from seqloom.annotate.window_plan import Stretch, WindowRules, planned_windows, window_pieces
 from seqloom.seqs.gene_index import read_gene_index
