@@ -173,6 +173,11 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
     settings = Settings(values, samples, backends, downloads)
     for problem in chain(_problems(settings), annotation_problems(values, samples, backends)):
         raise InputError(problem)
+    for name, sample in raw.items():
+        if name not in annotate["species"]:
+            del samples[name]
+        elif check_files:
+            sample.check_files()
     return settings
 
 
