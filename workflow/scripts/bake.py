@@ -7,23 +7,21 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-import pandas as pd
-
 from seqloom.annotate.bake_tables import left_out_by_part, sums_by_part, windows_table
 from seqloom.annotate.baking import bake, species_of
 from seqloom.annotate.codec import Codec
-from seqloom.annotate.parts import stretches_of
 from seqloom.annotate.rule_counts import NO_RULES, RuleCounts
 from seqloom.annotate.signals import Rules
+from seqloom.annotate.stretches import stretches_of
 from seqloom.annotate.tokens import extended_tokenizer
 from seqloom.annotate.window_plan import WindowRules, planned_windows
-from seqloom.cli import add_held_out_arguments, parser, positive, run
-from seqloom.config.annotation import held_out
+from seqloom.cli import add_held_out_arguments, parser, positive, run, without_pandas
+from seqloom.config.held_out import held_out
 from seqloom.encoders.tokenizers import load_tokenizer
 from seqloom.files.atomic import atomic
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import provenance
-from seqloom.files.tables import write_tsv
+from seqloom.files.tables import write_arrow_tsv
 from seqloom.seqs.gene_index import read_gene_index
 from seqloom.seqs.genome import open_genome
 
@@ -73,7 +71,6 @@ def main(args: argparse.Namespace) -> None:
     chosen = {rule: True for rule in args.rules}
     counts = RuleCounts(Rules(**NO_RULES | chosen))
     shards, tokens = bake(species, windows, codec, tokenizer, counts, args.out)
-    table = windows_table(windows, tokens)
     settings = {
         key: value
         for key, value in vars(args).items()
@@ -85,8 +82,8 @@ def main(args: argparse.Namespace) -> None:
         "genes": dict(biotypes),
         "left_out_genes": {kind: n for kind, n in biotypes.items() if kind not in args.biotypes},
         "oddities": dict(sorted(oddities.items())),
-        "parts": sums_by_part(table),
-        "left_out_windows": left_out_by_part(table),
+        "parts": sums_by_part(tokens),
+        "left_out_windows": left_out_by_part(windows),
         "shards": shards,
         "provenance": provenance(
             "bake",
@@ -96,10 +93,9 @@ def main(args: argparse.Namespace) -> None:
         ),
     }
     with atomic(args.out / "windows.tsv") as file:
-        write_tsv(file, table)
+        write_arrow_tsv(file, windows_table(windows, tokens))
     with atomic(args.out / "rules.tsv") as file:
-        columns = ["rule", "coding_genes", "never_written", "examples"]
-        write_tsv(file, pd.DataFrame(counts.rows(), columns=columns))
+        write_arrow_tsv(file, counts.table())
     with atomic(args.out / "gene_index.json") as file:
         shutil.copyfile(args.genes, file)
     write_json(args.out / "stats.json", stats)
@@ -108,4 +104,5 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    without_pandas()
     run(main, arguments())

@@ -12,7 +12,7 @@ from seqloom.annotate.bake_tables import added
 from seqloom.annotate.codec import Codec
 from seqloom.annotate.eval_genes import diverse, held_out_genes
 from seqloom.annotate.leaks import leaks_table
-from seqloom.annotate.parts import read_parts
+from seqloom.annotate.stretches import read_parts
 from seqloom.annotate.tokens import extended_tokenizer
 from seqloom.cli import parser, positive, run
 from seqloom.encoders.tokenizers import load_tokenizer

@@ -8,9 +8,9 @@ import pandas as pd
 
 from seqloom.annotate.evaluation import ALL, COLUMNS, score_rows
 from seqloom.annotate.locus import locus
-from seqloom.annotate.parts import stretches_of
+from seqloom.annotate.stretches import stretches_of
 from seqloom.cli import add_held_out_arguments, parser, run
-from seqloom.config.annotation import held_out
+from seqloom.config.held_out import held_out
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.tables import write_tsv

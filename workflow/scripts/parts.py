@@ -10,7 +10,7 @@ import pandas as pd
 
 from seqloom.annotate.parts import parts_table
 from seqloom.cli import add_held_out_arguments, parser, run
-from seqloom.config.annotation import held_out
+from seqloom.config.held_out import held_out
 from seqloom.errors import InputError
 from seqloom.files.atomic import atomic
 from seqloom.files.tables import write_tsv

@@ -4,44 +4,46 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 
 from seqloom.annotate.window_plan import Window
 
-SUMS = ("windows", "empty", "genes", "cut", "bases", "tokens")
+COLUMNS = ("contig", "start", "end", "part", "genes", "cut", "tokens", "left_out")
 
 
-def windows_table(windows: Sequence[Window], tokens: Mapping[Window, int]) -> pd.DataFrame:
+def windows_table(windows: Sequence[Window], tokens: Mapping[Window, int]) -> pa.Table:
     """A row for each window in the order of the genome; those left out have no tokens."""
-    return pd.DataFrame(
-        {
-            "contig": [window.contig for window in windows],
-            "start": [window.start for window in windows],
-            "end": [window.end for window in windows],
-            "part": [window.part for window in windows],
-            "genes": [window.genes for window in windows],
-            "cut": [window.cut for window in windows],
-            "tokens": pd.array([tokens.get(window) for window in windows], "Int64"),
-            "left_out": [window.reason for window in windows],
-        }
-    )
+    rows = [
+        (w.contig, w.start, w.end, w.part, w.genes, w.cut, tokens.get(w, ""), w.reason)
+        for w in windows
+    ]
+    columns = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
+    texts = [pa.array(map(str, column), pa.string()) for column in columns]
+    return pa.table(texts, list(COLUMNS))
 
 
-def sums_by_part(table: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """What the baked windows of each part hold."""
-    kept = table[table["left_out"] == ""]
-    kept = kept.assign(windows=1, empty=kept["genes"] == 0, bases=kept["end"] - kept["start"])
-    sums = kept.groupby("part")[list(SUMS)].sum()
-    return {part: {key: int(row[key]) for key in SUMS} for part, row in sums.iterrows()}
+def sums_by_part(tokens: Mapping[Window, int]) -> dict[str, dict[str, int]]:
+    """What the baked windows of each part hold, by the tokens of each."""
+    sums: dict[str, Counter[str]] = {}
+    for window, count in tokens.items():
+        sums.setdefault(window.part, Counter()).update(
+            windows=1,
+            empty=not window.genes,
+            genes=window.genes,
+            cut=window.cut,
+            bases=window.end - window.start,
+            tokens=count,
+        )
+    return {part: dict(sums[part]) for part in sorted(sums)}
 
 
-def left_out_by_part(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+def left_out_by_part(windows: Sequence[Window]) -> dict[str, dict[str, int]]:
     """The numbers of windows that are left out, by part and reason."""
-    left_out = table[table["left_out"] != ""]
-    return {
-        part: dict(sorted(Counter(rows["left_out"]).items()))
-        for part, rows in left_out.groupby("part")
-    }
+    counts: dict[str, Counter[str]] = {}
+    for window in windows:
+        if window.reason:
+            counts.setdefault(window.part, Counter())[window.reason] += 1
+    return {part: dict(sorted(counts[part].items())) for part in sorted(counts)}
 
 
 def added(stats: Sequence[Mapping[str, Any]], key: str) -> dict[str, Any]:

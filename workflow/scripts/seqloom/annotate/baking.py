@@ -14,6 +14,7 @@ from seqloom.annotate.codec import Codec
 from seqloom.annotate.examples import Example, Place, tokenized, write_examples
 from seqloom.annotate.rule_counts import RuleCounts
 from seqloom.annotate.window_plan import TRAIN, Window, window_pieces
+from seqloom.errors import InputError
 from seqloom.files.atomic import atomic
 from seqloom.files.checksums import sha256
 from seqloom.seqs.genes import ContigGenes, Gene
@@ -65,9 +66,15 @@ def species_of(
     name: str, genome: Genome, genes: Iterable[Gene], biotypes: Sequence[str], code: int
 ) -> Species:
     """A species; a contig has the genetic code that most of its genes name, or else `code`."""
+    known = frozenset(genome.names)
     by_contig: dict[str, list[Gene]] = defaultdict(list)
     named: dict[str, Counter[int]] = defaultdict(Counter)
     for gene in genes:
+        if gene.contig not in known:
+            raise InputError(
+                f"{genome.path}: it lacks the contig {gene.contig} of the gene {gene.name}; "
+                "make the index of genes from the annotation of this genome"
+            )
         if gene.biotype in biotypes:
             by_contig[gene.contig].append(gene)
         if gene.genetic_code:
@@ -88,11 +95,10 @@ def shards_of(windows: Iterable[Window]) -> Iterator[tuple[str, list[Window]]]:
     for part, own in sorted(parts.items()):
         folder = "" if part == TRAIN else f"{part}/"
         ends = np.cumsum([window.end - window.start for window in own])
-        numbers = (ends - 1) // SHARD_BASES
-        for number in range(numbers[-1] + 1):
-            first, last = np.searchsorted(numbers, [number, number + 1])
-            if first < last:
-                yield f"{folder}shard_{number:03d}.tar", own[first:last]
+        _, firsts = np.unique((ends - 1) // SHARD_BASES, return_index=True)
+        lasts = [*firsts[1:], len(own)]
+        for number, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
+            yield f"{folder}shard_{number:03d}.tar", own[first:last]
 
 
 def bake(

@@ -24,10 +24,12 @@ def leaks_table(shards: Sequence[Path], bases: int) -> pd.DataFrame:
     of training has too.
     """
     parts = {_unit(place): place.part for path in shards for place, _ in read_dna(path)}
+    held_out = sorted(set(parts.values()) - {TRAIN}, reverse=True)
+    if not held_out:
+        return pd.DataFrame(columns=COLUMNS)
     units = sorted(parts)
     hashes = hashes_of(_sequences(shards), units, bases)
     split = pd.DataFrame({"group": units, "part": [parts[unit] for unit in units]})
-    held_out = sorted(set(parts.values()) - {TRAIN}, reverse=True)
     rows = [_row(split, hashes, part) for part in held_out]
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -1,16 +1,12 @@
 """Which stretches of which contigs are for training, and which are held out."""
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pandas as pd
 
-from seqloom.annotate.window_plan import TRAIN, Stretch
-from seqloom.config.annotation import HeldOut
-from seqloom.config.schemas import hint_of
+from seqloom.annotate.stretches import stretches_of
+from seqloom.config.held_out import HeldOut
 from seqloom.errors import InputError
-from seqloom.files.tables import open_tsv
 
 COLUMNS = ["sample", "contig", "start", "end", "part", "group"]
 
@@ -29,45 +25,6 @@ def parts_table(contigs: pd.DataFrame, held_out: Sequence[HeldOut]) -> pd.DataFr
     _check_equal_contigs(table, contigs)
     _check_groups(table)
     return table
-
-
-def stretches_of(lengths: Mapping[str, int], held_out: Sequence[HeldOut]) -> list[Stretch]:
-    """The stretches of the contigs of a species, which cover each of them once, in order."""
-    for place in held_out:
-        _check_place(place, lengths)
-    return [
-        stretch
-        for contig, length in lengths.items()
-        for stretch in _of_contig(contig, length, held_out)
-        if stretch.start < stretch.end
-    ]
-
-
-def _check_place(place: HeldOut, lengths: Mapping[str, int]) -> None:
-    where = f"config: annotate.{place.part}"
-    if place.contig is None:
-        return
-    if place.contig not in lengths:
-        raise InputError(
-            f'{where}: {place.species} has no contig "{place.contig}"'
-            f"{hint_of(place.contig, list(lengths)[:1000])}"
-        )
-    if place.end is not None and place.end > lengths[place.contig]:
-        raise InputError(
-            f"{where}: {place.species}/{place.contig} has {lengths[place.contig]} bases, but a "
-            f"stretch ends at {place.end}; correct it"
-        )
-
-
-def _of_contig(contig: str, length: int, held_out: Sequence[HeldOut]) -> Iterator[Stretch]:
-    done = 0
-    places = [place for place in held_out if place.contig in (None, contig)]
-    for place in sorted(places, key=lambda place: place.start or 0):
-        start, end = (0, length) if place.start is None else (place.start, place.end)
-        yield Stretch(contig, done, start, TRAIN)
-        yield Stretch(contig, start, end, place.part)
-        done = end
-    yield Stretch(contig, done, length, TRAIN)
 
 
 def _check_equal_contigs(table: pd.DataFrame, contigs: pd.DataFrame) -> None:
@@ -106,14 +63,3 @@ def _divided(table: pd.DataFrame, by: str) -> list[str]:
         )
         return [f"{one.name} ({one.part})", f"{other.name} ({other.part})"]
     return []
-
-
-def read_parts(path: str | Path, sample: str) -> list[Stretch]:
-    """The stretches of a sample."""
-    with open_tsv(path, "sample") as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [
-            Stretch(row["contig"], int(row["start"]), int(row["end"]), row["part"])
-            for row in rows
-            if row["sample"] == sample
-        ]

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
+import pyarrow as pa
+
 from seqloom.annotate.codec import Codec, Piece
 from seqloom.annotate.examples import Example
 from seqloom.annotate.grammar import Walk, Window
@@ -35,10 +37,17 @@ class RuleCounts:
                 if step := _refused_step(piece, window, codec):
                     self._count(name, f"{_name(piece, example)} by its {step}")
 
-    def rows(self) -> Iterator[tuple[str, int, int, str]]:
-        """Rule, coding genes, genes that are never written, and examples of these."""
-        for name, _ in self._rows():
-            yield name, self.coding, self.refused[name], "; ".join(self.examples.get(name, []))
+    def table(self) -> pa.Table:
+        """A row for each rule."""
+        names = [name for name, _ in self._rows()]
+        return pa.table(
+            {
+                "rule": names,
+                "coding_genes": [self.coding] * len(names),
+                "never_written": [self.refused[name] for name in names],
+                "examples": ["; ".join(self.examples.get(name, [])) for name in names],
+            }
+        )
 
     def _rows(self) -> Iterator[tuple[str, Rules]]:
         for name in NO_RULES:

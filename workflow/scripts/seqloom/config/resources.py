@@ -66,8 +66,7 @@ class Needs:
         return _FEW + 2 * self._megabases(sample)
 
     def memory_to_read_genes(self, sample: str) -> float:
-        """Genes of eukaryotes are few, those of bacteria many, so the small genomes are dear."""
-        return _FEW + 2 * self._megabases(sample)
+        return _FEW + self._genes_mb(sample)
 
     def memory_to_predict_genes(self, sample: str) -> float:
         """The genome, and what the program makes of each base."""
@@ -90,7 +89,7 @@ class Needs:
 
     def memory_to_bake(self, sample: str) -> float:
         """The genes of the species; windows pass one by one."""
-        return _PANDAS + self._megabases(sample)
+        return _FEW + 100 + self._genes_mb(sample)
 
     def memory_to_complete_baked_set(self) -> float:
         """The audit keeps at most ten million 21-mers, one of ten of a small genome."""
@@ -245,6 +244,11 @@ class Needs:
         row = self.settings.samples[sample]
         is_dna = row.molecule == "dna"
         return row.bases / (_BASES_PER_RECORD if is_dna else _RESIDUES_PER_RECORD)
+
+    def _genes_mb(self, sample: str) -> float:
+        """Genes of a large genome lie far apart, and have many transcripts."""
+        megabases = self._megabases(sample)
+        return 2 * min(megabases, 100) + 0.6 * megabases
 
     def _annotated_megabases(self) -> float:
         return sum(map(self._megabases, self.settings["annotate"]["species"]))

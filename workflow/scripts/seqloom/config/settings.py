@@ -181,6 +181,11 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
         problems = chain(problems, program_problems(annotate))
     for problem in problems:
         raise InputError(problem)
+    for name, sample in raw.items():
+        if name not in annotate["species"]:
+            del samples[name]
+        elif check_files:
+            sample.check_files()
     return settings
 
 
