@@ -9,9 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
+from seqloom import BAKE_VERSION, CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
 from seqloom.config import paths
-from seqloom.config.contents import content_checksum, labels_checksum
+from seqloom.config.contents import content_checksum, groups_checksum, labels_checksum
 from seqloom.config.options import Options, options
 from seqloom.config.resources import Needs
 from seqloom.config.schemas import read_yaml

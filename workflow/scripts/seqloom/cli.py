@@ -58,6 +58,13 @@ def add_cut_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_held_out_arguments(parser: argparse.ArgumentParser) -> None:
+    for part in ("validation", "test"):
+        parser.add_argument(
+            f"--{part}", nargs="+", default=[], help="sample, sample/contig or sample/contig:1-9"
+        )
+
+
 def cut_of(args: argparse.Namespace) -> Cut:
     return Cut(**{name: getattr(args, name) for name in Cut.__dataclass_fields__})
 
