@@ -28,6 +28,9 @@ include: "rules/validate.smk"
 
 if SETTINGS["annotate"]:
 
+    if SETTINGS["simulate"]:
+
+        include: "rules/annotate/simulate.smk"
     include: "rules/annotate/genes.smk"
     include: "rules/annotate/bake.smk"
     include: "rules/annotate/baselines.smk"
