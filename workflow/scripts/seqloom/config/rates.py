@@ -36,7 +36,7 @@ RATES = {
     "coding": Rate(0.4, megabase=0.1, bytes_per_letter=0.02),
     "genes": Rate(0.4, megabase=0.1, bytes_per_letter=0.3),
     "parts": Rate(1.5),
-    "bake": Rate(1, megabase=0.6, bytes_per_letter=3.2),
+    "bake": Rate(1, megabase=0.9, bytes_per_letter=3.2),
     "bake_set": Rate(2, megabase=0.15, bytes=1e6),
     "plan": Rate(0.3, megabase=1 / 121, bytes_per_letter=0.01),
     "frames": Rate(0.3, megabase=1 / 78, bytes_per_frame=500),
