@@ -1,5 +1,6 @@
 """Annotated genomes through baked shards and GFF3 files: nothing is lost on the way."""
 
+import random
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -81,6 +82,17 @@ def test_genes_come_back_from_shards_and_gff3_with_f1_of_one(tmp_path, genome):
         truth, mine = ([g for g in some if g.biotype == biotype] for some in (genes, back))
         levels = compare(truth, mine)
         assert {level: counts.f1 for level, counts in levels.items()} == dict.fromkeys(levels, 1.0)
+
+
+def test_tokens_end_where_the_tokenizer_says(tmp_path):
+    tokenizer = load_tokenizer(dnabert_tokenizer(tmp_path))
+    draw = random.Random(0)
+    for letters in ("NNACGTRY", "".join(draw.choices("ACGTNR", [9, 9, 9, 9, 1, 1], k=3000))):
+        encoding = tokenizer.encode(letters)
+        ids, ends = tokenized(letters, tokenizer)
+        assert ids.tolist() == encoding.ids
+        assert ends.tolist()[:-1] == [end for _, end in encoding.offsets][:-1]
+        assert ends[-1] == len(letters)
 
 
 def test_the_same_examples_give_the_same_bytes_and_a_cut_shard_is_an_error(tmp_path):

@@ -146,8 +146,7 @@ class Walk:
         return self._biotypes != {CODING} or self._has_coding_start(strand)
 
     def _has_coding_start(self, strand: str) -> bool:
-        signals = self.window.strands[strand]
-        return bool((signals.whole_starts | signals.cut_starts)[self._first_start :].any())
+        return self.window.strands[strand].last_start >= self._first_start
 
     def _first_starts(self, is_cut: bool) -> np.ndarray:
         found = np.ones(self.window.length, bool)
