@@ -28,9 +28,7 @@ include: "rules/validate.smk"
 
 if SETTINGS["annotate"]:
 
-    if SETTINGS["simulate"]:
-
-        include: "rules/annotate/simulate.smk"
+    include: "rules/annotate/demo.smk"
     include: "rules/annotate/genes.smk"
     include: "rules/annotate/bake.smk"
     include: "rules/annotate/baselines.smk"

@@ -16,7 +16,7 @@ rule predict_pyrodigal:
         "../../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        **asking("predict_pyrodigal", NEEDS.memory_to_predict_genes),
+        **asking("predict_pyrodigal", NEEDS.memory_to_run_pyrodigal),
     params:
         genetic_code=of(lambda sample: row_of(sample).genetic_code),
         version=BAKE_VERSION,
@@ -43,7 +43,7 @@ rule predict_augustus:
         "../../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
     resources:
-        **asking("predict_augustus", NEEDS.memory_to_predict_genes),
+        **asking("predict_augustus", NEEDS.memory_to_run_augustus),
     params:
         genetic_code=of(lambda sample: row_of(sample).genetic_code),
         species=of(lambda sample: SETTINGS["annotate"]["augustus_species"][sample]),

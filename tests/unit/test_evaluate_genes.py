@@ -106,6 +106,12 @@ def test_the_locus_is_where_most_genes_differ(sample):
     assert False in {one["agrees"] for one in locus["annotated"]}
 
 
+def test_without_any_gene_of_the_biotypes_there_are_no_rows_and_no_locus(sample):
+    folder, _ = sample
+    assert scores(folder, [], "--biotypes", "tRNA") == {}
+    assert json.loads((folder / "l.json").read_text())["contig"] is None
+
+
 def proteins_of(folder, genes, code=11):
     words = ["--genome", folder / "g.fa.gz", "--genetic-code", code, "--out", folder / "p.faa"]
     run("gene_proteins.py", "--genes", genes, *words)

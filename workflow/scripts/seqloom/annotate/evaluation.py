@@ -1,6 +1,6 @@
 """The table of how well the genes of a program agree with the annotation of a sample."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from seqloom.annotate.scores import compare
 from seqloom.annotate.window_plan import TRAIN, Stretch
@@ -23,10 +23,10 @@ def score_rows(
 
     A biotype that a part of the annotation lacks, and that nobody predicted there, has no rows.
     """
-    parts: dict[str, list[Stretch]] = {}
+    parts: dict[str, dict[str, list[Stretch]]] = {}
     for stretch in stretches:
         if stretch.part != TRAIN:
-            parts.setdefault(stretch.part, []).append(stretch)
+            parts.setdefault(stretch.part, {}).setdefault(stretch.contig, []).append(stretch)
     for part in (ALL, *parts):
         for biotype in biotypes:
             known, found = (
@@ -43,9 +43,12 @@ def score_rows(
                 yield dict(zip(COLUMNS, (part, biotype, level, *measured, *rates), strict=True))
 
 
-def is_inside(gene: Gene, stretches: Sequence[Stretch]) -> bool:
-    """Whether all of a gene is in a stretch; one across the border of a part is in no part."""
+def is_inside(gene: Gene, part: Mapping[str, Sequence[Stretch]]) -> bool:
+    """Whether all of a gene is in a stretch; one across the border of a part is in no part.
+
+    The stretches of the part are by contig.
+    """
     return any(
-        stretch.contig == gene.contig and stretch.start <= gene.start and gene.end <= stretch.end
-        for stretch in stretches
+        stretch.start <= gene.start and gene.end <= stretch.end
+        for stretch in part.get(gene.contig, ())
     )

@@ -16,48 +16,42 @@ RULE = (
 
 
 def locus(annotated: Sequence[Gene], predicted: Sequence[Gene]) -> dict[str, Any]:
-    """The place by RULE, with the genes that touch it; both together need a gene."""
+    """The place by RULE, with the genes that touch it; its contig is None if there are no genes."""
     known, found = _structures(annotated), _structures(predicted)
-    genes = [(gene, _is_in(gene, found)) for gene in annotated]
-    marked = {
-        "annotated": genes,
+    sides = {
+        "annotated": [(gene, _is_in(gene, found)) for gene in annotated],
         "predicted": [(gene, _is_in(gene, known)) for gene in predicted],
     }
-    both = [*marked["annotated"], *marked["predicted"]]
-    size = _size([gene for gene, _ in both])
+    both = [pair for pairs in sides.values() for pair in pairs]
+    reach: Counter[str] = Counter()
+    for gene, _ in both:
+        reach[gene.contig] = max(reach[gene.contig], gene.end)
+    # Genes of both sides are at the same places, mostly.
+    size = min(max(2 * _GENES * reach.total() // max(len(both), 1), _LEAST), _MOST)
     step = size // 2
-    wrong: Counter[tuple[str, int]] = Counter()
-    every: Counter[tuple[str, int]] = Counter()
-    for gene, is_right in both:
+    # By contig and number of the stretch: genes that differ, and all genes.
+    places: dict[tuple[str | None, int], list[int]] = {}
+    for gene, agrees in both:
         middle = (gene.start + gene.end) // 2 // step
-        for number in (middle - 1, middle) if middle else (middle,):
-            every[gene.contig, number] += 1
-            wrong[gene.contig, number] += not is_right
-    contig, number = max(every, key=lambda place: (wrong[place], every[place]))
-    start, end = number * step, number * step + size
+        for number in range(max(middle - 1, 0), middle + 1):
+            counts = places.setdefault((gene.contig, number), [0, 0])
+            counts[0] += not agrees
+            counts[1] += 1
+    contig, number = max(places, key=places.__getitem__, default=(None, 0))
+    start, end = number * step, min(number * step + size, reach[contig])
     return {"rule": RULE, "contig": contig, "start": start, "end": end} | {
         side: [
             {
                 "name": gene.name,
                 "strand": gene.strand,
                 "exons": [[exon.start, exon.end] for exon in gene.canonical.exons],
-                "agrees": is_right,
+                "agrees": agrees,
             }
-            for gene, is_right in pairs
+            for gene, agrees in pairs
             if gene.contig == contig and gene.start < end and start < gene.end
         ]
-        for side, pairs in marked.items()
+        for side, pairs in sides.items()
     }
-
-
-def _size(genes: Sequence[Gene]) -> int:
-    """The length of the stretch."""
-    reach: Counter[str] = Counter()
-    for gene in genes:
-        reach[gene.contig] = max(reach[gene.contig], gene.end)
-    # The genes of both sides are at the same places.
-    bases = reach.total() * _GENES * 2 // len(genes)
-    return min(max(bases, _LEAST), _MOST)
 
 
 def _structures(genes: Sequence[Gene]) -> set[object]:

@@ -68,19 +68,24 @@ class Needs:
     def memory_to_read_genes(self, sample: str) -> float:
         return _FEW + self._genes_mb(sample)
 
-    def memory_to_predict_genes(self, sample: str) -> float:
+    def memory_to_run_pyrodigal(self, sample: str) -> float:
         """The genome, and what the program makes of each base."""
         return _FEW + 100 * self._megabases(sample)
 
+    def memory_to_run_augustus(self, sample: str) -> float:
+        """The genome; each of its processes reads a contig piece by piece and took 310 MB."""
+        return _FEW + 2 * self._megabases(sample) + 500 * self.settings["threads"]
+
     def memory_to_score_genes(self, sample: str) -> float:
-        """The genes of the annotation and those of the program."""
-        return _PANDAS + 4 * self._megabases(sample)
+        """Genes with a thousand exons per Mb took 0.4 MB per Mb (RESULTS.md)."""
+        return _PANDAS + self._megabases(sample)
 
     def memory_to_translate_genes(self, sample: str) -> float:
         """The genes, and the longest contig."""
-        return _FEW + 4 * self._megabases(sample)
+        return _FEW + 2 * self._megabases(sample)
 
-    def memory_to_run_busco(self, sample: str) -> float:
+    def memory_to_run_busco(self) -> float:
+        """A guess: the program could not be run here."""
         return 4000
 
     def memory_to_divide(self) -> float:

@@ -25,7 +25,7 @@ def gene_page(report: GeneReport) -> str:
         report=report,
         levels=LEVELS,
         parts=[part for part in PARTS if part in report.baked["parts"]],
-        loci=[(locus, Markup(locus_svg(locus))) for locus in report.loci],
+        loci=[(locus, Markup(locus_svg(locus))) for locus in report.loci if locus["contig"]],
         settings=yaml.safe_dump(report.settings, sort_keys=False, allow_unicode=True),
     )
 

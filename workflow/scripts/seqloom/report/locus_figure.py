@@ -61,7 +61,7 @@ def _gene(gene: Mapping[str, Any], start: int, end: int, scale: float, middle: f
             continue  # it lies beyond the locus
         tip = min(7.0, right - left) if exon is head else 0.0
         points = _box(left, right, middle, tip, gene["strand"])
-        drawn.append(f'<polygon points="{points}" fill="{color}" fill-opacity=".85"/>')
+        drawn.append(f'<polygon points="{points}" fill="{color}"/>')
     return "".join([*drawn, "</g>"])
 
 
