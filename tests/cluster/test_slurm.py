@@ -26,7 +26,6 @@ EDITOR = """\
 sed -i 's/^latency-wait: .*/latency-wait: 10/; s/my_large_model/demo_prot_t5/' "$1"
 cat >> "$1" << END
 slurm-status-command: squeue
-slurm-no-account: true
 slurm-init-seconds-before-status-checks: 1
 seconds-between-status-checks: 2
 END
