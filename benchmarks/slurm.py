@@ -20,7 +20,7 @@ from pathlib import Path
 from local_slurm import running_slurm
 from projects import Project, make_project
 
-ON_SLURM = ("--slurm-status-command", "squeue", "--slurm-no-account")
+ON_SLURM = ("--slurm-status-command", "squeue")
 
 
 def run(project: Project, profile: str, environment: Mapping[str, str], *options: str) -> float:
