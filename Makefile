@@ -7,7 +7,7 @@ LOCK := envs/requirements.lock
 DEMO := --profile profiles/local --configfile config/demo.yaml
 PROFILES := $(notdir $(wildcard profiles/*))
 
-.PHONY: help demo doctor test lint format dry-run lock clean
+.PHONY: help demo demo-annotate doctor test lint format dry-run lock clean
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
@@ -18,6 +18,10 @@ $(VENV)/ready: $(LOCK) envs/build.lock envs/install.sh
 demo: $(VENV)/ready  ## the whole chain on synthetic genomes, about three minutes on two cores
 	$(SNAKEMAKE) $(DEMO)
 	@cat results/summary.txt
+
+demo-annotate: $(VENV)/ready  ## gene annotation on simulated genomes: bake, Pyrodigal, evaluation
+	$(SNAKEMAKE) annotate --profile profiles/local --configfile config/demo_annotate.yaml
+	@cat results/annotate/report.txt
 
 doctor: $(VENV)/ready  ## what this machine has, which models are right, what to mend
 	$(BIN)/python workflow/scripts/doctor.py

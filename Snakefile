@@ -26,6 +26,18 @@ include: "rules/report.smk"
 include: "rules/validate.smk"
 
 
+if SETTINGS["annotate"]:
+
+    include: "rules/annotate/genes.smk"
+    include: "rules/annotate/bake.smk"
+    include: "rules/annotate/baselines.smk"
+    include: "rules/annotate/evaluation.smk"
+
+    rule annotate:
+        input:
+            of(PATHS.annotation_results),
+
+
 onstart:
     lock_this_folder()
 

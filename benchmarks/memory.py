@@ -352,8 +352,8 @@ CASES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", default=[*CASES], choices=CASES)
-    cases = [case for name in parser.parse_args().cases for case in CASES[name]]
+    parser.add_argument("cases", nargs="*", choices=CASES, help="all, if none is given")
+    cases = [case for name in parser.parse_args().cases or CASES for case in CASES[name]]
     with tempfile.TemporaryDirectory() as workflow:
         copy_workflow(Path(workflow))
         for measure, *sizes in cases:

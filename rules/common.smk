@@ -9,9 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from seqloom import CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
+from seqloom import BAKE_VERSION, CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
 from seqloom.config import paths
-from seqloom.config.contents import content_checksum, labels_checksum
+from seqloom.config.contents import content_checksum, groups_checksum, labels_checksum
 from seqloom.config.options import Options, options
 from seqloom.config.resources import Needs
 from seqloom.config.schemas import read_yaml
@@ -21,6 +21,7 @@ from seqloom.config.sheet_files import REFSEQ_FOLDER
 from seqloom.errors import InputError
 from seqloom.files.atomic import remove_leftovers
 from seqloom.files.folders import check_writable, end_future_times, lock_folder, wait_for_jobs
+from seqloom.machine.ssh_jobs import end_orphans
 from seqloom.report.dry_run import estimate_dry_run
 from seqloom.report.terminal import shorten_output
 from snakemake.exceptions import WorkflowError
@@ -35,7 +36,7 @@ if not workflow.deployment_settings.deployment_method:
 # `--fasta @<(lines a.fa b.fa)`: thousands of words do not fit on a command line, but in a file.
 shell.prefix(
     f"export PATH={shlex.quote(':'.join(FOLDERS))}:$PATH; set -euo pipefail; "
-    f"exec 9<>{JOBS_LOCK}; flock --shared 9; "
+    f"exec 9<>{JOBS_LOCK}; flock --shared 9 || true; "
     "lines() {{ printf '%s\\n' \"$@\"; }}; "
 )
 
@@ -79,10 +80,11 @@ def lock_this_folder():
         RUN_LOCK = lock_folder(".snakemake/run.lock")
     except InputError as error:
         raise WorkflowError(str(error)) from None
+    end_orphans(logger.warning)
     wait_for_jobs(JOBS_LOCK, logger.warning)
     made_here = ["results", "resources/demo", REFSEQ_FOLDER]
     remove_leftovers(made_here)
-    end_future_times([*made_here, "models"], logger.warning)
+    end_future_times([*made_here, "models"], Path(JOBS_LOCK), logger.warning)
 
 
 def one_of(names):

@@ -157,6 +157,29 @@ def test_a_job_whose_keeper_is_gone_has_failed_and_what_is_left_of_it_is_ended(c
     assert not runs(script)
 
 
+END_ORPHANS = "from seqloom.machine.ssh_jobs import end_orphans; end_orphans(print)"
+
+
+def test_the_next_run_ends_jobs_of_a_killed_one_and_none_that_was_started_by_hand(cluster):
+    (cluster.folder / ".snakemake/tmp.1").mkdir(parents=True)
+    orphan = cluster.submit("sleep 1000", name=".snakemake/tmp.1/job")
+    by_hand = cluster.submit("sleep 1000")
+    said = subprocess.run(
+        [sys.executable, "-c", END_ORPHANS],
+        cwd=cluster.folder,
+        env=os.environ | {"PYTHONPATH": str(SCRIPT.parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout == f"ending jobs of an earlier run, which was killed: {orphan}\n", (
+        said.stderr
+    )
+    assert cluster.status(orphan) == "failed"
+    assert cluster.status(by_hand) == "running"
+    cluster.command("cancel", by_hand)
+    assert cluster.end(by_hand) == "failed"
+
+
 def test_a_node_that_does_not_answer_is_passed_over(cluster):
     cluster.servers["spark-01"].terminate()
     cluster.servers["spark-01"].wait()
@@ -192,9 +215,10 @@ def lines(files: list[Path]) -> list[str]:
 
 def start(project: Project) -> subprocess.Popen:
     command = project.command("predict", "--seconds-between-status-checks", "1")
+    command = [word.replace("profiles/ci", "profiles/dgx-spark-ssh") for word in command]
     with (project.folder / "output").open("a") as output:
         return subprocess.Popen(
-            [word.replace("profiles/ci", "profiles/dgx-spark-ssh") for word in command],
+            ["setpriv", "--pdeathsig", "KILL", *command],  # it ends with the tests
             cwd=project.folder,
             start_new_session=True,
             stdout=output,
@@ -202,41 +226,48 @@ def start(project: Project) -> subprocess.Popen:
         )
 
 
-def test_a_run_on_two_nodes_survives_kill_9_and_equals_a_local_run(cluster, fresh, finished):
-    profile = fresh.folder / "profiles/dgx-spark-ssh/profile.yaml"
+@pytest.fixture
+def project(fresh: Project) -> Iterator[Project]:
+    """A project whose jobs end with the test, however that ends: without their folders."""
+    yield fresh
+    shutil.rmtree(fresh.folder / ".snakemake/ssh_jobs/running", ignore_errors=True)
+
+
+def test_a_run_on_two_nodes_survives_kill_9_and_equals_a_local_run(cluster, project, finished):
+    profile = project.folder / "profiles/dgx-spark-ssh/profile.yaml"
     profile.write_text(
         profile.read_text().replace(" --slots 4", f" --slots 4 --ssh '{cluster.ssh}'")
     )
-    scripts = fresh.folder / "workflow/scripts"
+    scripts = project.folder / "workflow/scripts"
     (scripts / "embed.py").rename(scripts / "embed_itself.py")
     (scripts / "embed.py").touch(0o755)
     (scripts / "embed.py").write_text(HOLD)
-    output = fresh.folder / "output"
-    used = [fresh.folder / f"used_{gpu}" for gpu in NODES.values()]
+    output = project.folder / "output"
+    used = [project.folder / f"used_{gpu}" for gpu in NODES.values()]
 
-    run = start(fresh)
+    run = start(project)
     wait_for(lambda: all(file.exists() for file in used) or run.poll() is not None)
     assert run.poll() is None, output.read_text()
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    finished_jobs = fresh.folder / ".snakemake/ssh_jobs/finished"
+    finished_jobs = project.folder / ".snakemake/ssh_jobs/finished"
     before = set(finished_jobs.iterdir())
 
-    run = start(fresh)
+    run = start(project)
     # Before it starts jobs it ends the two that still run.
     wait_for(lambda: len(lines(used)) == 4 or run.poll() is not None)
     ended = set(finished_jobs.iterdir()) - before
     assert len(ended) >= 2 and {(job / "exit").read_text() for job in ended} >= {"stopped"}
-    (fresh.folder / "go").touch()
+    (project.folder / "go").touch()
     assert run.wait() == 0, output.read_text()
 
     matrices = {
-        str(path.relative_to(fresh.folder))
-        for path in fresh.folder.glob("results/embeddings/**/*.safetensors")
+        str(path.relative_to(project.folder))
+        for path in project.folder.glob("results/embeddings/**/*.safetensors")
     }
     started = lines(used)
     assert set(started) == matrices
     assert len(started) == len(matrices) + 2
-    found, expected = fresh.results(), finished.results()
+    found, expected = project.results(), finished.results()
     assert "predictions/long/query/contigs.tsv" in found
     assert sorted(path for path in found if found[path] != expected.get(path)) == []

@@ -26,8 +26,9 @@ class Campaign:
     machine gets as far as a quiet one.
     """
 
-    def __init__(self, project: Project, seed: int, longest: float) -> None:
-        self.project, self.random, self.longest = project, Random(seed), longest
+    def __init__(self, project: Project, target: str, seed: int, longest: float) -> None:
+        self.project, self.target = project, target
+        self.random, self.longest = Random(seed), longest
         self.leases = project.folder.parent / "leases"
         self.counts, self.runs = Counter[str](), 0
         self.known: set[str] = set()  # the outputs of each job that was started
@@ -36,7 +37,7 @@ class Campaign:
         environment = {"SEQLOOM_GPUS": ",".join(GPUS), "SEQLOOM_LEASES": str(self.leases)}
         with open(output, "wb") as out:
             return subprocess.Popen(
-                self.project.command(),
+                self.project.command(self.target),
                 cwd=self.project.folder,
                 env=os.environ | environment | {MARK: str(self.project.folder)},
                 start_new_session=True,

@@ -68,6 +68,18 @@ def test_what_the_system_refuses_is_told_in_one_sentence(steps, tmp_path, capsys
     assert last == f"error: {tmp_path}/file: File exists; correct that and run again"
 
 
+def test_a_mistake_of_ours_beside_a_missing_file_is_not_taken_for_that(tmp_path, monkeypatch):
+    def main(_):
+        try:
+            (tmp_path / "absent").read_text()
+        except FileNotFoundError:
+            {}["mistake"]
+
+    monkeypatch.setattr("sys.argv", ["script"])
+    with pytest.raises(KeyError):
+        cli.run(main, cli.parser("a script"))
+
+
 def outputs(step, out):
     shutil.rmtree(out, ignore_errors=True)
     with arguments_of(step, str(out)):

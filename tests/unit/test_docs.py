@@ -21,7 +21,7 @@ def described(schema: dict) -> Iterator[tuple[str, str]]:
         yield from described(part)
 
 
-@pytest.mark.parametrize("name", ["config", "samples"])
+@pytest.mark.parametrize("name", ["config", "samples", "annotate"])
 def test_every_key_is_in_the_manual(name):
     manual = (REPOSITORY / "config/README.md").read_text()
     schema = yaml.safe_load((REPOSITORY / f"config/schemas/{name}.schema.yaml").read_text())

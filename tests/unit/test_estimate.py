@@ -1,6 +1,7 @@
 """The estimate of jobs on a site: who takes them, how long, and what it says."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,8 +9,8 @@ from seqloom.config.settings import load_settings
 from seqloom.config.work import Work, read_devices
 from seqloom.machine.estimate import Estimator, Job
 from seqloom.machine.schedule import Site
-from seqloom.machine.sharing import best_sharing
-from seqloom.report.estimate_text import clock, duration, estimate_text, size
+from seqloom.machine.sharing import Sharing, best_sharing
+from seqloom.report.estimate_text import clock, duration, estimate_text, sharing_lines, size
 
 SHARDS = 40
 
@@ -111,12 +112,19 @@ def test_a_profile_that_leaves_gpus_idle_gets_the_line_that_uses_them(work):
     assert sharing.bound <= sharing.best <= sharing.pinned < 0.95 * sharing.given
     assert sum(sum(kinds.values()) for kinds in sharing.counts.values()) == len(jobs)
     text = estimate_text(priced, 1e15)
+    assert sharing.pins == {}
+    assert text.endswith("\n    no gpu_model"), (
+        "what is free is better than a kind for each backend"
+    )
+
+
+def test_a_kind_for_some_backends_is_given_as_a_line_of_the_profile():
+    counts = {"dnabert_s": {"gb10": 40}, "fastesm2_650": {"a6000": 31, "gb10": 9}}
+    pins = {"dnabert_s": "gb10"}
+    text = "\n".join(sharing_lines(Sharing(100, 60, 50, counts, pins, pinned=70)))
     [line] = re.findall(r'^    gpu_model: "(.*)"$', text, re.MULTILINE)
-
-    class wildcards:
-        backend = "dnabert_s"
-
-    assert eval(line, {"wildcards": wildcards}) == sharing.pins["dnabert_s"]
+    for backend, kind in (("dnabert_s", "gb10"), ("fastesm2_650", None)):
+        assert eval(line, {"wildcards": SimpleNamespace(backend=backend)}) == kind
 
 
 def test_a_profile_that_takes_what_is_free_is_left_alone(work):

@@ -1,17 +1,19 @@
 """Leftovers and locks of killed processes."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from seqloom.errors import InputError
 from seqloom.files.atomic import remove_leftovers
-from seqloom.files.folders import check_writable, lock_folder
+from seqloom.files.folders import check_writable, end_future_times, lock_folder, wait_for_jobs
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 HOLD = """
@@ -44,6 +46,35 @@ def test_a_folder_is_locked_until_its_process_is_killed(tmp_path):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     lock_folder(lock).close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOTSUP])
+def test_a_disk_without_locks_is_used_without(tmp_path, monkeypatch, number):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    lock_folder(tmp_path / "lock").close()
+    wait_for_jobs(tmp_path / "jobs.lock", pytest.fail)
+
+
+def test_times_of_the_future_become_those_of_the_disk_in_the_run_and_nowhere_else(tmp_path):
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    run.mkdir()
+    later = time.time() + 3600
+    for file in (run / "new", run / "old", elsewhere):
+        file.touch()
+    for file in (run / "new", elsewhere):
+        os.utime(file, (later, later))
+    old = (run / "old").stat().st_mtime
+    (run / "link").symlink_to(elsewhere)
+    (run / "broken").symlink_to("absent")
+    said = []
+    end_future_times([str(run), "absent"], tmp_path / "clock", said.append)
+    assert (run / "new").stat().st_mtime == (tmp_path / "clock").stat().st_mtime < later
+    assert (run / "old").stat().st_mtime == old
+    assert elsewhere.stat().st_mtime == later
+    assert len(said) == 1 and f"1 files such as {run / 'new'} were" in said[0]
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path):

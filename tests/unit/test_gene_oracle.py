@@ -1,5 +1,6 @@
 """Annotated genomes through baked shards and GFF3 files: nothing is lost on the way."""
 
+import random
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -35,11 +36,15 @@ WHOLE = sorted(
 LIMITS = {"fungi": 22_500, "plant": 45_000, "animal": 45_000}
 
 
+def all_known(window):
+    return 1.0
+
+
 def examples_of(genome, sequences, genes, limit, tokenizer):
     for name, sequence in sequences.items():
         stretch = Stretch(name, 0, len(sequence), "train")
         of_contig = ContigGenes(genes[name])
-        for window in planned_windows([stretch], {name: of_contig}, WindowRules(limit)):
+        for window in planned_windows([stretch], {name: of_contig}, WindowRules(limit), all_known):
             letters = sequence[window.start : window.end].upper()
             place = Place(genome, name, window.start, window.end, window.part, code_of(genome))
             pieces = window_pieces(of_contig, window.start, window.end)
@@ -79,6 +84,17 @@ def test_genes_come_back_from_shards_and_gff3_with_f1_of_one(tmp_path, genome):
         assert {level: counts.f1 for level, counts in levels.items()} == dict.fromkeys(levels, 1.0)
 
 
+def test_tokens_end_where_the_tokenizer_says(tmp_path):
+    tokenizer = load_tokenizer(dnabert_tokenizer(tmp_path))
+    draw = random.Random(0)
+    for letters in ("NNACGTRY", "".join(draw.choices("ACGTNR", [9, 9, 9, 9, 1, 1], k=3000))):
+        encoding = tokenizer.encode(letters)
+        ids, ends = tokenized(letters, tokenizer)
+        assert ids.tolist() == encoding.ids
+        assert ends.tolist()[:-1] == [end for _, end in encoding.offsets][:-1]
+        assert ends[-1] == len(letters)
+
+
 def test_the_same_examples_give_the_same_bytes_and_a_cut_shard_is_an_error(tmp_path):
     tokenizer = load_tokenizer(dnabert_tokenizer(tmp_path))
     codec = Codec(("CDS",))
@@ -100,15 +116,20 @@ def test_the_surplus_of_empty_windows_is_left_out_and_parts_do_not_share_windows
         for start in range(0, 2000, 100)
     ]
     stretches = [Stretch("c", 0, 8000, "train"), Stretch("c", 8000, 10_000, "test")]
-    windows = planned_windows(stretches, {"c": ContigGenes(genes)}, WindowRules(500, empty=0.5))
-    with_genes = [window for window in windows if window.genes]
+    windows = planned_windows(
+        stretches, {"c": ContigGenes(genes)}, WindowRules(500, empty=0.5), all_known
+    )
+    train = [window for window in windows if window.part == "train"]
+    with_genes = [window for window in train if window.genes]
     left_out = [window for window in windows if window.reason]
-    assert {window.reason for window in left_out} == {EMPTY}
-    empty = len(windows) - len(with_genes)
+    assert {(window.part, window.reason) for window in left_out} == {("train", EMPTY)}
+    empty = len(train) - len(with_genes)
     assert empty - len(left_out) == len(with_genes) // 2
     assert {window.part for window in windows if window.start >= 8000} == {"test"}
     assert all(window.end <= 8000 for window in windows if window.part == "train")
-    again = planned_windows(stretches, {"c": ContigGenes(genes[::-1])}, WindowRules(500, empty=0.5))
+    again = planned_windows(
+        stretches, {"c": ContigGenes(genes[::-1])}, WindowRules(500, empty=0.5), all_known
+    )
     assert again == windows
 
 

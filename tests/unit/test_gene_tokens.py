@@ -9,7 +9,8 @@ import torch
 from facts import dnabert_tokenizer
 
 from seqloom.annotate.codec import STRUCTURE, Codec
-from seqloom.annotate.tokens import EMBEDDINGS, extended_tokenizer
+from seqloom.annotate.resizing import EMBEDDINGS
+from seqloom.annotate.tokens import extended_tokenizer
 from seqloom.demo.model_shapes import CONFIGS
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.tokenizers import load_tokenizer

@@ -200,7 +200,7 @@ def test_a_wrong_line_of_a_list_is_named():
         ),
         (
             "sample\tfasta\tgroups\nx\ta.fa\ta.fa\n",
-            " line 2: groups need a label; fill the cell label, or empty this one",
+            " line 2: groups need a label or an annotation; fill one of these, or empty this cell",
         ),
         (
             "sample\tfasta\tlabel\tgroups\nx\ta.fa\tviral\tg\n",

@@ -130,6 +130,9 @@ def test_job_numbers_are_shown_with_job_names(terminal):
     submitted = "Job 5 has been submitted with SLURM jobid 7 (log: y.log)."
     name = "(embed_shard esm2 0001-of-0002)"
     assert terminal.format(record(None, msg=submitted)) == submitted.replace("5", f"5 {name}", 1)
+    for uuid in ("5e929f2a-6afb", "5-6afb"):
+        several = submitted.replace("5", uuid, 1)
+        assert terminal.format(record(None, msg=several)) == several
     assert terminal.format(record(None, msg="Trying to restart job 5.")).endswith(f"5 {name}.")
     other = "Job 6 is of someone else"
     assert terminal.format(record(None, msg=other)) == other

@@ -1,5 +1,7 @@
 """Tokens, operations and seconds of jobs, from a sheet and a config alone."""
 
+from dataclasses import replace
+
 import pytest
 
 from seqloom.config.settings import load_settings
@@ -52,7 +54,8 @@ def test_a_shard_has_its_part_of_the_frames(work):
 def test_a_device_takes_its_start_and_the_operations_at_its_share_of_the_peak():
     device = Device("x", 48, {"float16": 100}, share=(0.1, 0.5, 1), start=(30, 20, 10))
     assert [device.seconds(1e15, "float16", case) for case in range(3)] == [130, 40, 20]
-    assert device.seconds(1e15, "float16", cores=2) == 30
+    assert device.seconds(1e15, "float16", cores=2) == 40, "the cores are those of a CPU"
+    assert replace(device, name="cpu").seconds(1e15, "float16", cores=2) == 30
 
 
 def test_precision_is_that_of_the_backend_on_a_gpu_and_float32_on_a_cpu(work):

@@ -29,7 +29,7 @@ def devices_of(text: str) -> dict[str, set[str]]:
 
 
 def test_every_rule_with_outputs_has_rates():
-    rules = "".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
+    rules = "".join(path.read_text() for path in (REPOSITORY / "rules").rglob("*.smk"))
     names = set(re.findall(r"^ *(?:rule|use rule \w+ as) (\w+)", rules, re.MULTILINE))
     assert RATES.keys() == names - {"validate"}
 

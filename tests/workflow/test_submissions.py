@@ -80,8 +80,13 @@ def test_a_sample_of_500_shards_takes_few_submissions_of_bounded_size(fresh, mon
     done, submissions = submit(fresh, "--immediate-submit", "--notemp")
     assert done.returncode == 0, done.stdout
     needs = Needs(settings)
-    alone = {"frames": needs.frames("w300", "large"), "fuse": needs.fuse("wide", "w300", "large")}
-    for rule, one in alone.items():
+    memory = {
+        "frames": needs.memory_to_cut("w300", "large"),
+        "fuse": needs.memory_to_fuse("wide", "w300", "large"),
+    }
+    shard = {"cut": "w300", "sample": "large", "shard": settings.shards("w300", "large")[0]}
+    shard["fusion"] = "wide"
+    for rule, mem_mb in memory.items():
         together = [asked for asked in submissions if rule in asked["rules"]]
         # 50 of the large sample and one of the small, which has all of its short jobs.
         assert len(together) == 51
@@ -90,8 +95,8 @@ def test_a_sample_of_500_shards_takes_few_submissions_of_bounded_size(fresh, mon
         # They take turns: the memory of one, and the time of all.
         tens = [asked for asked in together if asked["rules"] == {rule: 10}]
         assert len(tens) >= 49
-        assert {asked["mem_mb"] for asked in tens} == {ceil(one.memory_mb)}
-        assert {asked["runtime"] for asked in tens} == {10 * ceil(one.minutes)}
+        assert {asked["mem_mb"] for asked in tens} == {ceil(mem_mb)}
+        assert {asked["runtime"] for asked in tens} == {10 * ceil(needs.minutes(rule, shard))}
 
 
 # Stands before frames.py: fails if another one runs.

@@ -60,7 +60,7 @@ def append_tokens(args: argparse.Namespace) -> None:
 
 
 def resize_model(args: argparse.Namespace) -> None:
-    from seqloom.annotate.tokens import resized
+    from seqloom.annotate.resizing import resized
     from seqloom.encoders.architectures import build_encoder
     from seqloom.encoders.tokenizers import load_tokenizer
     from seqloom.files.json_files import read_json, write_json

@@ -58,6 +58,13 @@ def add_cut_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_held_out_arguments(parser: argparse.ArgumentParser) -> None:
+    for part in ("validation", "test"):
+        parser.add_argument(
+            f"--{part}", nargs="+", default=[], help="sample, sample/contig or sample/contig:1-9"
+        )
+
+
 def cut_of(args: argparse.Namespace) -> Cut:
     return Cut(**{name: getattr(args, name) for name in Cut.__dataclass_fields__})
 
@@ -112,7 +119,9 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
 
 
 def _refused(error: BaseException | None) -> OSError | None:
-    """What the system refused; a library may have turned it into an error of its own."""
-    while error is not None and not (isinstance(error, OSError) and error.errno):
+    """What the system refused; a library may have turned a full disk into an error of its own."""
+    if isinstance(error, OSError) and error.errno:
+        return error
+    while error is not None and not (isinstance(error, OSError) and error.errno in _DISK_FULL):
         error = error.__context__
     return error

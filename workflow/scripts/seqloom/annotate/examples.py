@@ -9,8 +9,9 @@ Of each window a shard has, under one key: `.json` (sample, contig, start, end, 
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tokenizers import Tokenizer
 
 from seqloom.annotate.codec import Codec, Piece, to_text
 from seqloom.files.damage import reraise_as_damaged
+
+_DAMAGE = (tarfile.TarError, ValueError, KeyError, OSError)
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,20 @@ class Example:
 
 def tokenized(letters: str, tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
     """Ids of the DNA tokens, special ones included, and where each ends."""
-    encoding = tokenizer.encode(letters)
-    ends = np.maximum.accumulate(np.array([end for _, end in encoding.offsets], np.int32))
-    return np.array(encoding.ids, np.int32), ends
+    [encoding] = tokenizer.encode_batch_fast([letters])  # without offsets, which take long
+    ids = np.array(encoding.ids, np.int32)
+    ends = np.cumsum(_bases(tokenizer)[ids], dtype=np.int32)
+    assert ends[-1] == len(letters)
+    return ids, ends
+
+
+@cache
+def _bases(tokenizer: Tokenizer) -> np.ndarray:
+    """The number of bases of each token: none of a special one, one of [UNK]."""
+    bases = np.zeros(tokenizer.get_vocab_size(), np.int32)
+    for token, number in tokenizer.get_vocab().items():
+        bases[number] = len(token) if token.isalpha() else token == tokenizer.model.unk_token
+    return bases
 
 
 def write_examples(path: Path, examples: Iterable[Example], codec: Codec) -> int:
@@ -79,15 +93,28 @@ def _npy(array: np.ndarray) -> bytes:
 
 def read_examples(path: Path, codec: Codec) -> Iterator[Example]:
     """The examples of a shard, in order."""
-    with (
-        reraise_as_damaged(path, tarfile.TarError, ValueError, KeyError, OSError),
-        tarfile.open(path) as tar,
-    ):
-        for _, entries in groupby(tar, key=lambda entry: entry.name.partition(".")[0]):
-            files = {
-                entry.name.partition(".")[2]: tar.extractfile(entry).read() for entry in entries
-            }
+    with reraise_as_damaged(path, *_DAMAGE):
+        for files in _read_files(path):
             yield _example(files, codec)
+
+
+def read_dna(path: Path) -> Iterator[tuple[Place, str]]:
+    """The places and letters of the windows of a shard, in order."""
+    with reraise_as_damaged(path, *_DAMAGE):
+        for files in _read_files(path, ("json", "dna")):
+            yield Place(**json.loads(files["json"])), files["dna"].decode()
+
+
+def _read_files(path: Path, kinds: Sequence[str] = ()) -> Iterator[dict[str, bytes]]:
+    """The files of each example by kind, all of them or some."""
+    with tarfile.open(path, "r|") as tar:
+        for _, entries in groupby(tar, key=lambda entry: entry.name.partition(".")[0]):
+            files = {}
+            for entry in entries:
+                kind = entry.name.partition(".")[2]
+                if not kinds or kind in kinds:
+                    files[kind] = tar.extractfile(entry).read()
+            yield files
 
 
 def _example(files: dict[str, bytes], codec: Codec) -> Example:

@@ -26,17 +26,19 @@ def gff3_lines(
 
 
 def _features(gene: Gene) -> Iterator[tuple[str, int, int, int | None, dict[str, str]]]:
-    name, is_coding = _quoted(gene.name), gene.biotype == "CDS"
+    name, is_coding, cuts = _quoted(gene.name), gene.biotype == "CDS", _cuts(gene)
     biotype = "protein_coding" if is_coding else gene.biotype
-    yield "gene", gene.start, gene.end, None, {"ID": name, "gene_biotype": biotype, **_cuts(gene)}
+    yield "gene", gene.start, gene.end, None, {"ID": name, "gene_biotype": biotype, **cuts}
+    code = {} if gene.genetic_code is None else {"transl_table": str(gene.genetic_code)}
     for transcript in gene.transcripts:
         id_ = _quoted(transcript.name)
-        kind = "mRNA" if is_coding else gene.biotype
-        yield kind, transcript.start, transcript.end, None, {"ID": id_, "Parent": name}
+        above = {"ID": id_, "Parent": name, **cuts}
+        yield "mRNA" if is_coding else biotype, transcript.start, transcript.end, None, above
         for number, exon in enumerate(transcript.exons, start=1):
             yield "exon", exon.start, exon.end, None, {"ID": f"{id_}.exon{number}", "Parent": id_}
+        below = {"ID": f"{id_}.cds", "Parent": id_, **code, **cuts}
         for exon in transcript.exons if is_coding else ():
-            yield "CDS", exon.start, exon.end, exon.phase, {"ID": f"{id_}.cds", "Parent": id_}
+            yield "CDS", exon.start, exon.end, exon.phase, below
 
 
 def _cuts(gene: Gene) -> dict[str, str]:

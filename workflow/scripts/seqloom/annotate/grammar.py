@@ -42,17 +42,17 @@ class Walk:
     def __init__(self, window: Window, biotypes: Sequence[str]) -> None:
         self.window = window
         self._biotypes = {biotype_token(biotype) for biotype in biotypes}
-        self._expects = "begin"
+        self.expects = "begin"  # what comes next
         self._first_start = 0  # genes are ordered by their first base
         self._begin_gene()
 
     @property
     def is_done(self) -> bool:
-        return self._expects == "nothing"
+        return self.expects == "nothing"
 
     def tokens(self) -> set[str]:
         """The tokens that may follow; none where a position does."""
-        match self._expects:
+        match self.expects:
             case "begin":
                 return {BOS}
             case "gene":
@@ -79,7 +79,7 @@ class Walk:
 
     def positions(self) -> np.ndarray:
         """[L] the bases that may be pointed at; none where a token follows."""
-        match self._expects:
+        match self.expects:
             case "start":
                 return self._starts()
             case "end":
@@ -89,46 +89,46 @@ class Walk:
     def allows(self, step: Step) -> bool:
         if not isinstance(step, int):
             return step in self.tokens()
-        base = step - (self._expects == "end")
+        base = step - (self.expects == "end")
         return 0 <= base < self.window.length and bool(self.positions()[base])
 
     def take(self, step: Step) -> None:
         """Go on by a step of the grammar, whether the rules allow it or not."""
-        match self._expects:
+        match self.expects:
             case "begin":
-                self._expects = "gene"
+                self.expects = "gene"
             case "gene":
                 self._begin_gene()
-                self._expects = "strand" if step == GENE else "nothing"
+                self.expects = "strand" if step == GENE else "nothing"
             case "strand":
                 self._strand = _STRAND_OF[step]
-                self._expects = "biotype"
+                self.expects = "biotype"
             case "biotype":
                 self._coding = step == CODING
-                self._expects = "first exon"
+                self.expects = "first exon"
             case "first exon":
                 is_cut = step == CUT_LEFT
                 self._offsets = CUT_OFFSETS if is_cut else self._signals.whole_offsets
-                self._expects = "exon" if is_cut else "start"
+                self.expects = "exon" if is_cut else "start"
             case "exon":
-                self._expects = "start"
+                self.expects = "start"
             case "start":
                 if self._end is None:
                     self._first_start = step
                 self._start = step
-                self._expects = "end"
+                self.expects = "end"
             case "end":
                 self._end = step
-                self._expects = "phase"
+                self.expects = "phase"
             case "phase":
                 self._phase = _PHASE_OF[step]
                 self._offsets = (self._offset(),)
-                self._expects = "next exon"
+                self.expects = "next exon"
             case "next exon" if step == EXON:
                 self._offsets = (self._next_offset(),)
-                self._expects = "start"
+                self.expects = "start"
             case "next exon":
-                self._expects = "gene"
+                self.expects = "gene"
                 if step != CUT_RIGHT:
                     self.take(step)
 
@@ -146,8 +146,7 @@ class Walk:
         return self._biotypes != {CODING} or self._has_coding_start(strand)
 
     def _has_coding_start(self, strand: str) -> bool:
-        signals = self.window.strands[strand]
-        return bool((signals.whole_starts | signals.cut_starts)[self._first_start :].any())
+        return self.window.strands[strand].last_start >= self._first_start
 
     def _first_starts(self, is_cut: bool) -> np.ndarray:
         found = np.ones(self.window.length, bool)

@@ -58,6 +58,11 @@ class CodingStrand:
             starts[:1] = True
         return starts & self.has_end(CUT_OFFSETS)
 
+    @cached_property
+    def last_start(self) -> int:
+        """The last place where a gene may begin; -1 if there is none."""
+        return int(np.flatnonzero(self.whole_starts | self.cut_starts)[-1:].max(initial=-1))
+
     @property
     def whole_offsets(self) -> Sequence[int]:
         """The stop codon at the left of a reverse gene is not one within it."""
@@ -80,13 +85,13 @@ class CodingStrand:
             return _all(self.length)
         found = np.zeros(self.length, bool)
         for offset in offsets:
-            stop = self.signals.next_stop[starts + offset]
+            stop = self.signals.next_stop[offset:][: self.length]
             last = np.minimum(stop + 2, self.length)
-            found |= self._borders_before[last] > self._borders_before[starts]
+            found |= self._borders_before[last] > self._borders_before[:-1]
             if not self.rules.codons:
                 found |= starts + (offset or 3) <= last
             elif self.reverse:
-                found |= self.signals.next_close[starts + offset + 3] <= last
+                found |= self.signals.next_close[offset + 3 :][: self.length] <= last
             else:
                 found |= stop < self.length
         return found

@@ -1,6 +1,6 @@
 """Which windows of a sample are baked, for which part, and why others are not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from seqloom.annotate.codec import Piece
@@ -9,7 +9,10 @@ from seqloom.annotate.windows import sliding_windows, windows_between_genes
 from seqloom.seqs.genes import ContigGenes
 from seqloom.seqs.hashing import text_key
 
+UNKNOWN = "too many unknown bases"
 EMPTY = "too many without genes"
+BEYOND_LIMIT = "beyond the limit"
+TRAIN = "train"
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,9 @@ class WindowRules:
 
     limit: int  # longest window
     step: int | None = None  # of sliding windows; None cuts between genes
-    empty: float = 0.1  # windows without genes, at most, for each one with genes
+    threshold: float = 0.5  # share of known bases that one without genes needs
+    empty: float = 0.1  # windows without genes for each one with genes, at most, in training
+    most: int | None = None  # windows for training
 
 
 @dataclass(frozen=True)
@@ -39,19 +44,39 @@ class Window(Stretch):
 
 
 def planned_windows(
-    stretches: Sequence[Stretch], genes: Mapping[str, ContigGenes], rules: WindowRules
+    stretches: Sequence[Stretch],
+    genes: Mapping[str, ContigGenes],
+    rules: WindowRules,
+    known: Callable[[Window], float],
 ) -> list[Window]:
-    """All windows of a sample, in order; the surplus of empty ones is left out at random."""
+    """All windows of a sample, in order, some left out; `known` is the share of known bases.
+
+    The surplus of empty windows, and of all beyond the limit, is chosen by a hash of their place.
+    What is held out keeps all that are known well enough; only the limit can leave out genes.
+    """
     windows = [
         window
+        if window.genes or known(window) >= rules.threshold
+        else replace(window, reason=UNKNOWN)
         for stretch in stretches
         for window in _windows(stretch, genes[stretch.contig], rules)
     ]
-    kept = int(rules.empty * sum(window.genes > 0 for window in windows))
-    empty = [number for number, window in enumerate(windows) if not window.genes]
-    empty.sort(key=lambda number: text_key(f"{windows[number].contig}:{windows[number].start}"))
-    for number in empty[kept:]:
-        windows[number] = replace(windows[number], reason=EMPTY)
+
+    def leave_out(surplus: Sequence[int], reason: str) -> None:
+        for number in surplus:
+            windows[number] = replace(windows[number], reason=reason)
+
+    train = [
+        number
+        for number, window in enumerate(windows)
+        if window.part == TRAIN and not window.reason
+    ]
+    train.sort(key=lambda number: text_key(f"{windows[number].contig}:{windows[number].start}"))
+    empty = [number for number in train if not windows[number].genes]
+    leave_out(empty[int(rules.empty * (len(train) - len(empty))) :], EMPTY)
+    if rules.most is not None:
+        kept = [number for number in train if not windows[number].reason]
+        leave_out(kept[rules.most :], BEYOND_LIMIT)
     return windows
 
 

@@ -42,6 +42,14 @@ def labels_checksum(settings: Settings) -> str:
     )
 
 
+def groups_checksum(settings: Settings) -> str:
+    """A checksum of what the sheet and the groups files say about annotated species."""
+    rows = [settings.samples[name] for name in sorted(settings["annotate"]["species"])]
+    return _digest(
+        [[row.name, row.groups and content_checksum(settings, [row.groups])] for row in rows]
+    )
+
+
 def model_name(settings: Settings, backend: str) -> str:
     """The name of a model folder: a hash of the weights and of how the registry reads them."""
     entry, given = settings.backends[backend], settings["models"].get(backend, {})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seqloom.config.held_out import held_out_place
 from seqloom.config.paths import COMPARISON, Paths
 from seqloom.config.settings import WHOLE, Settings
 from seqloom.config.sheet_files import REFSEQ_FOLDER
@@ -77,6 +78,53 @@ class Options:
         rows = [self.settings.samples[name] for name in self.settings.labeled()]
         keys = {"sample": "name", "label": "label", "category": "category", "groups": "groups"}
         return [json.dumps({key: getattr(row, name) for key, name in keys.items()}) for row in rows]
+
+    def samples_to_divide(self) -> list[str]:
+        """A JSON object for each annotated species."""
+        rows = [self.settings.samples[name] for name in self.paths.annotated()]
+        return [json.dumps({"sample": row.name, "groups": row.groups}) for row in rows]
+
+    def parts(self) -> str:
+        """What is held out."""
+        return options({part: self.settings["annotate"][part] for part in ("validation", "test")})
+
+    def bake(self, sample: str) -> str:
+        """How a species is cut into windows and written."""
+        annotate, row = self.settings["annotate"], self.settings.samples[sample]
+        windows = annotate["windows"]
+        size, step = windows["sliding"] or (windows["limits"][annotate["species"][sample]], None)
+        rules = [rule for rule, is_on in annotate["rules"].items() if is_on]
+        chosen = {"genetic_code": row.genetic_code, "window": size, "step": step}
+        chosen |= {key: windows[key] for key in ("empty", "threshold", "limit")}
+        chosen |= {"biotypes": annotate["biotypes"]}
+        chosen |= self._held_out(sample)
+        return shlex.join([*words(chosen), "--rules", *rules])
+
+    def held_out(self, sample: str) -> str:
+        """What of a species is held out."""
+        return options(self._held_out(sample))
+
+    def _held_out(self, sample: str) -> dict[str, list[str]]:
+        annotate = self.settings["annotate"]
+        return {
+            part: [text for text in annotate[part] if held_out_place(part, text).species == sample]
+            for part in ("validation", "test")
+        }
+
+    def bake_set(self) -> str:
+        annotate = self.settings["annotate"]
+        chosen = {key: annotate[key] for key in ("biotypes", "eval_genes")}
+        # Where raw folders lie, and what is done with the set later, have no effect on it.
+        others = ("raw", "baselines", "augustus_species", "busco")
+        settings = {key: value for key, value in annotate.items() if key not in others}
+        return options(chosen | {"settings": json.dumps(settings)})
+
+    def gene_report(self) -> list[str]:
+        annotate = self.settings["annotate"]
+        # Where raw folders and lineages lie has no effect on the page.
+        shown = annotate | {"raw": None, "busco": list(annotate["busco"])}
+        given = {"baked": self.paths.baked_folder(), "settings": json.dumps(shown)}
+        return words(self.paths.gene_report_inputs() | given)
 
     def report(self) -> list[str]:
         """The folders and files of the report, without those the config does not ask for."""

@@ -30,9 +30,14 @@ RATES = {
     # Arithmetic: 50 MB/s of compressed bases.
     "download": Rate(1, megabase=0.006, bytes_per_letter=0.3),
     "simulate": Rate(0.5, bytes_per_letter=0.5),
+    "simulate_annotated": Rate(6, bytes_per_letter=0.5),
     "index": Rate(0.2, megabase=1 / 148, bytes_per_letter=0.33),
     # Three million features of a human annotation take 30 s.
     "coding": Rate(0.4, megabase=0.1, bytes_per_letter=0.02),
+    "genes": Rate(0.4, megabase=0.1, bytes_per_letter=0.3),
+    "parts": Rate(1.5),
+    "bake": Rate(1, megabase=0.6, bytes_per_letter=3.2),
+    "bake_set": Rate(2, megabase=0.15, bytes=1e6),
     "plan": Rate(0.3, megabase=1 / 121, bytes_per_letter=0.01),
     "frames": Rate(0.3, megabase=1 / 78, bytes_per_frame=500),
     "proteins": Rate(0.3, megabase=1 / 78, bytes_per_frame=400),
@@ -56,5 +61,14 @@ RATES = {
     "export_virnucpro": Rate(1.7, kiloframe=0.22, copies=2.5),
     # Arithmetic: it loads the models again and computes a few records.
     "validate_sample": Rate(30),
+    "predict_pyrodigal": Rate(0.6, megabase=0.5, bytes_per_letter=0.5),
+    # 0.23 Mb of yeast took 24 s of a core.
+    "predict_augustus": Rate(2, megabase=110, bytes_per_letter=0.5),
+    "score_genes": Rate(1.5, megabase=0.2, bytes=2e4),
+    "join_gene_scores": Rate(1, bytes=2e4),
+    "gene_proteins": Rate(0.6, megabase=0.3, bytes_per_letter=0.4),
+    # A guess: the program could not be run here.
+    "busco": Rate(60, megabase=60, bytes=2e4),
+    "gene_report": Rate(2, bytes=1e5),
     "report": Rate(1.5, bytes=2e5),
 }

@@ -65,6 +65,37 @@ class Needs:
     def memory_to_read_annotation(self, sample: str) -> float:
         return _FEW + 2 * self._megabases(sample)
 
+    def memory_to_read_genes(self, sample: str) -> float:
+        return _FEW + self._genes_mb(sample)
+
+    def memory_to_predict_genes(self, sample: str) -> float:
+        """The genome, and what the program makes of each base."""
+        return _FEW + 100 * self._megabases(sample)
+
+    def memory_to_score_genes(self, sample: str) -> float:
+        """The genes of the annotation and those of the program."""
+        return _PANDAS + 4 * self._megabases(sample)
+
+    def memory_to_translate_genes(self, sample: str) -> float:
+        """The genes, and the longest contig."""
+        return _FEW + 4 * self._megabases(sample)
+
+    def memory_to_run_busco(self, sample: str) -> float:
+        return 4000
+
+    def memory_to_divide(self) -> float:
+        """Contigs are far fewer than bases."""
+        return _PANDAS + 0.1 * self._annotated_megabases()
+
+    def memory_to_bake(self, sample: str) -> float:
+        """The genes of the species; windows pass one by one."""
+        return _FEW + 100 + self._genes_mb(sample)
+
+    def memory_to_complete_baked_set(self) -> float:
+        """The audit keeps at most ten million 21-mers, one of ten of a small genome."""
+        megabases = self._annotated_megabases()
+        return _PANDAS + 7 * min(megabases, 150) + megabases / 2
+
     def memory_to_plan(self, sample: str) -> float:
         return _FEW + 0.0006 * self._records(sample)
 
@@ -213,6 +244,14 @@ class Needs:
         row = self.settings.samples[sample]
         is_dna = row.molecule == "dna"
         return row.bases / (_BASES_PER_RECORD if is_dna else _RESIDUES_PER_RECORD)
+
+    def _genes_mb(self, sample: str) -> float:
+        """Genes of a large genome lie far apart, and have many transcripts."""
+        megabases = self._megabases(sample)
+        return 2 * min(megabases, 100) + 0.6 * megabases
+
+    def _annotated_megabases(self) -> float:
+        return sum(map(self._megabases, self.settings["annotate"]["species"]))
 
     def _megabases(self, sample: str) -> float:
         return self.settings.samples[sample].bases / 1e6

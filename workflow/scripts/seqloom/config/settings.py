@@ -3,9 +3,16 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from seqloom.config.annotation import (
+    annotation_problems,
+    program_problems,
+    raw_species,
+    with_raw_species,
+)
 from seqloom.config.registry import Backend, own_backend, read_backend, read_backends
 from seqloom.config.schemas import hint_of, read_schema, read_yaml, validated
 from seqloom.config.sharding import shard_names
@@ -151,16 +158,34 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
                 )
     values = validated(given, read_schema("config"), "config")
     downloads = _listed_downloads(values["refseq"])
-    samples = read_sheet(values["samples"], downloads, check_files)
+    annotate = values["annotate"]
+    raw = {}
+    if annotate is not None:
+        where = "config: annotate"
+        values["annotate"] = annotate = validated(annotate, read_schema("annotate"), where)
+        raw = raw_species(annotate)
+    sheet = {}
+    if not raw or "samples" in given:
+        sheet = read_sheet(values["samples"], downloads, check_files)
+    samples = with_raw_species(raw, sheet)
     used = {name for backends in values["fusions"].values() for name in backends}
     used |= set(values["protein_backends"]) - set(values["fusions"])
     used |= set(values["residue_backends"])
+    used |= {annotate["backend"]} if annotate else set()
     own = values["backends"]
     backends = {name: own_backend(name, own[name]) for name in sorted(used & own.keys())}
     backends |= read_backends(REGISTRY, sorted(used - own.keys()))
     settings = Settings(values, samples, backends, downloads)
-    for problem in _problems(settings):
+    problems = chain(_problems(settings), annotation_problems(values, samples, backends))
+    if annotate and check_files:
+        problems = chain(problems, program_problems(annotate))
+    for problem in problems:
         raise InputError(problem)
+    for name, sample in raw.items():
+        if name not in annotate["species"]:
+            del samples[name]
+        elif check_files:
+            sample.check_files()
     return settings
 
 

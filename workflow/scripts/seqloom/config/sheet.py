@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from seqloom.config.schemas import read_schema, validated
@@ -93,6 +94,19 @@ def read_sheet(
     return samples
 
 
+def species_folders(folder: str, codes: Mapping[str, int]) -> dict[str, Sample]:
+    """A sample for each folder of fna.gz and gff.gz; `codes` are genetic codes by name."""
+    samples = {}
+    for path in sorted(Path(folder).glob("*/fna.gz")):
+        name = path.parent.name
+        row = {"sample": name, "fasta": str(path), "annotation": str(path.with_name("gff.gz"))}
+        row["genetic_code"] = str(codes.get(name, 1))
+        samples[name] = _sample(row, read_schema("samples"), folder, {})
+    if not samples:
+        raise InputError(f"{folder}: no folder in it has fna.gz (`annotate: raw` in the config)")
+    return samples
+
+
 def _sample(
     row: Mapping[str, str], schema: Mapping[str, Any], where: str, downloads: Mapping[str, Download]
 ) -> Sample:
@@ -100,8 +114,10 @@ def _sample(
         if text.startswith(('"', "'")):
             raise InputError(f"{where}: {column}: {text} is in quotes; save the sheet without them")
     values = validated({key: text for key, text in row.items() if text}, schema, where)
-    if values["groups"] and not values["label"]:
-        raise InputError(f"{where}: groups need a label; fill the cell label, or empty this one")
+    if values["groups"] and not (values["label"] or values["annotation"]):
+        raise InputError(
+            f"{where}: groups need a label or an annotation; fill one of these, or empty this cell"
+        )
     if values["label"] and values["molecule"] == "protein":
         raise InputError(f"{where}: a protein sample cannot have a label; classifiers train on DNA")
     values["category"] = values["category"] or values["label"]

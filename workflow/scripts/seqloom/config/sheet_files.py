@@ -18,6 +18,7 @@ PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zst")
 FASTA = dict.fromkeys([".fa", ".fna", ".fasta", ".fas"], "genomes")
 FASTA |= {".ffn": "genes", ".faa": "proteins"}
 ANNOTATION = dict.fromkeys([".gff", ".gff3"], "GFF3")
+ANNOTATION |= {".gtf": "GTF"}
 ANNOTATION |= dict.fromkeys([".gb", ".gbk", ".gbff"], "GenBank")
 
 

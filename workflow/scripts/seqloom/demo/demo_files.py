@@ -79,11 +79,11 @@ def _gff3_gene(contig: Contig, gene: Gene) -> list[str]:
         f"ID=cds-{name};Parent={parent}-{name};protein_id={name};"
         f"transl_table={contig.category.genetic_code}"
     )
-    exons_and_phases = zip(gene.exons, _phases(gene), strict=True)
+    exons_and_phases = zip(gene.exons, phases(gene), strict=True)
     return lines + [line("CDS", *exon, phase, attributes) for exon, phase in exons_and_phases]
 
 
-def _phases(gene: Gene) -> list[int]:
+def phases(gene: Gene) -> list[int]:
     """For each exon the bases to skip, in the direction of reading, to its first whole codon."""
     phases, read = [], 0
     for start, end in gene.exons[:: gene.strand]:

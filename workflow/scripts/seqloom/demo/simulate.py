@@ -105,7 +105,7 @@ class Population:
     def __init__(self, category: Category, rng: np.random.Generator) -> None:
         self.category, self.rng = category, rng
         self.table = unambiguous_dna_by_id[category.genetic_code]
-        self.usage = codon_usage(category, self.table.forward_table, rng)
+        self.usage = codon_usage(category.gc, self.table.forward_table, rng)
         self.mutations = point_mutations(self.usage, self.table.forward_table)
         self.ancestors = [self._ancestor() for _ in range(category.families + 1)]
 
@@ -201,17 +201,17 @@ class Population:
 
 
 def codon_usage(
-    category: Category, amino_acids: dict[str, str], rng: np.random.Generator
+    gc_content: float, amino_acids: dict[str, str], rng: np.random.Generator, bias: float = 0.3
 ) -> dict[str, float]:
-    """Random codon frequencies, adjusted to the GC content of the category."""
+    """Random codon frequencies, adjusted to a GC content."""
     codons = sorted(amino_acids)
     acid_weight = {acid: rng.lognormal(sigma=0.2) for acid in sorted(set(amino_acids.values()))}
-    weights = rng.lognormal(sigma=0.3, size=len(codons))
+    weights = rng.lognormal(sigma=bias, size=len(codons))
     weights *= [acid_weight[amino_acids[codon]] for codon in codons]
     gc = np.array([codon.count("G") + codon.count("C") for codon in codons])
     adjusted = weights * np.exp(np.outer(np.linspace(-2, 2, 401), gc))
     adjusted /= adjusted.sum(axis=1, keepdims=True)
-    best = np.abs(adjusted @ gc / 3 - category.gc).argmin()
+    best = np.abs(adjusted @ gc / 3 - gc_content).argmin()
     return dict(zip(codons, adjusted[best].tolist(), strict=True))
 
 

@@ -1,7 +1,7 @@
 """The audit of a split: what each part contains, and how related the parts are."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +55,25 @@ def group_hashes(
     """Sampled canonical 21-mers of each group that is in a part: columns hash, group."""
     used = split[split["part"].notna()]
     groups = dict(zip(zip(used["sample"], used["contig"], strict=True), used["group"], strict=True))
-    scaled = _scaled(genomes)
-    sketches = {g: MinHash(n=0, ksize=KMER, scaled=scaled) for g in sorted(set(groups.values()))}
-    for sample, genome in zip(samples, genomes, strict=True):
-        for contig, sequence in read_sequences(genome):
-            if (sample, contig) in groups:
-                # force=True skips k-mers with N
-                sketches[groups[sample, contig]].add_sequence(sequence, force=True)
+    sequences = (
+        (groups[sample, contig], sequence)
+        for sample, genome in zip(samples, genomes, strict=True)
+        for contig, sequence in read_sequences(genome)
+        if (sample, contig) in groups
+    )
+    bases = BASES_PER_BYTE * sum(genome.stat().st_size for genome in genomes)
+    return hashes_of(sequences, sorted(set(groups.values())), bases)
+
+
+def hashes_of(
+    sequences: Iterable[tuple[str, str]], groups: Sequence[str], bases: int
+) -> pd.DataFrame:
+    """Sampled canonical 21-mers of each group, by sequences with their groups of about `bases`."""
+    scaled = max(MIN_SCALED, bases // MAX_HASHES)
+    sketches = {group: MinHash(n=0, ksize=KMER, scaled=scaled) for group in groups}
+    for group, sequence in sequences:
+        # force=True skips k-mers with N
+        sketches[group].add_sequence(sequence, force=True)
     hashes = [np.fromiter(sketch.hashes, np.uint64) for sketch in sketches.values()]
     owners = np.repeat(np.arange(len(hashes)), [len(h) for h in hashes])
     return pd.DataFrame(
@@ -72,13 +84,27 @@ def group_hashes(
     )
 
 
-def _scaled(genomes: Sequence[Path]) -> int:
-    bases = BASES_PER_BYTE * sum(genome.stat().st_size for genome in genomes)
-    return max(MIN_SCALED, bases // MAX_HASHES)
-
-
 def closest_pair(split: pd.DataFrame, hashes: pd.DataFrame, part: str) -> dict[str, Any]:
     """The highest containment of a group of `part` in a group of train, with both names."""
+    row, too_close = closest_groups(split, hashes, part)
+    if too_close:
+        row["note"] = (
+            f"more than {100 * TOO_CLOSE:.0f} % of the 21-mers of {counted(too_close, 'group')} of "
+            f"{part} are also in a group of train (the closest: {row['other_group']} and "
+            f"{row['train_group']}), so the scores on {part} are too good; give related contigs "
+            "one group in the groups files of the sample sheet"
+        )
+        log.warning("%s", row["note"])
+    return row
+
+
+def closest_groups(
+    split: pd.DataFrame, hashes: pd.DataFrame, part: str
+) -> tuple[dict[str, Any], int]:
+    """The pair of a group of train and one of `part` that is closest, and how many are too close.
+
+    Of `split` this needs the part of each group.
+    """
     too_close = 0
     names, codes = hashes["group"].cat.categories, hashes["group"].cat.codes.to_numpy()
     part_of = split.drop_duplicates("group").set_index("group")["part"].reindex(names).to_numpy()
@@ -97,12 +123,4 @@ def closest_pair(split: pd.DataFrame, hashes: pd.DataFrame, part: str) -> dict[s
         if containment > row["containment"]:
             pair = {"train_group": names[shared.argmax()], "other_group": group}
             row = row | pair | {"containment": containment}
-    if too_close:
-        row["note"] = (
-            f"more than {100 * TOO_CLOSE:.0f} % of the 21-mers of {counted(too_close, 'group')} of "
-            f"{part} are also in a group of train (the closest: {row['other_group']} and "
-            f"{row['train_group']}), so the scores on {part} are too good; give related contigs "
-            "one group in the groups files of the sample sheet"
-        )
-        log.warning("%s", row["note"])
-    return row
+    return row, too_close

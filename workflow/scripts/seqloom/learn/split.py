@@ -63,7 +63,11 @@ def labeled_contigs(
         .assign(**{key: sample[key] for key in ("sample", *STRATUM)})
         for sample, table in zip(samples, tables, strict=True)
     ]
-    contigs = pd.concat(parts, ignore_index=True)
+    return with_groups(pd.concat(parts, ignore_index=True), samples)
+
+
+def with_groups(contigs: pd.DataFrame, samples: Sequence[Mapping[str, str | None]]) -> pd.DataFrame:
+    """The contigs of the samples with their group: that of the file of the sample, or their own."""
     contigs["group"] = contigs["sample"] + ":" + contigs["contig"]
     # Samples may share a file.
     for file in dict.fromkeys(sample["groups"] for sample in samples if sample["groups"]):

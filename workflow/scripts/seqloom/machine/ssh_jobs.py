@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ STATE = Path(".snakemake/ssh_jobs")
 LOST_AFTER = 180  # seconds; a network file system may show a time a minute late
 _MARK = "SEQLOOM_SSH_JOB"  # in the environment of all processes of a job
 _GRACE = 10  # seconds from SIGTERM to SIGKILL
-_PROGRAM = os.path.abspath(sys.argv[0])
+_PROGRAM = str(Path(__file__).absolute().parents[2] / "ssh_jobs.py")
 
 
 @dataclass(frozen=True)
@@ -37,24 +37,16 @@ class Job:
     node: str
     gpus: int
     ssh: str
-    run: str  # which Snakemake it belongs to; empty if none
+    of_a_run: bool  # submitted by Snakemake, not by hand
 
 
 def submit(script: Path, nodes: Sequence[str], slots: int, gpus: int, ssh: str) -> str:
-    """Start a job on the node that has least to do, and return its name.
-
-    First it ends those of a Snakemake that ran here before: what it needs of them it starts again.
-    """
-    run = _run_of(script)
-    orphans = [name for name, job in _running_jobs().items() if run and job.run not in ("", run)]
-    cancel(orphans)
-    while any(status(name) == "running" for name in orphans):
-        time.sleep(1)
+    """Start a job on the node that has least to do, and return its name."""
     jobs = _running_jobs().values()
     with_gpu = [job.node for job in jobs if job.gpus] if gpus else []
     with_any = [job.node for job in jobs]
     for node in sorted(nodes, key=lambda node: (with_gpu.count(node), with_any.count(node))):
-        name = _new_job(Job(node, gpus, ssh, run), script)
+        name = _new_job(Job(node, gpus, ssh, _is_of_a_run(script)), script)
         folder = _folder(name).absolute()
         keeper = _command("keep", "--slots", str(slots), str(folder))
         log = shlex.quote(str(folder / "log"))
@@ -91,6 +83,16 @@ def cancel(names: Iterable[str]) -> None:
     for name in names:
         if _folder(name).exists():
             _folder(name, "stop").touch()
+
+
+def end_orphans(say: Callable[[str], None]) -> None:
+    """End the jobs of a Snakemake that was killed; the next one starts again what it needs."""
+    orphans = [name for name, job in _running_jobs().items() if job.of_a_run]
+    if orphans:
+        say(f"ending jobs of an earlier run, which was killed: {', '.join(orphans)}")
+    cancel(orphans)
+    while any(status(name) == "running" for name in orphans):
+        time.sleep(1)
 
 
 def keep(folder: Path, slots: int) -> None:
@@ -153,10 +155,9 @@ def _free_slot(slots: int) -> int | None:
     return None
 
 
-def _run_of(script: Path) -> str:
-    """The temporary folder in which a Snakemake has its scripts."""
-    folder = script.absolute().parent
-    return folder.name if folder.parent.name == ".snakemake" else ""
+def _is_of_a_run(script: Path) -> bool:
+    """Whether it lies in the temporary folder in which a Snakemake has its scripts."""
+    return script.absolute().parent.parent.name == ".snakemake"
 
 
 def _new_job(job: Job, script: Path) -> str:

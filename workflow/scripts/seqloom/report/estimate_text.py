@@ -20,7 +20,7 @@ def estimate_text(estimator: Estimator, free_bytes: float) -> str:
     found = estimator.estimate()
     lines = [_TITLE, *_table(estimator.jobs, found), "", *_totals(estimator, found, free_bytes)]
     if sharing := best_sharing(estimator):
-        lines += ["", *_sharing(sharing)]
+        lines += ["", *sharing_lines(sharing)]
     return "\n".join(lines)
 
 
@@ -95,7 +95,7 @@ def _totals(estimator: Estimator, found: Estimate, free_bytes: float) -> list[st
     return lines
 
 
-def _sharing(found: Sharing) -> list[str]:
+def sharing_lines(found: Sharing) -> list[str]:
     """How unlike GPUs would share the embedding, and the setting for that if it gains time."""
     lines = [
         f"Embedding alone takes {duration(found.given)} as GPUs become free, "

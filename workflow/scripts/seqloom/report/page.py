@@ -16,6 +16,17 @@ CHART = (300.0, 260.0)
 
 def page(report: Report) -> str:
     """The HTML page with all figures embedded."""
+    return template("template.html").render(
+        report=report,
+        levels=by_level(report.comparison),
+        charts={e.name: training_chart(e) for e in report.experiments},
+        settings=yaml.safe_dump(report.settings, sort_keys=False, allow_unicode=True),
+        calls=CALLS,
+    )
+
+
+def template(name: str) -> jinja2.Template:
+    """A template of this folder, with our filters; values are escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -24,13 +35,7 @@ def page(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {f.__name__: f for f in (count, short, score, percent, image)}
-    return environment.get_template("template.html").render(
-        report=report,
-        levels=by_level(report.comparison),
-        charts={e.name: training_chart(e) for e in report.experiments},
-        settings=yaml.safe_dump(report.settings, sort_keys=False, allow_unicode=True),
-        calls=CALLS,
-    )
+    return environment.get_template(name)
 
 
 def headline(report: Report, path: Path) -> str:

@@ -104,7 +104,8 @@ class Terminal(logging.Formatter):
             failed = [job for job in self.jobs.values() if job.state not in ("done", "stopped")]
             lines = [f"    {job.title}, log: {', '.join(job.logs)}" for job in failed]
             return "\n".join([f"{len(failed)} of {self.total} jobs failed:", *lines])
-        return re.sub(r"^(?:Trying to restart job|Job) (\d+)", self._with_title, text)
+        # A submission of several jobs has a UUID, which may begin with the number of another job.
+        return re.sub(r"^(?:Trying to restart job|Job) (\d+)\b(?!-)", self._with_title, text)
 
     def running(self) -> str:
         """A line for each running job that has made progress since the last call."""

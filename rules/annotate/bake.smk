@@ -1,0 +1,82 @@
+ANNOTATED = {"sample": one_of(PATHS.annotated()), "run": one_of([SETTINGS["annotate"]["run"]])}
+
+
+rule parts:
+    """Say which stretches of the contigs are held out; groups and equal sequences are not divided."""
+    input:
+        **PATHS.parts_inputs(),
+    output:
+        paths.PARTS,
+    log:
+        "logs/annotate/parts/{run}.log",
+    benchmark:
+        "results/benchmarks/annotate/parts/{run}.tsv"
+    wildcard_constraints:
+        **ANNOTATED,
+    conda:
+        "../../envs/seqloom.yaml"
+    resources:
+        **asking("parts", NEEDS.memory_to_divide),
+    params:
+        samples=untracked(OPTIONS.samples_to_divide),
+        content=of(lambda: groups_checksum(SETTINGS)),
+        places=of(OPTIONS.parts),
+        version=BAKE_VERSION,
+    shell:
+        "parts.py --samples @<(lines {params.samples:q}) --records @<(lines {input.records:q})"
+        " {params.places} --out {output} 2> {log}"
+
+
+rule bake:
+    """Bake a species: its windows with their genes, tokenized, as shards of WebDataset."""
+    input:
+        **paths.GENOME,
+        genes=paths.GENES,
+        model=ancient(PATHS.model(SETTINGS["annotate"]["backend"])),
+    output:
+        directory(paths.BAKED),
+    log:
+        "logs/annotate/bake/{run}/{sample}.log",
+    benchmark:
+        "results/benchmarks/annotate/bake/{run}/{sample}.tsv"
+    wildcard_constraints:
+        **ANNOTATED,
+    conda:
+        "../../envs/seqloom.yaml"
+    resources:
+        **asking("bake", NEEDS.memory_to_bake),
+    params:
+        tokenizer=PATHS.tokenizer(SETTINGS["annotate"]["backend"]),
+        recipe=of(OPTIONS.bake),
+        version=BAKE_VERSION,
+    shell:
+        "bake.py --sample {wildcards.sample} --genome {input.genome} --genes {input.genes}"
+        " --tokenizer {params.tokenizer} {params.recipe} --out {output} 2> {log}"
+
+
+rule bake_set:
+    """Complete a baked set: sums, held-out genes, the audit for leaks, tokenizer and settings."""
+    input:
+        species=PATHS.baked_species(),
+        parts=paths.PARTS,
+        model=ancient(PATHS.model(SETTINGS["annotate"]["backend"])),
+    output:
+        **paths.BAKED_SET,
+    log:
+        "logs/annotate/bake_set/{run}.log",
+    benchmark:
+        "results/benchmarks/annotate/bake_set/{run}.tsv"
+    wildcard_constraints:
+        **ANNOTATED,
+    conda:
+        "../../envs/seqloom.yaml"
+    resources:
+        **asking("bake_set", NEEDS.memory_to_complete_baked_set),
+    params:
+        tokenizer=PATHS.tokenizer(SETTINGS["annotate"]["backend"]),
+        recipe=of(OPTIONS.bake_set),
+        version=BAKE_VERSION,
+        folder=subpath(output.stats, parent=True),
+    shell:
+        "bake_set.py --species @<(lines {input.species:q}) --parts {input.parts}"
+        " --tokenizer {params.tokenizer} {params.recipe} --out {params.folder} 2> {log}"

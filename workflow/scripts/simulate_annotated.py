@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""Write the genomes of the demo of gene annotation, one like a bacterium and one like a yeast."""
+
+import argparse
+import gzip
+import logging
+from pathlib import Path
+
+from seqloom.cli import parser, run
+from seqloom.demo.annotated import SPECIES
+from seqloom.demo.annotated_files import annotated_files
+from seqloom.files.atomic import atomic_all
+
+log = logging.getLogger(__name__)
+
+
+def arguments() -> argparse.ArgumentParser:
+    options = parser(__doc__)
+    options.add_argument("--seed", type=int, default=1, help="the same seed gives the same bytes")
+    options.add_argument("--out", type=Path, required=True, help="folder to write to")
+    return options
+
+
+def main(args: argparse.Namespace) -> None:
+    files = {}
+    for species in SPECIES:
+        files |= annotated_files(species, args.seed)
+    with atomic_all([args.out / name for name in files]) as temporaries:
+        for temporary, text in zip(temporaries, files.values(), strict=True):
+            # mtime=0, because gzip would store the time and the bytes would differ between runs.
+            temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
+    log.info("wrote %d files to %s", len(files), args.out)
+
+
+if __name__ == "__main__":
+    run(main, arguments())
