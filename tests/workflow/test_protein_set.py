@@ -27,7 +27,7 @@ TARGETS = ("export", "validate", "report")
 
 @pytest.fixture
 def protein_set(fresh):
-    """Twenty proteins in two shards, of which the last is the first again; one of X, one empty."""
+    """Twenty proteins in five shards, of which the last is the first again; one of X, one empty."""
     residues = b"ACDEFGHIKLMNPQRSTVWY"
     texts = [letters(seed, 60 + seed, residues).decode() for seed in range(19)]
     names = ["empty", *IDS, "unknown"]
@@ -49,7 +49,7 @@ def protein_set(fresh):
 
 def residues_of(project) -> int:
     lines = (project.folder / "p.faa").read_text().splitlines()
-    return sum(len(line) for line in lines if line[0] != ">")
+    return sum(len(line) for line in lines if not line.startswith(">"))
 
 
 def test_a_protein_set_is_fused_exported_and_validated(protein_set):
