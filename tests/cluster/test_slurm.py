@@ -65,8 +65,9 @@ class Site:
 
     @contextmanager
     def running(self, command: str) -> Iterator["Run"]:
-        # The kernel ends it with the test, however that ends.
-        words = ["setpriv", "--pdeathsig", "KILL", *command.split()]
+        # A shell in the background ignores SIGINT, which its children inherit; the kernel ends the
+        # run with the test, however that ends.
+        words = ["env", "--default-signal=INT", "setpriv", "--pdeathsig", "KILL", *command.split()]
         with open(self.folder / "output", "w") as output:
             process = self._start(words, output)
         try:
