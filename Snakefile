@@ -36,7 +36,7 @@ if SETTINGS["annotate"]:
 
     rule annotate:
         input:
-            of(PATHS.annotation_results),
+            of(GENE_PATHS.results),
 
 
 onstart:
@@ -48,6 +48,7 @@ rule all:
     input:
         *paths.REPORT.values(),
         of(PATHS.all_results),
+        of(GENE_PATHS.results),
 
 
 rule embed:

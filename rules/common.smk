@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from seqloom import BAKE_VERSION, CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
-from seqloom.config import paths
+from seqloom.config import gene_paths, paths
 from seqloom.config.contents import content_checksum, groups_checksum, labels_checksum
 from seqloom.config.options import Options, options
 from seqloom.config.resources import Needs
@@ -63,6 +63,7 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 PATHS = paths.Paths(SETTINGS)
+GENE_PATHS = gene_paths.GenePaths(SETTINGS)
 OPTIONS = Options(SETTINGS, PATHS)
 NEEDS = Needs(SETTINGS)
 

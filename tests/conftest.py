@@ -1,7 +1,9 @@
 """For all tests."""
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,12 @@ def copy(finished: Project, tmp_path: Path) -> Project:
     # Rules do not depend on folder times, but the metadata of Snakemake must be copied.
     assert (folder / ".snakemake").is_dir() and os.access(folder, os.W_OK)
     return Project(folder)
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict]:
+    """All scripts, with inputs, in a folder that is the current one for the tests of a file."""
+    from chain_data import make_chain  # here, since it imports what few tests need
+
+    with contextlib.chdir(tmp_path_factory.mktemp("chain")):
+        yield make_chain()

@@ -1,12 +1,12 @@
-ANNOTATED = {"sample": one_of(PATHS.annotated()), "run": one_of([SETTINGS["annotate"]["run"]])}
+ANNOTATED = {"sample": one_of(GENE_PATHS.annotated()), "run": one_of([SETTINGS["annotate"]["run"]])}
 
 
 rule parts:
     """Say which stretches of the contigs are held out; groups and equal sequences are not divided."""
     input:
-        **PATHS.parts_inputs(),
+        **GENE_PATHS.parts_inputs(),
     output:
-        paths.PARTS,
+        gene_paths.PARTS,
     log:
         "logs/annotate/parts/{run}.log",
     benchmark:
@@ -31,10 +31,10 @@ rule bake:
     """Bake a species: its windows with their genes, tokenized, as shards of WebDataset."""
     input:
         **paths.GENOME,
-        genes=paths.GENES,
+        genes=gene_paths.GENES,
         model=ancient(PATHS.model(SETTINGS["annotate"]["backend"])),
     output:
-        directory(paths.BAKED),
+        directory(gene_paths.BAKED),
     log:
         "logs/annotate/bake/{run}/{sample}.log",
     benchmark:
@@ -57,11 +57,11 @@ rule bake:
 rule bake_set:
     """Complete a baked set: sums, held-out genes, the audit for leaks, tokenizer and settings."""
     input:
-        species=PATHS.baked_species(),
-        parts=paths.PARTS,
+        species=GENE_PATHS.baked_species(),
+        parts=gene_paths.PARTS,
         model=ancient(PATHS.model(SETTINGS["annotate"]["backend"])),
     output:
-        **paths.BAKED_SET,
+        **gene_paths.BAKED_SET,
     log:
         "logs/annotate/bake_set/{run}.log",
     benchmark:

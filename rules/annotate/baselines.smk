@@ -1,12 +1,12 @@
 rule predict_pyrodigal:
     """Find the genes of a prokaryote by Pyrodigal, trained on its genome."""
     input:
-        only(sample for program, sample in PATHS.gene_predictions() if program == "pyrodigal"),
+        only(sample for program, sample in GENE_PATHS.gene_predictions() if program == "pyrodigal"),
         **paths.GENOME,
     output:
         **{
             key: path.replace("{program}", "pyrodigal")
-            for key, path in paths.GENE_PREDICTION.items()
+            for key, path in gene_paths.GENE_PREDICTION.items()
         },
     log:
         "logs/annotate/predictions/pyrodigal/{sample}.log",
@@ -28,12 +28,12 @@ rule predict_pyrodigal:
 rule predict_augustus:
     """Find the genes of a eukaryote by AUGUSTUS, which must be installed, contig by contig."""
     input:
-        only(sample for program, sample in PATHS.gene_predictions() if program == "augustus"),
+        only(sample for program, sample in GENE_PATHS.gene_predictions() if program == "augustus"),
         **paths.GENOME,
     output:
         **{
             key: path.replace("{program}", "augustus")
-            for key, path in paths.GENE_PREDICTION.items()
+            for key, path in gene_paths.GENE_PREDICTION.items()
         },
     log:
         "logs/annotate/predictions/augustus/{sample}.log",

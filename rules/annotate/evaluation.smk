@@ -6,10 +6,10 @@ rule score_genes:
     """Compare the genes of a program with the annotation, base by base, exon by exon and gene by gene."""
     input:
         records=paths.INDEX["records"],
-        genes=paths.GENES,
-        prediction=paths.GENE_PREDICTION["gff"],
+        genes=gene_paths.GENES,
+        prediction=gene_paths.GENE_PREDICTION["gff"],
     output:
-        **paths.GENE_SCORES,
+        **gene_paths.GENE_SCORES,
     log:
         "logs/annotate/scores/{program}/{sample}.log",
     benchmark:
@@ -31,10 +31,10 @@ rule score_genes:
 rule join_gene_scores:
     """All programs and samples in one table, with the completeness of proteins where BUSCO ran."""
     input:
-        scores=PATHS.gene_scores("table"),
-        busco=PATHS.buscos(),
+        scores=GENE_PATHS.gene_scores("table"),
+        busco=GENE_PATHS.buscos(),
     output:
-        paths.ALL_GENE_SCORES,
+        gene_paths.ALL_GENE_SCORES,
     log:
         "logs/annotate/scores.log",
     benchmark:
@@ -44,7 +44,7 @@ rule join_gene_scores:
     resources:
         **asking("join_gene_scores", NEEDS.memory_to_compare),
     params:
-        words=options({"scores": PATHS.gene_scores("table"), "busco": PATHS.buscos()}),
+        words=options({"scores": GENE_PATHS.gene_scores("table"), "busco": GENE_PATHS.buscos()}),
         version=BAKE_VERSION,
     shell:
         "join_gene_scores.py {params.words} --out {output} 2> {log}"
@@ -53,11 +53,11 @@ rule join_gene_scores:
 rule gene_proteins:
     """Translate the genes of a program, or those of the annotation."""
     input:
-        only(PATHS.annotated()),
+        only(GENE_PATHS.annotated()),
         genome=paths.GENOME["genome"],
-        genes=of(PATHS.genes_for_proteins),
+        genes=of(GENE_PATHS.genes_for_proteins),
     output:
-        paths.GENE_PROTEINS,
+        gene_paths.GENE_PROTEINS,
     log:
         "logs/annotate/proteins/{program}/{sample}.log",
     benchmark:
@@ -77,9 +77,9 @@ rule gene_proteins:
 rule busco:
     """How complete the proteins are by BUSCO, which must be installed; without the network."""
     input:
-        proteins=paths.GENE_PROTEINS,
+        proteins=gene_paths.GENE_PROTEINS,
     output:
-        paths.BUSCO,
+        gene_paths.BUSCO,
     log:
         "logs/annotate/busco/{program}/{sample}.log",
     benchmark:
@@ -101,10 +101,10 @@ rule busco:
 rule gene_report:
     """What was baked and how the genes of other programs compare, on one page."""
     input:
-        unpack(of(PATHS.gene_report_inputs)),
-        baked=paths.filled(paths.BAKED_SET.values(), run=SETTINGS["annotate"]["run"]),
+        unpack(of(GENE_PATHS.gene_report_inputs)),
+        baked=paths.filled(gene_paths.BAKED_SET.values(), run=SETTINGS["annotate"]["run"]),
     output:
-        **paths.GENE_REPORT,
+        **gene_paths.GENE_REPORT,
     log:
         "logs/annotate/report.log",
     benchmark:

@@ -1,11 +1,11 @@
 rule genes:
     """Read the annotation of a sample into an index of its genes; it is read here alone."""
     input:
-        only(PATHS.annotated()),
+        only(GENE_PATHS.annotated()),
         annotation=of(PATHS.annotation_from_rules),
         records=paths.INDEX["records"],
     output:
-        paths.GENES,
+        gene_paths.GENES,
     log:
         "logs/annotate/genes/{sample}.log",
     benchmark:

@@ -9,20 +9,11 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from chain_data import arguments_of, make_chain
+from chain_data import arguments_of
 
 from seqloom import cli
 
 FULL = "No space left on device; make room and run again"
-
-
-@pytest.fixture(scope="module")
-def steps(tmp_path_factory):
-    """All scripts, with inputs, in a folder that is the current one for the tests of this file."""
-    before = os.getcwd()
-    os.chdir(tmp_path_factory.mktemp("chain"))
-    yield make_chain()
-    os.chdir(before)
 
 
 @contextmanager

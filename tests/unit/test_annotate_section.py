@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from seqloom.config.gene_paths import GenePaths
 from seqloom.config.held_out import HeldOut, held_out
-from seqloom.config.paths import Paths
 from seqloom.config.settings import load_settings
 from seqloom.errors import InputError
 
@@ -50,9 +50,9 @@ def test_places_are_species_contigs_and_stretches_and_bases_count_from_one():
 
 def test_without_the_section_nothing_is_annotated():
     settings = load_settings({"samples": "s.tsv"})
-    assert Paths(settings).annotation_results() == []
+    assert GenePaths(settings).results() == []
     assert not settings.backends
-    results = Paths(load()).annotation_results()
+    results = GenePaths(load()).results()
     assert "results/annotate/genes/strep.1.json" in results
     assert "results/annotate/baked/baked/strep.1" in results
 

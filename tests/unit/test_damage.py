@@ -1,6 +1,5 @@
 """Every script reports a damaged input file of ours in one sentence."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from chain_data import SHARD, Step, arguments_of, chain, make_chain
+from chain_data import SHARD, Step, arguments_of, chain
 
 from seqloom import cli
 
@@ -49,15 +48,6 @@ def flipped(path: Path) -> bytes:
         place = 8 + int.from_bytes(data[:8], "little") + 3
     data[place] ^= 0x80
     return bytes(data)
-
-
-@pytest.fixture(scope="module")
-def steps(tmp_path_factory):
-    """All steps, run in a folder that is the current one for all tests of this file."""
-    before = Path.cwd()
-    os.chdir(tmp_path_factory.mktemp("chain"))
-    yield make_chain()
-    os.chdir(before)
 
 
 def refusal(step: Step, out: Path, capsys: pytest.CaptureFixture) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from busco_stand_in import write_busco
 
-from seqloom.config.paths import Paths
+from seqloom.config.gene_paths import GenePaths
 from seqloom.config.settings import load_settings
 from seqloom.errors import InputError
 
@@ -33,12 +33,12 @@ def load(**changes):
 
 
 def test_pyrodigal_reads_prokaryotes_and_augustus_the_others():
-    paths = Paths(load(baselines=BOTH, augustus_species=MODELS))
+    paths = GenePaths(load(baselines=BOTH, augustus_species=MODELS))
     pairs = [("augustus", "mouse"), ("augustus", "yeast"), ("pyrodigal", "strep")]
     assert paths.gene_predictions() == pairs
-    assert Paths(load()).gene_predictions() == pairs[2:]
-    assert Paths(load(baselines=[])).gene_predictions() == []
-    assert "results/annotate/proteins/annotation/mouse.faa" in Paths(load()).annotation_results()
+    assert GenePaths(load()).gene_predictions() == pairs[2:]
+    assert GenePaths(load(baselines=[])).gene_predictions() == []
+    assert "results/annotate/proteins/annotation/mouse.faa" in GenePaths(load()).results()
 
 
 def test_a_species_without_a_model_of_augustus_is_refused():

@@ -11,7 +11,7 @@ from seqloom.files.atomic import atomic
 from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import write_arrow
 from seqloom.seqs.annotations import read_annotations
-from seqloom.seqs.contigs import read_contigs
+from seqloom.seqs.contigs import read_lengths
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    records = read_contigs(args.records)
-    lengths = dict(zip(records["contig"].to_pylist(), records["length"].to_pylist(), strict=True))
+    lengths = read_lengths(args.records)
     table = read_annotations(args.annotation, lengths, args.genetic_code)
     inputs = {f"annotation {i}": path for i, path in enumerate(args.annotation, start=1)}
     metadata = {

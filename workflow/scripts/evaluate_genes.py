@@ -14,7 +14,7 @@ from seqloom.config.held_out import held_out
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.tables import write_tsv
-from seqloom.seqs.contigs import read_contigs
+from seqloom.seqs.contigs import read_lengths
 from seqloom.seqs.gene_index import read_gene_index
 from seqloom.seqs.gene_reader import read_genes
 
@@ -36,8 +36,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    records = read_contigs(args.records)
-    lengths = dict(zip(records["contig"].to_pylist(), records["length"].to_pylist(), strict=True))
+    lengths = read_lengths(args.records)
     annotated, _, _ = read_gene_index(args.genes)
     predicted, _ = read_genes([args.prediction], lengths)
     stretches = stretches_of(lengths, held_out(vars(args)))

@@ -8,7 +8,7 @@ from collections import Counter
 from seqloom.cli import parser, run, without_pandas
 from seqloom.errors import InputError
 from seqloom.files.checksums import sha256
-from seqloom.seqs.contigs import read_contigs
+from seqloom.seqs.contigs import read_lengths
 from seqloom.seqs.gene_index import write_gene_index
 from seqloom.seqs.gene_reader import read_genes
 
@@ -26,8 +26,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    records = read_contigs(args.records)
-    lengths = dict(zip(records["contig"].to_pylist(), records["length"].to_pylist(), strict=True))
+    lengths = read_lengths(args.records)
     genes, oddities = read_genes(args.annotation, lengths)
     if not genes:
         raise InputError(

@@ -2,14 +2,13 @@
 """Write the genomes of the demo of gene annotation, one like a bacterium and one like a yeast."""
 
 import argparse
-import gzip
 import logging
 from pathlib import Path
 
 from seqloom.cli import parser, run
 from seqloom.demo.annotated import SPECIES
 from seqloom.demo.annotated_files import annotated_files
-from seqloom.files.atomic import atomic_all
+from seqloom.demo.demo_files import write_files
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +24,7 @@ def main(args: argparse.Namespace) -> None:
     files = {}
     for species in SPECIES:
         files |= annotated_files(species, args.seed)
-    with atomic_all([args.out / name for name in files]) as temporaries:
-        for temporary, text in zip(temporaries, files.values(), strict=True):
-            # mtime=0, because gzip would store the time and the bytes would differ between runs.
-            temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
+    write_files(args.out, files)
     log.info("wrote %d files to %s", len(files), args.out)
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from seqloom.config.cut import Cut
+from seqloom.config.held_out import PARTS
 from seqloom.errors import InputError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -59,7 +60,7 @@ def add_cut_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_held_out_arguments(parser: argparse.ArgumentParser) -> None:
-    for part in ("validation", "test"):
+    for part in PARTS:
         parser.add_argument(
             f"--{part}", nargs="+", default=[], help="sample, sample/contig or sample/contig:1-9"
         )

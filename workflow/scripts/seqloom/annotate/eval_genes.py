@@ -26,7 +26,7 @@ def held_out_genes(
         for gene in ContigGenes(by_contig.get(stretch.contig, [])).overlapping(
             stretch.start, stretch.end
         ):
-            if stretch.start <= gene.start and gene.end <= stretch.end:
+            if stretch.holds(gene):
                 yield {
                     "sample": sample,
                     "part": stretch.part,

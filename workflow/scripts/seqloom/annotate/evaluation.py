@@ -48,7 +48,4 @@ def is_inside(gene: Gene, part: Mapping[str, Sequence[Stretch]]) -> bool:
 
     The stretches of the part are by contig.
     """
-    return any(
-        stretch.start <= gene.start and gene.end <= stretch.end
-        for stretch in part.get(gene.contig, ())
-    )
+    return any(stretch.holds(gene) for stretch in part.get(gene.contig, ()))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from seqloom.annotate.codec import Piece
 from seqloom.annotate.pieces import cut
 from seqloom.annotate.windows import sliding_windows, windows_between_genes
-from seqloom.seqs.genes import ContigGenes
+from seqloom.seqs.genes import ContigGenes, Gene
 from seqloom.seqs.hashing import text_key
 
 UNKNOWN = "too many unknown bases"
@@ -34,6 +34,10 @@ class Stretch:
     start: int
     end: int
     part: str
+
+    def holds(self, gene: Gene) -> bool:
+        """Whether all of a gene of this contig is in it."""
+        return self.start <= gene.start and gene.end <= self.end
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+PARTS = ("validation", "test")
 _PLACE = re.compile(r"(?P<species>[^/]+)(/(?P<contig>.+?)(:(?P<start>\d+)-(?P<end>\d+))?)?")
 
 
@@ -30,9 +31,7 @@ class HeldOut:
 
 def held_out(annotate: Mapping[str, Any]) -> list[HeldOut]:
     """The places of validation and test, in the order of the config."""
-    return [
-        held_out_place(part, text) for part in ("validation", "test") for text in annotate[part]
-    ]
+    return [held_out_place(part, text) for part in PARTS for text in annotate[part]]
 
 
 def held_out_place(part: str, text: str) -> HeldOut:

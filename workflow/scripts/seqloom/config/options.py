@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seqloom.config.held_out import held_out_place
+from seqloom.config.gene_paths import GenePaths
+from seqloom.config.held_out import PARTS, held_out_place
 from seqloom.config.paths import COMPARISON, Paths
 from seqloom.config.settings import WHOLE, Settings
 from seqloom.config.sheet_files import REFSEQ_FOLDER
@@ -31,7 +32,7 @@ class Options:
     """The options of the rules; each method takes the wildcards of its rule."""
 
     def __init__(self, settings: Settings, paths: Paths) -> None:
-        self.settings, self.paths = settings, paths
+        self.settings, self.paths, self.gene_paths = settings, paths, GenePaths(settings)
 
     def download(self, file: str) -> str:
         """The address, size and checksums of a listed file."""
@@ -81,12 +82,12 @@ class Options:
 
     def samples_to_divide(self) -> list[str]:
         """A JSON object for each annotated species."""
-        rows = [self.settings.samples[name] for name in self.paths.annotated()]
+        rows = [self.settings.samples[name] for name in self.gene_paths.annotated()]
         return [json.dumps({"sample": row.name, "groups": row.groups}) for row in rows]
 
     def parts(self) -> str:
         """What is held out."""
-        return options({part: self.settings["annotate"][part] for part in ("validation", "test")})
+        return options({part: self.settings["annotate"][part] for part in PARTS})
 
     def bake(self, sample: str) -> str:
         """How a species is cut into windows and written."""
@@ -108,7 +109,7 @@ class Options:
         annotate = self.settings["annotate"]
         return {
             part: [text for text in annotate[part] if held_out_place(part, text).species == sample]
-            for part in ("validation", "test")
+            for part in PARTS
         }
 
     def bake_set(self) -> str:
@@ -123,8 +124,8 @@ class Options:
         annotate = self.settings["annotate"]
         # Where raw folders and lineages lie has no effect on the page.
         shown = annotate | {"raw": None, "busco": list(annotate["busco"])}
-        given = {"baked": self.paths.baked_folder(), "settings": json.dumps(shown)}
-        return words(self.paths.gene_report_inputs() | given)
+        given = {"baked": self.gene_paths.baked_folder(), "settings": json.dumps(shown)}
+        return words(self.gene_paths.gene_report_inputs() | given)
 
     def report(self) -> list[str]:
         """The folders and files of the report, without those the config does not ask for."""

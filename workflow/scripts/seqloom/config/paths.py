@@ -1,4 +1,4 @@
-"""The names of all files of the workflow, defined here and nowhere else.
+"""The names of all files of the workflow, defined here and in gene_paths.py, nowhere else.
 
 A pattern has the wildcards of its rule in braces. `Paths` fills them in: the inputs of each rule
 and the files of each target.
@@ -6,28 +6,27 @@ and the files of each target.
 
 from collections.abc import Iterable, Sequence
 
-from seqloom.config.annotation import baseline_of
 from seqloom.config.contents import files_from_rules, model_name
 from seqloom.config.settings import WHOLE, Settings
 
 
-def _beside(prefix: str, **ends: str) -> dict[str, str]:
+def beside(prefix: str, **ends: str) -> dict[str, str]:
     """Patterns that begin alike, by name."""
     return {name: f"{prefix}{end}" for name, end in ends.items()}
 
 
 _STORED = "results/genomes/{sample}"
-GENOME = _beside(_STORED, genome=".fa.gz", fai=".fa.gz.fai", gzi=".fa.gz.gzi")
-INDEX = GENOME | _beside(_STORED, records=".tsv", card=".json")
+GENOME = beside(_STORED, genome=".fa.gz", fai=".fa.gz.fai", gzi=".fa.gz.gzi")
+INDEX = GENOME | beside(_STORED, records=".tsv", card=".json")
 CODING = "results/coding/{sample}.parquet"
 PLAN = {"plan": "results/plans/{cut}/{sample}.parquet"}
-PLAN |= _beside("results/contigs/{cut}/{sample}", contigs=".tsv", card=".json")
-SHARD = _beside(
+PLAN |= beside("results/contigs/{cut}/{sample}", contigs=".tsv", card=".json")
+SHARD = beside(
     "results/shards/{cut}/{sample}/{shard}", table=".parquet", dna=".fna", protein=".faa"
 )
 PROTEINS = {name: SHARD[name].replace("{cut}", WHOLE) for name in ("table", "protein")}
 _MODEL_FOLDER = "models/{backend}/{model}"
-MODEL = _beside(
+MODEL = beside(
     _MODEL_FOLDER,
     config="/config.json",
     weights="/model.safetensors",
@@ -38,8 +37,8 @@ EMBEDDING = "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors"
 RECORDS = "results/records/{backend}/{sample}.tsv"
 RESIDUES = "results/residues/{backend}/{sample}/{shard}.safetensors"
 FUSED = "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors"
-SPLIT = _beside("results/splits/{experiment}", table=".parquet", audit=".audit.tsv")
-CLASSIFIER = _beside(
+SPLIT = beside("results/splits/{experiment}", table=".parquet", audit=".audit.tsv")
+CLASSIFIER = beside(
     "results/classifiers/{experiment}",
     weights="/classifier.safetensors",
     card="/classifier.json",
@@ -47,7 +46,7 @@ CLASSIFIER = _beside(
     model_card="/model_card.md",
 )
 _EVALUATION_FOLDER = "results/evaluation/{experiment}"
-EVALUATION = _beside(
+EVALUATION = beside(
     _EVALUATION_FOLDER,
     metrics="/metrics.json",
     predictions="/predictions.parquet",
@@ -55,8 +54,8 @@ EVALUATION = _beside(
     calibration="/calibration.svg",
 )
 BASELINE = f"{_EVALUATION_FOLDER}/baseline.json"
-COMPARISON = _beside("results/comparison/comparison", table=".tsv", figure=".svg", card=".json")
-PREDICTION = _beside(
+COMPARISON = beside("results/comparison/comparison", table=".tsv", figure=".svg", card=".json")
+PREDICTION = beside(
     "results/predictions/{experiment}/{sample}",
     contigs="/contigs.tsv",
     windows="/windows.parquet",
@@ -65,23 +64,23 @@ PREDICTION = _beside(
     fasta="/viral.fna.gz",
     card="/summary.json",
 )
-NPY = _beside(
+NPY = beside(
     "results/export/npy/{backend}/{cut}/{sample}", matrix=".npy", ids=".ids.txt", card=".json"
 )
 PT, PT_PUBLISHED = (
-    _beside(f"results/export/pt/{name}", matrix=".pt", ids=".ids.txt", card=".json")
+    beside(f"results/export/pt/{name}", matrix=".pt", ids=".ids.txt", card=".json")
     for name in ("{sample}.{backend}", "{sample}_embeddings_{backend}")
 )
 HDF5 = "results/export/hdf5/{backend}/{cut}/{sample}.h5"
 RESIDUES_HDF5 = "results/export/residues/{backend}/{sample}.h5"
 UNIPROT = "results/export/uniprot/{backend}/{cut}/{sample}.h5"
-IDENTIFIED = _beside(
+IDENTIFIED = beside(
     "results/export/virnucpro/{cut}/{sample}.identified",
     dna="_nucleotide.fa",
     protein="_protein.fa",
     card=".json",
 )
-VIRNUCPRO = _beside(
+VIRNUCPRO = beside(
     "results/export/virnucpro/{fusion}/{cut}/{sample}",
     dna="_DNABERT_S.pt",
     protein="_ESM.pt",
@@ -89,34 +88,6 @@ VIRNUCPRO = _beside(
     card=".json",
 )
 VALIDATION = "results/validation/{sample}.tsv"
-_ANNOTATE = "results/annotate"
-GENES = f"{_ANNOTATE}/genes/{{sample}}.json"
-_BAKED = f"{_ANNOTATE}/baked/{{run}}"
-# Which stretches of which contigs belong to which part.
-PARTS = f"{_BAKED}/parts.tsv"
-# A folder: its shards are counted when they are written.
-BAKED = f"{_BAKED}/{{sample}}"
-BAKED_SET = _beside(
-    _BAKED,
-    stats="/stats.json",
-    rules="/rules.tsv",
-    audit="/audit.tsv",
-    eval="/eval.json",
-    tokenizer="/tokenizer.json",
-    config="/bake_config.json",
-)
-# `{program}` is a baseline; beside them, the proteins of the annotation itself are written.
-ANNOTATION = "annotation"
-GENE_PREDICTION = _beside(
-    f"{_ANNOTATE}/predictions/{{program}}/{{sample}}", gff=".gff3", card=".json"
-)
-GENE_SCORES = _beside(
-    f"{_ANNOTATE}/scores/{{program}}/{{sample}}", table=".tsv", locus=".locus.json"
-)
-ALL_GENE_SCORES = f"{_ANNOTATE}/scores.tsv"
-GENE_PROTEINS = f"{_ANNOTATE}/proteins/{{program}}/{{sample}}.faa"
-BUSCO = f"{_ANNOTATE}/busco/{{program}}/{{sample}}.json"
-GENE_REPORT = _beside(f"{_ANNOTATE}/report", page=".html", summary=".txt")
 REPORT = {"page": "results/report.html", "summary": "results/summary.txt"}
 
 
@@ -274,80 +245,6 @@ class Paths:
             "embeddings": shards,
         }
 
-    def annotated(self) -> list[str]:
-        """The species of gene annotation by name: the order of the config has no effect."""
-        return sorted(self.settings["annotate"]["species"])
-
-    def parts_inputs(self) -> dict[str, list[str]]:
-        """The records of all species, in order, and their groups files."""
-        species = self.annotated()
-        groups = [self.settings.samples[sample].groups for sample in species]
-        return {
-            "records": [INDEX["records"].format(sample=sample) for sample in species],
-            "groups": files_from_rules(self.settings, filter(None, groups)),
-        }
-
-    def baked_species(self) -> list[str]:
-        """A folder for each species, in order."""
-        run = self.settings["annotate"]["run"]
-        return [BAKED.format(run=run, sample=sample) for sample in self.annotated()]
-
-    def baked_folder(self) -> str:
-        return _BAKED.format(run=self.settings["annotate"]["run"])
-
-    def baked(self) -> list[str]:
-        """All of the baked set."""
-        run = self.settings["annotate"]["run"]
-        genes = [GENES.format(sample=sample) for sample in self.annotated()]
-        return [*genes, *filled([PARTS, *BAKED_SET.values()], run=run), *self.baked_species()]
-
-    def gene_predictions(self) -> list[tuple[str, str]]:
-        """Program and species of all baselines."""
-        annotate = self.settings["annotate"]
-        return [
-            (program, sample)
-            for program in sorted(annotate["baselines"])
-            for sample in self.annotated()
-            if program == baseline_of(annotate["species"][sample])
-        ]
-
-    def genes_for_proteins(self, program: str, sample: str) -> str:
-        pattern = GENES if program == ANNOTATION else GENE_PREDICTION["gff"]
-        return pattern.format(program=program, sample=sample)
-
-    def gene_proteins(self) -> list[tuple[str, str]]:
-        """Program and species of all predictions, and of the annotations."""
-        return [(ANNOTATION, s) for s in self.annotated()] + self.gene_predictions()
-
-    def buscos(self) -> list[str]:
-        """Of species with a lineage."""
-        chosen = self.settings["annotate"]["busco"]
-        pairs = self.gene_proteins()
-        return [BUSCO.format(program=p, sample=s) for p, s in pairs if s in chosen]
-
-    def gene_scores(self, kind: str) -> list[str]:
-        pattern = GENE_SCORES[kind]
-        return [pattern.format(program=p, sample=s) for p, s in self.gene_predictions()]
-
-    def gene_report_inputs(self) -> dict[str, list[str]]:
-        """The inputs of the page of gene annotation, as the options of its script name them."""
-        pattern = GENE_PREDICTION["card"]
-        return {
-            "species": self.baked_species(),
-            "scores": [ALL_GENE_SCORES],
-            "cards": [pattern.format(program=p, sample=s) for p, s in self.gene_predictions()],
-            "loci": self.gene_scores("locus"),
-            "busco": self.buscos(),
-        }
-
-    def gene_evaluation(self) -> list[str]:
-        """All that compares baselines with annotations."""
-        pairs = self.gene_predictions()
-        made = [f for p, s in pairs for f in filled(GENE_PREDICTION.values(), program=p, sample=s)]
-        made += [GENE_PROTEINS.format(program=p, sample=s) for p, s in self.gene_proteins()]
-        made += self.gene_scores("table") + self.gene_scores("locus") + self.buscos()
-        return [*made, ALL_GENE_SCORES, *GENE_REPORT.values()]
-
     def report_inputs(self) -> dict[str, list[str]]:
         """The inputs of the report besides evaluations and predictions."""
         names = self.settings["experiments"]
@@ -449,9 +346,6 @@ class Paths:
         samples = self.settings.of_molecule("protein") if self.settings["protein_backends"] else []
         return [VALIDATION.format(sample=sample) for sample in samples]
 
-    def annotation_results(self) -> list[str]:
-        return self.baked() + self.gene_evaluation() if self.settings["annotate"] else []
-
     def all_results(self) -> list[str]:
         """Every result; Snakemake restores a lost file only if a target asks for it."""
         paths = [
@@ -466,8 +360,7 @@ class Paths:
                 paths += self.shard_files(pattern, cut, [sample])
         paths += self.all_embeddings() + self.all_fused() + self.all_residues() + self.records()
         paths += self._of_experiments(SPLIT.values()) + self.classifiers()
-        paths += self.evaluations() + self.predictions() + self.exports()
-        return paths + self.annotation_results()
+        return paths + self.evaluations() + self.predictions() + self.exports()
 
     def _cut(self, experiment: str) -> str:
         return self.settings["experiments"][experiment]["cut"]

@@ -1,7 +1,9 @@
 """The demo genomes as FASTA, GFF3, GenBank and tables, as users have them."""
 
-from collections.abc import Iterable
+import gzip
+from collections.abc import Iterable, Mapping
 from io import StringIO
+from pathlib import Path
 
 from Bio import SeqIO
 from Bio.Seq import Seq
@@ -9,9 +11,19 @@ from Bio.SeqFeature import CompoundLocation, SeqFeature, SimpleLocation
 from Bio.SeqRecord import SeqRecord
 
 from seqloom.demo.simulate import Contig, Demo, Gene
+from seqloom.files.atomic import atomic_all
 
 DIVISIONS = {"viral": "VRL", "bacteria": "BCT", "fungi": "PLN"}
 LINE = 70
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write texts by file name; those in .gz are compressed."""
+    with atomic_all([folder / name for name in files]) as temporaries:
+        for temporary, (name, text) in zip(temporaries, files.items(), strict=True):
+            data = text.encode()
+            # mtime=0, because gzip would store the time and the bytes would differ between runs.
+            temporary.write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
 
 
 def demo_files(demo: Demo) -> dict[str, str]:

@@ -30,6 +30,12 @@ def read_contigs(path: str | Path) -> pa.Table:
         )
 
 
+def read_lengths(path: str | Path) -> dict[str, int]:
+    """The lengths of the contigs of a table by name, in its order."""
+    contigs = read_contigs(path)
+    return dict(zip(contigs["contig"].to_pylist(), contigs["length"].to_pylist(), strict=True))
+
+
 def check_contigs(path: str | Path, contigs: pa.Table, genome: Genome) -> None:
     """Raise an error unless a table has the contigs of the genome, in its order."""
     if contigs["contig"].to_pylist() != genome.names:

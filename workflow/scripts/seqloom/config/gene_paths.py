@@ -1,0 +1,120 @@
+"""The names of the files of gene annotation; like paths.py, which has those of all other stages."""
+
+from seqloom.config.annotation import baseline_of
+from seqloom.config.contents import files_from_rules
+from seqloom.config.paths import INDEX, beside, filled
+from seqloom.config.settings import Settings
+
+_ANNOTATE = "results/annotate"
+GENES = f"{_ANNOTATE}/genes/{{sample}}.json"
+_BAKED = f"{_ANNOTATE}/baked/{{run}}"
+# Which stretches of which contigs belong to which part.
+PARTS = f"{_BAKED}/parts.tsv"
+# A folder: its shards are counted when they are written.
+BAKED = f"{_BAKED}/{{sample}}"
+BAKED_SET = beside(
+    _BAKED,
+    stats="/stats.json",
+    rules="/rules.tsv",
+    audit="/audit.tsv",
+    eval="/eval.json",
+    tokenizer="/tokenizer.json",
+    config="/bake_config.json",
+)
+# `{program}` is a baseline; beside them, the proteins of the annotation itself are written.
+ANNOTATION = "annotation"
+GENE_PREDICTION = beside(
+    f"{_ANNOTATE}/predictions/{{program}}/{{sample}}", gff=".gff3", card=".json"
+)
+GENE_SCORES = beside(
+    f"{_ANNOTATE}/scores/{{program}}/{{sample}}", table=".tsv", locus=".locus.json"
+)
+ALL_GENE_SCORES = f"{_ANNOTATE}/scores.tsv"
+GENE_PROTEINS = f"{_ANNOTATE}/proteins/{{program}}/{{sample}}.faa"
+BUSCO = f"{_ANNOTATE}/busco/{{program}}/{{sample}}.json"
+GENE_REPORT = beside(f"{_ANNOTATE}/report", page=".html", summary=".txt")
+
+
+class GenePaths:
+    """The files of gene annotation of a run; arguments of the methods are wildcards."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def annotated(self) -> list[str]:
+        """The species of gene annotation by name: the order of the config has no effect."""
+        return sorted(self.settings["annotate"]["species"])
+
+    def parts_inputs(self) -> dict[str, list[str]]:
+        """The records of all species, in order, and their groups files."""
+        species = self.annotated()
+        groups = [self.settings.samples[sample].groups for sample in species]
+        return {
+            "records": [INDEX["records"].format(sample=sample) for sample in species],
+            "groups": files_from_rules(self.settings, filter(None, groups)),
+        }
+
+    def baked_species(self) -> list[str]:
+        """A folder for each species, in order."""
+        run = self.settings["annotate"]["run"]
+        return [BAKED.format(run=run, sample=sample) for sample in self.annotated()]
+
+    def baked_folder(self) -> str:
+        return _BAKED.format(run=self.settings["annotate"]["run"])
+
+    def baked(self) -> list[str]:
+        """All of the baked set."""
+        run = self.settings["annotate"]["run"]
+        genes = [GENES.format(sample=sample) for sample in self.annotated()]
+        return [*genes, *filled([PARTS, *BAKED_SET.values()], run=run), *self.baked_species()]
+
+    def gene_predictions(self) -> list[tuple[str, str]]:
+        """Program and species of all baselines."""
+        annotate = self.settings["annotate"]
+        return [
+            (program, sample)
+            for program in sorted(annotate["baselines"])
+            for sample in self.annotated()
+            if program == baseline_of(annotate["species"][sample])
+        ]
+
+    def genes_for_proteins(self, program: str, sample: str) -> str:
+        pattern = GENES if program == ANNOTATION else GENE_PREDICTION["gff"]
+        return pattern.format(program=program, sample=sample)
+
+    def gene_proteins(self) -> list[tuple[str, str]]:
+        """Program and species of all predictions, and of the annotations."""
+        return [(ANNOTATION, s) for s in self.annotated()] + self.gene_predictions()
+
+    def buscos(self) -> list[str]:
+        """Of species with a lineage."""
+        chosen = self.settings["annotate"]["busco"]
+        pairs = self.gene_proteins()
+        return [BUSCO.format(program=p, sample=s) for p, s in pairs if s in chosen]
+
+    def gene_scores(self, kind: str) -> list[str]:
+        pattern = GENE_SCORES[kind]
+        return [pattern.format(program=p, sample=s) for p, s in self.gene_predictions()]
+
+    def gene_report_inputs(self) -> dict[str, list[str]]:
+        """The inputs of the page of gene annotation, as the options of its script name them."""
+        pattern = GENE_PREDICTION["card"]
+        return {
+            "species": self.baked_species(),
+            "scores": [ALL_GENE_SCORES],
+            "cards": [pattern.format(program=p, sample=s) for p, s in self.gene_predictions()],
+            "loci": self.gene_scores("locus"),
+            "busco": self.buscos(),
+        }
+
+    def gene_evaluation(self) -> list[str]:
+        """All that compares baselines with annotations."""
+        pairs = self.gene_predictions()
+        made = [f for p, s in pairs for f in filled(GENE_PREDICTION.values(), program=p, sample=s)]
+        made += [GENE_PROTEINS.format(program=p, sample=s) for p, s in self.gene_proteins()]
+        made += self.gene_scores("table") + self.gene_scores("locus") + self.buscos()
+        return [*made, ALL_GENE_SCORES, *GENE_REPORT.values()]
+
+    def results(self) -> list[str]:
+        """Every result; none without the section `annotate`."""
+        return self.baked() + self.gene_evaluation() if self.settings["annotate"] else []
