@@ -71,7 +71,7 @@ def outcome(groups: int, signal: float, seed: int) -> dict[str, object]:
     scored = [t.assign(logit=network_log_odds(trained.network, m)) for t, m in parts[1:]]
     description = {
         "calibration": fit_calibration(scored[0]),
-        "validation": validation_summary(scored[0]),
+        "validation": validation_summary(scored[0].assign(weight=1.0)),
     }
     contigs = level_tables(scored[1], description["calibration"])["contig"]
     return {

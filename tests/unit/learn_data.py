@@ -17,7 +17,7 @@ from seqloom.config.cut import Cut
 from seqloom.files.provenance import as_strings
 from seqloom.files.tables import write_table
 from seqloom.files.tensors import write_tensors
-from seqloom.learn.split import PARTS, balanced_take, labeled_contigs
+from seqloom.learn.split import PARTS, frames_to_use, labeled_contigs
 from seqloom.seqs.bgzip import bgzip
 
 WIDTH = 8
@@ -135,7 +135,7 @@ def split_by_hand(world: World) -> pd.DataFrame:
     table = labeled_contigs(world.samples, world.contigs)
     number = table["group"].str[-1].astype(int)
     table["part"] = number.map(lambda n: PARTS[n % 3])
-    return table.assign(take=balanced_take(table))
+    return table.assign(take=frames_to_use(table, "category"))
 
 
 def write_split(path: Path, table: pd.DataFrame, seed: int = 42) -> Path:

@@ -171,7 +171,7 @@ def test_evaluation_refuses_another_split(learned, tmp_path):
 
 
 def test_a_classifier_that_learned_nothing_is_evaluated_with_a_warning(tmp_path):
-    world = make_world(tmp_path, signal=0)
+    world = make_world(tmp_path, signal=0, seed=1)
     table = run_split(world, tmp_path)
     run_train(world, table, tmp_path / "classifier")
     run_evaluate(world, table, tmp_path / "classifier", tmp_path / "evaluation")

@@ -10,6 +10,7 @@ from seqloom.learn.scores import IDENTITY
 
 RNG = np.random.default_rng(0)
 VIRAL = RNG.random(500) < 0.3
+EQUAL_ODDS = np.where(VIRAL, 1 / VIRAL.sum(), 1 / (~VIRAL).sum())
 PROBABILITY = np.clip(0.3 * VIRAL + 0.7 * RNG.random(500), 0, 1)
 
 
@@ -23,7 +24,7 @@ PROBABILITY = np.clip(0.3 * VIRAL + 0.7 * RNG.random(500), 0, 1)
         ("mcc", reference.matthews_corrcoef(VIRAL, PROBABILITY >= 0.5)),
         ("auroc", reference.roc_auc_score(VIRAL, PROBABILITY)),
         ("average_precision", reference.average_precision_score(VIRAL, PROBABILITY)),
-        ("brier", reference.brier_score_loss(VIRAL, PROBABILITY)),
+        ("brier", reference.brier_score_loss(VIRAL, PROBABILITY, sample_weight=EQUAL_ODDS)),
     ],
 )
 def test_metrics_are_those_of_scikit_learn(name, expected):
@@ -48,10 +49,18 @@ def test_undefined_metrics_are_null():
 
 
 def test_calibration_error_by_hand():
-    viral = np.array([True, False, True, True])
+    viral = np.array([True, False, True, False])
     probability = np.array([0.05, 0.05, 0.95, 1.0])
-    # First bin: mean .05, half viral; last bin: mean .975, all viral.
-    assert calibration_error(viral, probability) == pytest.approx(0.5 * 0.45 + 0.5 * 0.025)
+    # First bin: mean .05, half viral; last bin: mean .975, half viral.
+    assert calibration_error(viral, probability) == pytest.approx(0.5 * 0.45 + 0.5 * 0.475)
+
+
+def test_calibration_error_does_not_depend_on_the_share_of_viral_records():
+    viral = np.array([True, False] * 50)
+    probability = np.array([0.7, 0.4, 0.9, 0.1] * 25)
+    more = np.append(np.flatnonzero(viral), np.tile(np.flatnonzero(~viral), 9))
+    expected = calibration_error(viral, probability)
+    assert calibration_error(viral[more], probability[more]) == pytest.approx(expected)
 
 
 @settings(max_examples=30)

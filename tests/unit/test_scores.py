@@ -1,9 +1,10 @@
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqloom.learn.scores import calibrated, contig_scores, window_scores
+from seqloom.learn.scores import calibrated, contig_scores, label_weights, window_scores
 
 FRAMES = pd.DataFrame(
     {
@@ -39,6 +40,14 @@ def test_contigs_of_the_same_name_in_two_samples_are_separate():
     contigs = contig_scores(window_scores(FRAMES, keys), keys)
     assert contigs["logit"].tolist() == [3.5, -1.0, -7.0]
     assert contigs["sample"].tolist() == ["s", "s", "t"]
+
+
+def test_labels_weigh_what_they_do_in_training_and_categories_of_a_label_the_same():
+    rows = [("viral", "viral")] * 2 + [("host", "plant")] * 90 + [("host", "fungi")] * 8
+    frames = pd.DataFrame(rows, columns=["label", "category"])
+    frames["weight"] = label_weights(frames, 0.4)
+    weights = frames.groupby("category")["weight"].sum() / 100
+    assert weights.to_dict() == pytest.approx({"viral": 0.4, "plant": 0.3, "fungi": 0.3})
 
 
 def test_no_frames_give_no_rows():

@@ -170,24 +170,33 @@ def test_a_total_is_divided_evenly_and_completely(available, total):
     assert np.all((taken == available) | (taken >= level - 1))
 
 
-def test_each_part_has_equal_labels_and_even_categories():
+def test_training_has_equal_labels_and_even_categories():
     rows = [("viral", "viral", f"v{i}", 100) for i in range(9)]
     rows += [("host", "plant", f"p{i}", 1000) for i in range(9)]
     rows += [("host", "fungi", f"f{i}", 20) for i in range(9)]
     split = split_table(contigs(rows), FRACTIONS, "category", seed=1)
-    for _, part in split.groupby("part"):
-        viral, host = (part[part["label"] == label] for label in ("viral", "host"))
-        assert viral["take"].sum() == host["take"].sum() == viral["frames"].sum()
-        fungi, plant = (host[host["category"] == c] for c in ("fungi", "plant"))
-        # Fungi have less than half and give all; plants give the rest, evenly over groups.
-        assert fungi["take"].sum() == min(fungi["frames"].sum(), viral["frames"].sum() // 2)
-        assert plant["take"].max() - plant["take"].min() <= 1
+    part = split[split["part"] == "train"]
+    viral, host = (part[part["label"] == label] for label in ("viral", "host"))
+    assert viral["take"].sum() == host["take"].sum() == viral["frames"].sum()
+    fungi, plant = (host[host["category"] == c] for c in ("fungi", "plant"))
+    # Fungi have less than half and give all; plants give the rest, evenly over groups.
+    assert fungi["take"].sum() == min(fungi["frames"].sum(), viral["frames"].sum() // 2)
+    assert plant["take"].max() - plant["take"].min() <= 1
+
+
+@pytest.mark.parametrize("balance", ["category", "virnucpro", "none"])
+def test_validation_and_test_read_whole_contigs(balance):
+    rows = [("viral", "viral", f"v{i}", 10) for i in range(9)]
+    rows += [("host", "plant", f"p{i}", 1000) for i in range(9)]
+    split = split_table(contigs(rows), FRACTIONS, balance, seed=1)
+    whole = split["take"] == split["frames"]
+    assert whole[split["part"] != "train"].all()
+    assert whole[split["part"] == "train"].all() == (balance == "none")
 
 
 def test_balance_works_for_more_viral_than_host_frames():
     rows = [("viral", "viral", "a", 30), ("viral", "viral", "b", 3), ("host", "plant", "c", 7)]
-    table = contigs(rows).assign(part="train")
-    assert balanced_take(table).tolist() == [4, 3, 7]
+    assert balanced_take(contigs(rows)).tolist() == [4, 3, 7]
 
 
 @given(
@@ -201,13 +210,9 @@ def test_virnucpro_takes_all_viral_frames_and_a_seventh_of_each_host_category(vi
         for c, sizes in enumerate(hosts)
         for i, n in enumerate(sizes)
     ]
-    other = [("viral", "viral", "V", 14), ("host", "h0", "H", 5), ("host", "h0", "none", 0)]
-    table = contigs(one + other).assign(part=["test"] * len(one) + ["train"] * 2 + [None])
-    table["take"] = legacy_take(table)
-    assert table["take"].dtype == "int64"
-    # Each part is counted separately: 2 of 5, for 14 viral frames.
-    assert table["take"][len(one) :].tolist() == [14, 2, 0]
-    part = table[table["part"] == "test"]
+    part = contigs(one)
+    part["take"] = legacy_take(part)
+    assert part["take"].dtype == "int64"
     assert part["take"][part["label"] == "viral"].tolist() == viral
     total, most = sum(viral), math.ceil(sum(viral) / 7)
     taken = part[part["label"] == "host"].groupby("category")["take"].sum()
@@ -229,20 +234,19 @@ def test_virnucpro_balance_divides_a_category_by_groups_first():
     rows = [("viral", "viral", "v", 70), ("host", "plant", "big", 50), ("host", "plant", "big", 50)]
     rows += [("host", "plant", "small", 2), ("host", "plant", "middle", 50)]
     rows += [("host", "fungi", "f", 3)]
-    table = contigs(rows).assign(part="train")
-    assert legacy_take(table).tolist() == [70, 2, 2, 2, 4, 3]
+    assert legacy_take(contigs(rows)).tolist() == [70, 2, 2, 2, 4, 3]
 
 
-def test_virnucpro_balances_each_part_of_a_split():
+def test_virnucpro_balances_the_train_part_of_a_split():
     rows = [("viral", "viral", f"v{i}", 70) for i in range(9)]
     rows += [("host", f"h{c}", f"h{c}-{i}", 100) for c in range(9) for i in range(9)]
     split = split_table(contigs(rows), FRACTIONS, "virnucpro", seed=1)
-    for _, part in split.groupby("part"):
-        viral, host = (part[part["label"] == label] for label in ("viral", "host"))
-        # Nine categories would give nine sevenths, but hosts are limited to the number of viruses.
-        assert viral["take"].tolist() == viral["frames"].tolist()
-        assert host["take"].sum() == viral["take"].sum()
-        assert np.ptp(host.groupby("category")["take"].sum()) <= 1
+    part = split[split["part"] == "train"]
+    viral, host = (part[part["label"] == label] for label in ("viral", "host"))
+    # Nine categories would give nine sevenths, but hosts are limited to the number of viruses.
+    assert viral["take"].tolist() == viral["frames"].tolist()
+    assert host["take"].sum() == viral["take"].sum()
+    assert np.ptp(host.groupby("category")["take"].sum()) <= 1
 
 
 def test_balance_none_takes_all_frames():

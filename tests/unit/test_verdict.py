@@ -15,7 +15,7 @@ def described(loss, error=0.01, **calibration):
 
 
 def test_chance_answers_the_share_of_viral_frames():
-    frames = pd.DataFrame({"label": ["viral"] + ["host"] * 3, "group": list("abcd")})
+    frames = pd.DataFrame({"label": ["viral"] + ["host"] * 3, "group": list("abcd"), "weight": 1.0})
     facts = validation_summary(frames.assign(logit=np.log(1 / 3)))
     assert facts["loss"] == pytest.approx(facts["chance"])
     assert facts["chance"] == pytest.approx(-(0.25 * np.log(0.25) + 0.75 * np.log(0.75)))
@@ -25,6 +25,7 @@ def test_chance_answers_the_share_of_viral_frames():
 def test_the_standard_error_is_over_groups_not_frames():
     rng = np.random.default_rng(0)
     groups = pd.DataFrame({"label": ["viral", "host"] * 5, "group": list("abcdefghij")})
+    groups["weight"] = 1.0
     groups["logit"] = rng.normal(0, 2, 10)
     few, many = (pd.concat([groups] * count, ignore_index=True) for count in (1, 50))
     assert validation_summary(many) == pytest.approx(validation_summary(few))

@@ -20,6 +20,7 @@ from seqloom.files.tensors import read_metadata
 from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.classifier import describe_inputs, network_log_odds, write_weights
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
+from seqloom.learn.scores import label_weights
 from seqloom.learn.training import Examples, Recipe, train
 from seqloom.learn.verdict import validation_summary, warning
 from seqloom.report.model_card import model_card
@@ -53,8 +54,16 @@ def main(args: argparse.Namespace) -> None:
     inputs = {"experiment": args.experiment} | describe_inputs(read_metadata(args.fused[0]))
     check_shards(inputs, args.frames, args.fused)
     parts = {p: chosen_frames(args.split, args.frames, p) for p in ("train", "validation")}
+    # Validation is read whole; its labels weigh what they do in training, where a balance thins.
+    viral_share = (parts["train"]["label"] == "viral").mean()
+    weight = label_weights(parts["validation"], viral_share)
+    parts["validation"] = parts["validation"].assign(weight=weight)
     examples = {
-        part: Examples(feature_matrix(rows, args.fused), (rows["label"] == "viral").to_numpy())
+        part: Examples(
+            feature_matrix(rows, args.fused),
+            (rows["label"] == "viral").to_numpy(),
+            weight if part == "validation" else None,
+        )
         for part, rows in parts.items()
     }
     recipe = Recipe(**{f.name: getattr(args, f.name) for f in dataclasses.fields(Recipe)})

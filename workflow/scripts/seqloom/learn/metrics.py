@@ -34,7 +34,7 @@ def binary_metrics(viral: np.ndarray, probability: np.ndarray) -> dict[str, Any]
         "mcc": matthews_corrcoef(viral, called) if both else np.nan,
         "auroc": roc_auc_score(viral, probability) if both else np.nan,
         "average_precision": average_precision_score(viral, probability) if both else np.nan,
-        "brier": np.mean((probability - viral) ** 2),
+        "brier": np.average((probability - viral) ** 2, weights=equal_weights(viral)),
         "ece": calibration_error(viral, probability),
     }
     return {"n": len(viral), "positives": int(viral.sum())} | {
@@ -42,19 +42,30 @@ def binary_metrics(viral: np.ndarray, probability: np.ndarray) -> dict[str, Any]
     }
 
 
+def equal_weights(viral: np.ndarray) -> np.ndarray:
+    """Weights of mean 1 under which both labels weigh the same, as the probabilities suppose."""
+    share = viral.mean()
+    if share in (0, 1):
+        return np.ones(len(viral))
+    return np.where(viral, 0.5 / share, 0.5 / (1 - share))
+
+
 def reliability(viral: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
-    """Bins of equal width that are not empty: n, mean probability, share of viral."""
+    """Bins of equal width that are not empty: weight, mean probability, share of viral.
+
+    Both labels weigh the same.
+    """
     bins = np.minimum((probability * BINS).astype(int), BINS - 1)
-    table = pd.DataFrame({"bin": bins, "probability": probability, "viral": viral.astype(float)})
-    return table.groupby("bin").agg(
-        n=("viral", "size"), probability=("probability", "mean"), viral=("viral", "mean")
-    )
+    weight = equal_weights(viral)
+    table = pd.DataFrame({"weight": weight, "probability": weight * probability})
+    sums = table.assign(viral=weight * viral).groupby(bins).sum()
+    return sums.assign(**{key: sums[key] / sums["weight"] for key in ("probability", "viral")})
 
 
 def calibration_error(viral: np.ndarray, probability: np.ndarray) -> float:
     """Expected calibration error: the mean of |probability - share of viral| over the bins."""
     bins = reliability(viral, probability)
-    return float(np.average((bins["probability"] - bins["viral"]).abs(), weights=bins["n"]))
+    return float(np.average((bins["probability"] - bins["viral"]).abs(), weights=bins["weight"]))
 
 
 def level_tables(

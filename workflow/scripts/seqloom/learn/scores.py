@@ -30,6 +30,14 @@ def calibrated(logit: np.ndarray | pd.Series, calibration: Mapping[str, float]) 
     return np.where(x >= 0, 1.0, odds) / (1.0 + odds)
 
 
+def label_weights(frames: pd.DataFrame, viral_share: float) -> np.ndarray:
+    """Weights of mean 1 that give viral frames this share; categories of a label weigh the same."""
+    categories = frames.groupby("label")["category"].transform("nunique")
+    size = frames.groupby(["label", "category"])["label"].transform("size")
+    share = np.where(frames["label"] == "viral", viral_share, 1 - viral_share)
+    return (len(frames) * share / (categories * size)).to_numpy()
+
+
 def log_losses(viral: np.ndarray | pd.Series, logit: np.ndarray | pd.Series) -> np.ndarray:
     """Cross-entropy of each log-odds."""
     return np.logaddexp(0, np.where(viral, -logit, logit))

@@ -33,7 +33,7 @@ def split_table(
     parts = assign_parts(contigs, fractions, seed)
     table = contigs.assign(part=contigs["group"].map(parts).where(contigs["frames"] > 0))
     _warn_about_absent_categories(table)
-    table["take"] = BALANCES[balance](table)
+    table["take"] = frames_to_use(table, balance)
     return table[["sample", "contig", *STRATUM, "group", "part", "frames", "take"]]
 
 
@@ -184,27 +184,29 @@ def _check_groups(label: str, frames: pd.DataFrame) -> None:
         )
 
 
-def balanced_take(table: pd.DataFrame) -> pd.Series:
-    """Frames to use of each contig: as many viral as host ones in each part, evenly spread."""
-    take = pd.Series(0, index=table.index)
-    for _, part in table.groupby("part"):
-        labels = [rows for _, rows in part.groupby("label")]
-        total = min(int(rows["frames"].sum()) for rows in labels)
-        for rows in labels:
-            take.update(_spread(rows, total, ["category", "group"]))
+def frames_to_use(table: pd.DataFrame, balance: str) -> pd.Series:
+    """Frames to use of each contig: all of them, but in the train part those of the balance."""
+    take = table["frames"].copy()
+    take.update(BALANCES[balance](table[table["part"] == "train"]))
     return take
+
+
+def balanced_take(table: pd.DataFrame) -> pd.Series:
+    """Frames to use of each contig: as many viral as host ones, evenly spread."""
+    labels = [rows for _, rows in table.groupby("label")]
+    total = min(int(rows["frames"].sum()) for rows in labels)
+    spread = [_spread(rows, total, ["category", "group"]) for rows in labels]
+    return pd.concat(spread)[table.index]
 
 
 def legacy_take(table: pd.DataFrame) -> pd.Series:
     """Frames to use as VirNucPro does: all viral, at most as many host, a seventh per category."""
     take = table["frames"].where(table["label"] == "viral", 0)
-    for _, part in table.groupby("part"):
-        viral = int(part["frames"][part["label"] == "viral"].sum())
-        hosts = [rows for _, rows in part[part["label"] == "host"].groupby("category")]
-        offered = np.array([int(rows["frames"].sum()) for rows in hosts])
-        shares = divided_evenly(np.minimum(offered, -(-viral // 7)), viral)
-        for rows, share in zip(hosts, shares, strict=True):
-            take.update(_spread(rows, share, ["group"]))
+    hosts = [rows for _, rows in table[table["label"] == "host"].groupby("category")]
+    offered = np.array([int(rows["frames"].sum()) for rows in hosts])
+    shares = divided_evenly(np.minimum(offered, -(-int(take.sum()) // 7)), int(take.sum()))
+    for rows, share in zip(hosts, shares, strict=True):
+        take.update(_spread(rows, share, ["group"]))
     return take
 
 

@@ -37,10 +37,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows of a fused matrix, and whether each is viral."""
+    """Rows of a fused matrix, whether each is viral, and what it weighs in the validation loss."""
 
     matrix: np.ndarray
     viral: np.ndarray
+    weight: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def train(training: Examples, validation: Examples, recipe: Recipe) -> Trained:
         train_loss = _train_epoch(network, optimizer, training, recipe.batch_size)
         schedule.step()
         scores = network_log_odds(network, validation.matrix)
-        loss = float(log_losses(validation.viral, scores).mean())
+        losses = log_losses(validation.viral, scores)
+        loss = float(np.average(losses, weights=validation.weight))
         if not np.isfinite(loss):
             raise InputError(f"training diverged in epoch {epoch}; lower the learning rate `lr`")
         metrics = binary_metrics(validation.viral, calibrated(scores, IDENTITY))

@@ -13,13 +13,14 @@ def validation_summary(frames: pd.DataFrame) -> dict[str, Any]:
     """The loss of the frames, the loss of chance, and the standard error of the difference.
 
     Chance always answers the share of viral frames. The frames of a group are not independent, so
-    the standard error is one over groups. `frames` has label, group, logit.
+    the standard error is one over groups. `frames` has label, group, logit, weight (of mean 1).
     """
-    viral = frames["label"] == "viral"
-    loss = pd.Series(log_losses(viral, frames["logit"]), frames.index)
-    chance = -np.log(np.where(viral, viral.mean(), 1 - viral.mean()))
+    viral, weight = frames["label"] == "viral", frames["weight"]
+    share = np.average(viral, weights=weight)
+    loss = weight * log_losses(viral, frames["logit"])
+    chance = -weight * np.log(np.where(viral, share, 1 - share))
     gain = chance - loss
-    by_group = (gain - gain.mean()).groupby(frames["group"]).sum()
+    by_group = (gain - weight * gain.mean()).groupby(frames["group"]).sum()
     groups = len(by_group)
     error = np.sqrt((by_group**2).sum() * groups / max(groups - 1, 1)) / len(frames)
     return {
