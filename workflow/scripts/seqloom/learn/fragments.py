@@ -1,0 +1,45 @@
+"""Fragments of contigs, of every length, on which the calibration of contigs is fitted."""
+
+import numpy as np
+import pandas as pd
+
+from seqloom.learn.metrics import CONTIG
+
+LENGTHS = (1, 2, 3, 5, 10, 30, 100)  # in scored windows
+WHOLE = 0  # the length of whole contigs in the table
+MOST = 3  # fragments of a length from a contig
+
+
+def fragments(windows: pd.DataFrame) -> pd.DataFrame:
+    """Up to MOST fragments of each length from each contig, and the contig itself.
+
+    `windows` are those of `window_scores`. Columns: sample, contig, length, independent, logit,
+    and share: fragments of one length share the contig.
+    """
+    contigs = windows.groupby(CONTIG, sort=False)
+    first = np.flatnonzero(contigs.cumcount() == 0)
+    sizes = np.diff(np.append(first, len(windows)))
+    logits = np.append(0, windows["logit"].cumsum())
+    covered = np.append(0, windows["new"].cumsum())
+    names = windows.iloc[first][CONTIG].reset_index(drop=True)
+    tables = []
+    for length in (*LENGTHS, WHOLE):
+        contig = np.flatnonzero(sizes >= length)
+        taken = np.full(len(contig), length) if length else sizes
+        count = np.minimum(MOST, sizes[contig] // taken)
+        row = np.repeat(np.arange(len(contig)), count)
+        number = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+        room = (sizes[contig] - taken)[row]
+        begin = first[contig][row] + room * (2 * number + 1) // (2 * count[row])
+        end = begin + taken[row]
+        # The first window of a fragment overlaps with none before it.
+        independent = covered[end] - covered[begin + 1] + 1
+        tables.append(
+            names.iloc[contig[row]].assign(
+                length=length,
+                independent=independent,
+                logit=(logits[end] - logits[begin]) / taken[row],
+                share=1 / count[row],
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
