@@ -98,6 +98,7 @@ def write_shard(world, prefix, sample, shard, rows, genome):
         if (contig, i + 1) not in rows:
             table.append((None, f"{contig}_chunk_{window + 1}", contig, window + 1))
     frame = pd.DataFrame(table, columns=["row", "id", "contig", "window"])
+    frame = frame.assign(start=60 * frame["window"] - 60, end=60 * frame["window"])
     text = "".join(fasta).encode()
     prefix.with_name(prefix.name + ".fna").write_bytes(text)
     metadata = {"sample": sample, "cut": "w60", "shard": shard, "rows": len(fasta)}

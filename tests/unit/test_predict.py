@@ -19,6 +19,7 @@ from seqloom.files.provenance import as_strings
 from seqloom.files.tables import read_table_metadata, write_table
 from seqloom.files.tensors import write_tensors
 from seqloom.learn.classifier import new_network, write_weights
+from seqloom.learn.scores import IDENTITY
 
 CUT = {"window": 30, "scheme": "even", "training": "all"}
 BACKEND = {"backend": "toy", "width": 4, "weights_sha256": "ab", "random": True}
@@ -30,7 +31,6 @@ SHARDS = [
 ]
 RECORDS = {"vir": 90, "n": 0, "bac": 60, "dark": 30}
 KEPT = {"kept_windows": [3, 0, 2, 1], "kept_frames": [3, 0, 3, 0]}
-IDENTITY = {"slope": 1.0, "intercept": 0.0}
 FILES = ["contigs.tsv", "regions.bed", "regions.gff3", "summary.json", "viral.fna.gz"]
 
 
@@ -144,7 +144,7 @@ def test_a_sample_from_its_shards_to_its_calls(lake):
             "validation loss 0.7101 is no better than chance (0.6931)",
         ),
         (
-            {"calibration": {"frame": IDENTITY, "contig": {"slope": 0.0, "intercept": 0.0}}},
+            {"calibration": {"frame": IDENTITY, "contig": IDENTITY | {"slope": 0.0}}},
             "in validation, viral contigs score no higher than host contigs",
         ),
     ],

@@ -4,6 +4,6 @@ __version__ = "0.1.0"
 # Raise one when the results of its stage change: as a param of the rules it makes them run again.
 CUT_VERSION = "2"
 ENGINE_VERSION = 5
-LEARN_VERSION = "3"
-CALL_VERSION = "2"
+LEARN_VERSION = "4"
+CALL_VERSION = "3"
 BAKE_VERSION = "1"

@@ -55,7 +55,8 @@ def window_table(frames: pd.DataFrame, calibration: Mapping[str, float]) -> pd.D
     )
     windows["frames"] = windows["frames"].fillna(0).astype("int32")
     windows["probability"] = calibrated(windows["logit"], calibration)
-    return windows[["contig", "window", "start", "end", "frames", "logit", "probability", "status"]]
+    columns = ["contig", "window", "start", "end", "frames", "new", "logit", "probability"]
+    return windows[[*columns, "status"]]
 
 
 def contig_calls(
@@ -73,7 +74,9 @@ def contig_calls(
     calls["scored_windows"] = calls["scored_windows"].fillna(0).astype("int64")
     calls["viral_windows"] = calls["contig"].map(viral).fillna(0).astype("int64")
     called = (calls["scored_windows"] >= min_windows) & (learning_failure is None)
-    calls["probability"] = np.where(called, calibrated(calls["logit"], calibration), np.nan)
+    calls["probability"] = np.where(
+        called, calibrated(calls["logit"], calibration, calls["independent"]), np.nan
+    )
     calls["call"] = np.where(calls["probability"] >= threshold, VIRAL, HOST)
     calls["call"] = calls["call"].where(called, UNCALLED)
     is_viral = calls["call"] == VIRAL

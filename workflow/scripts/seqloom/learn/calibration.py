@@ -104,7 +104,9 @@ def fit(rows: pd.DataFrame, method: str, max_k: float) -> dict[str, Any]:
     numbers = IDENTITY | {"method": method, "slope": float(slope / scale), "k": k}
     numbers |= {"correlation": correlation, "offset": float(offset * scale)}
     if method == "isotonic":
-        numbers["knots"] = _steps(calibrated_log_odds(score * scale, numbers, count), target, weight)
+        numbers["knots"] = _steps(
+            calibrated_log_odds(score * scale, numbers, count), target, weight
+        )
     return numbers
 
 

@@ -30,7 +30,7 @@ def chosen_frames(split_file: Path, frame_files: Sequence[Path], part: str) -> p
     frames = frames.merge(split[split["part"] == part], on=CONTIG, validate="many_to_one")
     order = pd.util.hash_array(frames["id"].to_numpy(object), hash_key=f"{seed:016}")
     rank = pd.Series(order, frames.index).groupby([frames[c] for c in CONTIG]).rank("first")
-    columns = [*CONTIG, "id", "window", "label", "category", "group", "file", "row"]
+    columns = [*CONTIG, "id", "window", "start", "end", "label", "category", "group", "file", "row"]
     return frames.loc[rank <= frames["take"], columns].reset_index(drop=True)
 
 
@@ -39,7 +39,7 @@ def _all_frames(files: Sequence[Path]) -> pd.DataFrame:
     tables = []
     for number, file in enumerate(files):
         metadata = read_table_metadata(file)
-        table = read_table(file, ["row", "id", "contig", "window"]).to_pandas()
+        table = read_table(file, ["row", "id", "contig", "window", "start", "end"]).to_pandas()
         table = table[table["row"].notna()].astype({"row": "int64"})
         if table["row"].tolist() != list(range(int(metadata["rows"]))):
             raise InputError(f"{file}: its rows are not 0 to {metadata['rows']} - 1; make it again")

@@ -85,7 +85,8 @@ def level_tables(
     }
     return {
         level: table.assign(
-            viral=table["label"] == "viral", probability=calibrated(table["logit"], numbers)
+            viral=table["label"] == "viral",
+            probability=calibrated(table["logit"], numbers, table.get("independent", 1.0)),
         )
         for level, (table, numbers) in tables.items()
     }
