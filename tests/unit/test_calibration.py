@@ -1,73 +1,60 @@
+"""Calibration of contigs of every length, on simulated scores whose truth is known."""
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from seqloom.learn.calibration import fit_calibration, platt
-from seqloom.learn.scores import calibrated
+from seqloom.learn.calibration import fit_calibration
+from seqloom.learn.fragments import LENGTHS
+from seqloom.learn.metrics import CONTIG, calibration_error
+from seqloom.learn.scores import calibrated, contig_scores, window_scores
 
 
-def drawn(count, slope, intercept, seed=0):
-    """Scores in many groups, with labels drawn by slope and intercept."""
+def simulated(seed, sizes, shift=0.0, correlation=0.5):
+    """Windows of contigs, half of them viral, that score 1 and -1 on average.
+
+    Each contig is off by a normal 0.8, each window by a normal 2 that resembles the one before.
+    """
     rng = np.random.default_rng(seed)
-    logit = rng.normal(0, 3, count)
-    viral = rng.random(count) < calibrated(logit, {"slope": slope, "intercept": intercept})
-    return viral, logit, np.full(count, count)
+    rows = []
+    for contig, size in enumerate(sizes):
+        noise = rng.normal(0, 2, size)
+        for i in range(1, size):
+            fresh = np.sqrt(1 - correlation**2) * noise[i]
+            noise[i] = correlation * noise[i - 1] + fresh
+        rows.append(noise + rng.normal(0, 0.8) + (1 if contig % 2 else -1) + shift)
+    contig = np.repeat(np.arange(len(sizes)), sizes)
+    window = np.concatenate([np.arange(size) for size in sizes])
+    table = pd.DataFrame({"sample": "s", "contig": contig, "window": window, "group": contig})
+    table["label"] = np.where(contig % 2, "viral", "host")
+    return table.assign(start=300 * window, end=300 * window + 300, logit=np.concatenate(rows))
 
 
-def test_a_known_calibration_is_recovered():
-    fitted = platt(*drawn(100_000, 0.4, 0.0))
-    assert fitted["slope"] == pytest.approx(0.4, abs=0.01)
-    assert fitted["intercept"] == pytest.approx(0.0, abs=0.02)
+def contigs_of(table):
+    return contig_scores(window_scores(table, CONTIG), CONTIG)
 
 
-def test_the_share_of_viral_records_does_not_shift_the_probabilities():
-    viral, logit, groups = drawn(100_000, 1.0, 0.0)
-    keep = viral | (np.arange(len(viral)) % 10 == 0)
-    fitted = platt(viral[keep], logit[keep], groups[keep])
-    assert fitted["slope"] == pytest.approx(1.0, abs=0.05)
-    assert fitted["intercept"] == pytest.approx(0.0, abs=0.05)
+def sizes(seed, count):
+    return np.maximum(1, np.random.default_rng(seed).lognormal(np.log(60), 1, count).astype(int))
 
 
-def test_perfectly_separated_scores_give_finite_and_modest_probabilities():
-    viral = np.array([True] * 3 + [False] * 3)
-    logit = np.array([5.0, 6.0, 7.0, -5.0, -6.0, -7.0])
-    fitted = platt(viral, logit, np.full(6, 3))
-    assert calibrated([6.0, -6.0], fitted) == pytest.approx([0.8, 0.2], abs=0.02)
+@pytest.mark.parametrize("shift", [0.0, 2.0])
+def test_contigs_of_every_length_have_true_probabilities(shift):
+    calibration = fit_calibration(simulated(0, sizes(0, 2000), shift))["contig"]
+    assert calibration["trust"] == 1
+    assert calibration["correlation"] == pytest.approx(0.5, abs=0.1)
+    for length in LENGTHS:
+        contigs = contigs_of(simulated(1, [length] * 10_000, shift))
+        probability = calibrated(contigs["logit"], calibration, contigs["independent"])
+        assert calibration_error(np.arange(10_000) % 2 == 1, probability) <= 0.03
 
 
-def test_certainty_depends_on_the_number_of_groups_not_of_contigs():
-    logit = np.linspace(5, 7, 100)
-    rows = [
-        (f"{label}{i}", label, f"{label}{i % 2}", sign * value)
-        for label, sign in (("viral", 1), ("host", -1))
-        for i, value in enumerate(logit)
-    ]
-    frames = pd.DataFrame(rows, columns=["contig", "label", "group", "logit"])
-    calibration = fit_calibration(frames.assign(sample="s", window=1))
-    for level in ("frame", "contig"):  # two groups were right: 3 in 4
-        assert calibrated([6.0, -6.0], calibration[level]) == pytest.approx([0.75, 0.25], abs=0.01)
+def test_few_contigs_are_trusted_in_proportion():
+    fitted = fit_calibration(simulated(0, sizes(0, 10)))
+    assert fitted["contig"]["trust"] == fitted["frame"]["trust"] == pytest.approx(5 / 30)
 
 
-@settings(max_examples=50)
-@given(st.lists(st.floats(-50, 50), min_size=4, max_size=30))
-def test_calibration_never_reverses_the_order(logit):
-    logit = np.array(logit)
-    fitted = platt(np.arange(len(logit)) % 2 == 0, logit, np.full(len(logit), 3))
-    assert fitted["slope"] >= 0
-    assert np.isfinite(list(fitted.values())).all()
-
-
-def test_contigs_are_calibrated_on_means_over_windows():
-    rows = [
-        (f"c{i}", window, "viral" if i % 2 else "host", (1 if i % 2 else -1) * (window - 2.0))
-        for i in range(8)
-        for window in (1, 4)
-    ]
-    frames = pd.DataFrame(rows, columns=["contig", "window", "label", "logit"])
-    frames = frames.assign(sample="s", group=frames["contig"])
-    fitted = fit_calibration(frames)
-    means = np.array([0.5, -0.5] * 4)
-    assert fitted["contig"] == platt(means > 0, means, np.full(8, 4))
-    assert fitted["contig"] != fitted["frame"]
+def test_scores_of_the_wrong_direction_have_no_slope():
+    table = simulated(0, [5] * 80)
+    fitted = fit_calibration(table.assign(logit=-table["logit"]))
+    assert fitted["frame"]["slope"] == fitted["contig"]["slope"] == 0

@@ -4,7 +4,6 @@ A mean over n independent windows is worth slope * n / (n + k) times itself, plu
 contig has a part of its own in its scores, which does not average out, and each window another.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np

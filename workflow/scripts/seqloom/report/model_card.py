@@ -61,8 +61,10 @@ are saved. The loss of chance is {validation["chance"]:.4f}, and the standard er
 Platt scaling on the validation part, viral and host weighing the same: 0.5 means that nothing is
 known. What was right for n groups of the validation part is taken to be right in (n + 1) of (n + 2)
 cases, so few groups give modest probabilities. Slope {frame["slope"]:.4g} and offset
-{frame["offset"]:.4g} for frames and windows ({frame["method"]}); {contig["slope"]:.4g} * n / (n + {contig["k"]:.4g}) and
-{contig["offset"]:.4g} for contigs of n independent windows ({contig["method"]}), which count {contig["trust"]:.0%}
+{frame["offset"]:.4g} for frames and windows ({frame["method"]});
+{contig["slope"]:.4g} * n / (n + {contig["k"]:.4g}) and
+{contig["offset"]:.4g} for contigs of n independent windows
+({contig["method"]}), which count {contig["trust"]:.0%}
 beside the raw log-odds. With few viruses in a sample the share of false calls is
 higher than the FDR, which supposes equal prior odds.
 
