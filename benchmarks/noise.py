@@ -55,7 +55,8 @@ def simulated(
                 rows += [(label, group, f"{group}c{contig}", f // 2) for f in range(FRAMES)]
     table = pd.DataFrame(rows, columns=["label", "group", "contig", "window"])
     matrix = np.concatenate(features).astype(np.float32)
-    return table.assign(sample="s", category=table["label"]), matrix
+    places = {"start": 300 * table["window"], "end": 300 * table["window"] + 300}
+    return table.assign(sample="s", category=table["label"], **places), matrix
 
 
 def outcome(groups: int, signal: float, seed: int) -> dict[str, object]:

@@ -16,11 +16,10 @@ from seqloom.calls.contig_calls import (
 from seqloom.calls.regions import viral_regions
 from seqloom.calls.summary import summary
 from seqloom.files.tables import write_tsv
+from seqloom.learn.scores import IDENTITY
 from seqloom.seqs.contigs import planned_contigs
 from seqloom.seqs.frames import STATUSES
 from seqloom.seqs.windows import Layout
-
-IDENTITY = {"slope": 1.0, "intercept": 0.0}
 
 
 def frame_rows(*windows):
@@ -173,7 +172,7 @@ def test_a_probability_at_the_threshold_is_viral():
 
 
 def test_probabilities_of_contigs_use_their_own_calibration():
-    calls = calls_of(METAGENOME, FRAMES, calibration={"slope": 2.0, "intercept": -5.0})
+    calls = calls_of(METAGENOME, FRAMES, calibration=IDENTITY | {"slope": 2.0, "offset": 2.5})
     assert calls.loc["phage", "probability"] == pytest.approx(1 / (1 + np.exp(1)))
     assert calls.loc["phage", ["viral_windows", "call"]].tolist() == [2, "host"]
 
@@ -221,7 +220,7 @@ def test_confidence_is_lower_for_uncertain_calls_and_few_windows(logit, windows,
 
 
 def test_the_window_table_has_all_windows_in_order():
-    windows = window_table(FRAMES, {"slope": 1.0, "intercept": 1.0})
+    windows = window_table(FRAMES, IDENTITY | {"offset": -1.0})
     assert len(windows) == 15
     phage = windows[windows["contig"] == "phage"]
     assert phage[["window", "start", "end", "frames", "logit"]].to_numpy().tolist() == [

@@ -83,7 +83,8 @@ def test_each_level_uses_its_own_calibration():
     ]
     columns = ["sample", "contig", "window", "label", "category", "logit"]
     frames = pd.DataFrame(rows, columns=columns)
-    calibration = {"frame": IDENTITY, "contig": {"slope": 1.0, "intercept": -0.5}}
+    frames = frames.assign(start=60 * frames["window"], end=60 * frames["window"] + 60)
+    calibration = {"frame": IDENTITY, "contig": IDENTITY | {"offset": 0.5}}
     tables = level_tables(frames, calibration)
     assert tables["window"]["logit"].tolist() == [-1.0, 2.0, -1.0, 0.25]
     assert tables["contig"]["logit"].tolist() == [0.5, -1.0, 0.25]

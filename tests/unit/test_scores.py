@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqloom.learn.scores import calibrated, contig_scores, label_weights, window_scores
+from seqloom.learn.scores import IDENTITY, calibrated, contig_scores, label_weights, window_scores
 
 FRAMES = pd.DataFrame(
     {
@@ -12,6 +12,8 @@ FRAMES = pd.DataFrame(
         "contig": ["b", "b", "b", "a", "b"],
         "window": [1, 1, 3, 1, 1],
         "logit": [1.0, 3.0, 5.0, -1.0, -7.0],
+        "start": [0, 0, 200, 0, 0],
+        "end": [100, 100, 300, 100, 100],
     }
 )
 
@@ -23,6 +25,7 @@ def test_windows_are_means_of_their_frames_in_order_of_appearance():
         "window": [1, 3, 1],
         "frames": [2, 1, 1],
         "logit": [2.0, 5.0, -1.0],
+        "new": [1.0, 1.0, 1.0],
     }
 
 
@@ -31,6 +34,7 @@ def test_contigs_are_means_of_their_windows_not_of_their_frames():
     assert contigs.to_dict("list") == {
         "contig": ["b", "a"],
         "scored_windows": [2, 1],
+        "independent": [2.0, 1.0],
         "logit": [3.5, -1.0],
     }
 
@@ -53,18 +57,18 @@ def test_labels_weigh_what_they_do_in_training_and_categories_of_a_label_the_sam
 def test_no_frames_give_no_rows():
     empty = window_scores(FRAMES.iloc[:0])
     assert len(empty) == 0
-    assert list(contig_scores(empty)) == ["contig", "scored_windows", "logit"]
+    assert list(contig_scores(empty)) == ["contig", "scored_windows", "independent", "logit"]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2), st.floats(0.01, 100), st.floats(-100, 100))
-def test_calibration_keeps_the_order_and_does_not_overflow(logits, slope, intercept):
+def test_calibration_keeps_the_order_and_does_not_overflow(logits, slope, offset):
     ordered = np.sort(logits)
     with np.errstate(over="raise", invalid="raise"):
-        probability = calibrated(ordered, {"slope": slope, "intercept": intercept})
+        probability = calibrated(ordered, IDENTITY | {"slope": slope, "offset": offset})
     assert np.all(np.diff(probability) >= -1e-15)
     assert np.all((probability >= 0) & (probability <= 1))
 
 
 def test_identity_calibration_is_the_sigmoid():
-    probability = calibrated(np.array([0.0, np.log(3.0)]), {"slope": 1.0, "intercept": 0.0})
+    probability = calibrated(np.array([0.0, np.log(3.0)]), IDENTITY)
     np.testing.assert_allclose(probability, [0.5, 0.75])
