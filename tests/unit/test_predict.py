@@ -237,6 +237,13 @@ def test_a_shard_given_twice_is_refused(lake):
     refused('contig "bac" has 3 frames', shards=[1, 2, 2])
 
 
+def test_a_classifier_with_an_earlier_calibration_is_refused(lake):
+    card = json.loads((lake / "toy" / "classifier.json").read_text())
+    card["calibration"]["contig"] = {"slope": 1.0, "intercept": 0.0}
+    write_json(lake / "toy" / "classifier.json", card)
+    refused("did not know the length of a contig; train again")
+
+
 def test_matrices_other_than_trained_on_are_refused(lake):
     card = json.loads((lake / "toy" / "classifier.json").read_text())
     card["backends"][0]["weights_sha256"] = "cd"

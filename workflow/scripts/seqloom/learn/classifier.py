@@ -45,6 +45,11 @@ def new_network(columns: int, hidden: int, dropout: float) -> nn.Sequential:
 def load(folder: Path) -> Classifier:
     """Load a classifier for scoring on the CPU."""
     description = read_json(folder / "classifier.json")
+    if "k" not in description["calibration"]["contig"]:
+        raise InputError(
+            f"{folder / 'classifier.json'}: its calibration is that of an earlier version, which "
+            "did not know the length of a contig; train again"
+        )
     network = new_network(**description["architecture"])
     weights = folder / "classifier.safetensors"
     network.load_state_dict(
