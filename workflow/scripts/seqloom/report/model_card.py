@@ -70,8 +70,7 @@ higher than the FDR, which supposes equal prior odds.
 
 ## Limits
 No frame of the test part was read in training. How well the classifier does there is in the
-evaluation; how related the parts are is in the audit of the split. The calls of contigs much
-shorter than those of the validation part are less certain than their probabilities say.
+evaluation; how related the parts are is in the audit of the split.
 """
 
 
