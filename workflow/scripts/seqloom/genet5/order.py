@@ -13,7 +13,6 @@ import numpy as np
 
 from seqloom.annotate.codec import Codec
 from seqloom.annotate.examples import Example, Span, example_spans, read_example
-from seqloom.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -46,30 +45,6 @@ def windows_of(shards: Sequence[Path]) -> Windows:
     spans = [np.array(list(example_spans(path)), np.int64).reshape(-1, 5) for path in shards]
     owners = np.repeat(np.arange(len(shards), dtype=np.int32), [len(own) for own in spans])
     return Windows(tuple(shards), owners, np.concatenate(spans))
-
-
-def training_shards(baked: Path, species: Sequence[str]) -> list[Path]:
-    shards = []
-    for name in species:
-        own = sorted((baked / name).glob("shard_*.tar"))
-        if not own:
-            raise InputError(
-                f"{baked / name}: no shards for training here; correct the name of the species, "
-                "or bake it first"
-            )
-        shards += own
-    return shards
-
-
-def validation_shards(baked: Path) -> list[Path]:
-    """Those of all species of the run, since a species may be held out whole."""
-    shards = sorted(baked.glob("*/validation/shard_*.tar"))
-    if not shards:
-        raise InputError(
-            f"{baked}: no windows for validation here; name some in `annotate: validation` and "
-            "bake again"
-        )
-    return shards
 
 
 @dataclass(frozen=True)

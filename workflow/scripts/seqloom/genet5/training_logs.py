@@ -12,10 +12,11 @@ import torch
 
 from seqloom.files.atomic import atomic
 
+MEMORY_IN_ROWS = ("gpu_alloc_gb", "gpu_max_gb", "ram_used_gb")
 TRAINING_COLUMNS = (
     *("timestamp", "elapsed_sec", "epoch", "global_step", "batch", "num_batches"),
     *("train_loss", "val_loss", "lr", "batch_per_sec", "eta_sec"),
-    *("gpu_alloc_gb", "gpu_max_gb", "ram_used_gb"),
+    *MEMORY_IN_ROWS,
 )
 EVAL_COLUMNS = (
     *("timestamp", "epoch", "global_step"),
@@ -29,7 +30,7 @@ MEMORY_COLUMNS = (
 # Those that differ from one run of a command to the next.
 MEASURED = {
     *("timestamp", "elapsed_sec", "batch_per_sec", "eta_sec", "eval_sec"),
-    *("gpu_alloc_gb", "gpu_max_gb", "ram_used_gb"),
+    *MEMORY_IN_ROWS,
 }
 _SECONDS, _SECONDS_WHEN_FULL, _FULL = 30.0, 2.0, 0.9
 
@@ -43,12 +44,10 @@ class StepLog:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-        self.last_step = int(rows[-1]["global_step"]) if rows else 0
         self._path, self._columns = path, columns
 
     def add(self, row: Mapping[str, Any]) -> None:
         add_row(self._path, self._columns, row)
-        self.last_step = row["global_step"]
 
 
 def add_row(path: Path, columns: tuple[str, ...], row: Mapping[str, Any]) -> None:
