@@ -24,6 +24,8 @@ class Evaluation:
         self._batches, self._ranks = validation.some(most), ranks
         tokens = self._batches.windows.sizes("tokens")
         self.count = len(tokens)
+        # A model that has learned little would go on for long.
+        self._most_steps = 2 * int(self._batches.windows.sizes("steps").max()) + 8
         [*shares] = Order(tokens, 0, self.count, budget, ranks.count).step(1)
         self._micro_batches = [micro for micro in shares[ranks.number] if micro.counts]
 
@@ -48,7 +50,8 @@ class Evaluation:
 
     def _of(self, network: GeneT5, micro: MicroBatch) -> Mapping[str, Counts]:
         examples = self._batches.examples(micro)
-        written = generate(network, examples, self._batches.codec, self._batches.rules)
+        codec, rules = self._batches.codec, self._batches.rules
+        written = generate(network, examples, codec, rules, most=self._most_steps)
         known = _genes([example.pieces for example in examples])
         levels = compare(known, _genes([one.pieces for one in written]))
         return {level: levels[level] for level in _LEVELS}

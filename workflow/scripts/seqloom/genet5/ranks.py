@@ -34,6 +34,10 @@ class Ranks:
             dist.all_reduce(values)
         return values
 
+    def wait(self) -> None:
+        """Wait for all ranks."""
+        self.summed(torch.zeros(1, device=self.device))
+
 
 @contextlib.contextmanager
 def joined_ranks() -> Iterator[Ranks]:
