@@ -74,7 +74,7 @@ def write_formats(
         gff, gtf, bed, faa, exons, introns = files
         write_lines(gff, gff3_lines([], lengths, args.program, {}))
         for contig, letters in read_sequences(args.genome):
-            found = genes_of_contig(tiles[contig], len(letters), args.genetic_code)
+            found = genes_of_contig(contig, tiles[contig], len(letters), args.genetic_code)
             genes = [gene for gene, _ in found]
             chances = {gene.name: math.exp(score) for gene, score in found}
             # The first line is that of a file.

@@ -51,14 +51,13 @@ class _Found:
 
 
 def genes_of_contig(
-    tiles: Iterable[TileGenes], length: int, genetic_code: int
+    contig: str, tiles: Iterable[TileGenes], length: int, genetic_code: int
 ) -> list[tuple[Gene, float]]:
     """The genes of the tiles that cover a contig, in order, with their scores."""
     tiles = sorted(tiles, key=lambda tile: tile.start)
     candidates = {one for one in _joined(tiles, length) if one.in_core or not one.is_fragment}
     chosen = _without_conflicts(sorted(candidates, key=lambda one: one.rank))
     chosen.sort(key=lambda one: place(one.piece))
-    contig = tiles[0].contig
     return [
         (_gene(one.piece, f"{contig}_{number}", contig, genetic_code), one.score)
         for number, one in enumerate(chosen, start=1)
