@@ -54,7 +54,7 @@ def test_without_the_section_nothing_is_annotated():
     assert not settings.backends
     results = GenePaths(load()).results()
     assert "results/annotate/genes/strep.1.json" in results
-    assert "results/annotate/baked/baked/strep.1" in results
+    assert "results/annotate/baked/set/strep.1" in results
 
 
 def test_folders_of_species_need_no_sheet_and_prokaryotes_have_code_11():
