@@ -10,20 +10,25 @@ import torch
 from Bio import SeqIO
 from Bio.Seq import reverse_complement
 from gene_data import gene_lists
-from genet5_data import dna_tokenizer, model
+from genet5_data import codec, dna_tokenizer, gene_example, model, steps_of
 from hypothesis import given
 from made_genome import made_genes
+from models_data import one_thread  # noqa: F401
 from seqs_data import letters, stored
 
 import join_genet5
 import predict_genet5
 from seqloom.annotate.codec import Piece
 from seqloom.annotate.pieces import cut
+from seqloom.annotate.signals import Rules
 from seqloom.errors import InputError
+from seqloom.genet5.batches import target_batch, window_batch
 from seqloom.genet5.folders import save_model
 from seqloom.genet5.formats import bed_lines, exon_records, gtf_lines, intron_records
 from seqloom.genet5.joining import TileGenes, genes_of_contig
+from seqloom.genet5.losses import loss_sums
 from seqloom.genet5.piece_files import read_all_pieces, write_pieces
+from seqloom.genet5.segment import labels
 from seqloom.genet5.tiles import groups_of, groups_of_part, groups_of_ranges
 from seqloom.seqs.gene_reader import read_genes
 from seqloom.seqs.genes import ContigGenes, Exon
@@ -238,6 +243,46 @@ def test_genes_do_not_depend_on_how_a_genome_was_divided(folder, head):
     ]
     scores = [float(text.split("\t")[5]) for text in texts if not text.startswith("#")]
     assert all(0 < score <= 1 for score in scores)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A model that knows four windows by heart, as contigs of a genome; their genes."""
+    folder = tmp_path_factory.mktemp("fitted")
+    examples = [gene_example(seed, genes=2) for seed in range(4)]
+    windows = window_batch(examples)
+    targets = target_batch(examples, codec(), Rules())
+    known = torch.zeros_like(windows.bases)
+    for row, one in zip(known, examples, strict=True):
+        row[: len(one.letters)] = torch.from_numpy(labels(one.pieces, len(one.letters)))
+    network = model().train()
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+    for _ in range(120):
+        sums = loss_sums(network(windows, *steps_of(targets)), targets, windows, 0, known)
+        optimizer.zero_grad()
+        (sums.loss / sums.count + sums.segment.loss / sums.segment.count).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1)
+        optimizer.step()
+    save_model(folder / "model", network, dna_tokenizer(), {})
+    contigs = {f"c{number}": one.letters for number, one in enumerate(examples)}
+    stored(folder, {name: text.encode() for name, text in contigs.items()})
+    truth = [
+        (name, piece.strand, piece.exons)
+        for name, one in zip(contigs, examples, strict=True)
+        for piece in one.pieces
+    ]
+    return folder, {name: len(text) for name, text in contigs.items()}, truth
+
+
+@pytest.mark.parametrize("head", ["pointer", "segment"])
+def test_a_model_that_knows_a_genome_by_heart_finds_its_genes(fitted, head):
+    folder, lengths, truth = fitted
+    common = ["--genome", folder / "g.fa.gz", "--genetic-code", 11]
+    pieces, prefix = folder / f"{head}.json", folder / head / "genes"
+    run(predict_genet5, *common, "--model", folder / "model", "--head", head, "--out", pieces)
+    run(join_genet5, *common, "--pieces", pieces, "--program", "mine", "--out", prefix)
+    found, _ = read_genes([f"{prefix}.gff3"], lengths)
+    assert [(gene.contig, gene.strand, gene.canonical.exons) for gene in found] == truth
 
 
 def test_another_genetic_code_than_that_of_the_pieces_is_refused(folder):

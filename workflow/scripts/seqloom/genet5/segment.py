@@ -6,7 +6,7 @@ direction of reading. Genes that are not coding have no labels. Of two genes tha
 that begins there, in the direction of reading, has the bases of both.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -64,14 +64,10 @@ def _label(found: np.ndarray, piece: Piece) -> None:
     """Label a piece in place, in the direction of reading."""
     exon, intron = EXON[piece.strand], INTRON[piece.strand]
     end = 0 if piece.cut_left else piece.exons[0].start
-    for start, end_of_exon, read in _with_bases_read(piece.exons):
+    for start, last, phase in piece.exons:
+        read = -phase % 3  # bases of the first codon, before the exon
         found[end:start] = intron + read
-        end = end_of_exon
-        found[start:end] = exon + (np.arange(end - start) + read) % 3
+        found[start:last] = exon + (np.arange(last - start) + read) % 3
+        end = last
     if piece.cut_right:
         found[end:] = intron + (end - start + read) % 3
-
-
-def _with_bases_read(exons: Sequence[Exon]) -> Iterator[tuple[int, int, int]]:
-    """Of each exon its start, its end and the bases that were read before of its first codon."""
-    return ((start, end, -phase % 3) for start, end, phase in exons)

@@ -98,19 +98,15 @@ class _Strand:
         opens = np.append(signals.opens if rules.codons else ~stops | self.reverse, False)
         closes = signals.closes if rules.codons else everywhere
         if rules.splice_sites:
-            donors, acceptors, self.least_intron = (
-                signals.donors,
-                signals.acceptors,
-                SHORTEST_INTRON,
-            )
+            donors, acceptors = signals.donors, signals.acceptors
         else:
-            donors, acceptors, self.least_intron = everywhere[None], everywhere[None], 1
+            donors = acceptors = everywhere[None]
+        self.least_intron = SHORTEST_INTRON if rules.splice_sites else 1
         ends_of_stops = np.append(False, stops)  # one base further, so that exons there stay open
         late = np.append(False, opens[:-1]) if self.reverse else opens
         self.is_place = ends_of_stops | closes | opens | late | donors.any(0) | acceptors.any(0)
-        self._stops, self._opens, self._closes = map(
-            np.ndarray.tolist, (ends_of_stops, opens, closes)
-        )
+        self._stops, self._opens = ends_of_stops.tolist(), opens.tolist()
+        self._closes = closes.tolist()
         self._donors, self._acceptors = _kinds(donors), _kinds(acceptors)
 
         numbers = here[:, None] - np.arange(3)  # by class: place in the codon, from the left
@@ -170,7 +166,7 @@ class _Strand:
         for codons in range(3):
             score, node = self.running[codons]
             if at <= self.last_stop[codons] + 2:
-                score, node = max(self.dying[codons], (score, node), key=lambda one: one[0])
+                score, node = max(self.dying[codons], (score, node), key=_score)
             if node and node.start < at:
                 yield codons, score + self.exons[codons][at], node
 
