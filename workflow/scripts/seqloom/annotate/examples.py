@@ -22,6 +22,7 @@ from seqloom.annotate.codec import Codec, Piece, to_text
 from seqloom.files.damage import reraise_as_damaged
 
 _DAMAGE = (tarfile.TarError, ValueError, KeyError, OSError)
+_NPY_HEADER = 128  # bytes
 
 
 @dataclass(frozen=True)
@@ -93,28 +94,52 @@ def _npy(array: np.ndarray) -> bytes:
 
 def read_examples(path: Path, codec: Codec) -> Iterator[Example]:
     """The examples of a shard, in order."""
-    with reraise_as_damaged(path, *_DAMAGE):
-        for files in _read_files(path):
+    with reraise_as_damaged(path, *_DAMAGE), tarfile.open(path, "r|") as tar:
+        for files in _read_files(tar):
             yield _example(files, codec)
+
+
+def example_spans(path: Path) -> Iterator[tuple[int, int, int]]:
+    """Of each example of a shard, in order: its bytes, from and before, and its DNA tokens."""
+    with reraise_as_damaged(path, *_DAMAGE), tarfile.open(path, "r:") as tar:
+        for _, entries in groupby(tar, key=_key):
+            own = list(entries)
+            [tokens] = [entry.size for entry in own if entry.name.endswith(".tokens.npy")]
+            end = own[-1].offset_data + -(-own[-1].size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+            yield own[0].offset, end, (tokens - _NPY_HEADER) // (2 * np.int32().itemsize)
+
+
+def read_example(path: Path, begin: int, end: int, codec: Codec) -> Example:
+    """The example that a shard has in these bytes."""
+    with reraise_as_damaged(path, *_DAMAGE):
+        with open(path, "rb") as shard:
+            shard.seek(begin)
+            content = shard.read(end - begin)
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            [files] = _read_files(tar)
+        return _example(files, codec)
 
 
 def read_dna(path: Path) -> Iterator[tuple[Place, str]]:
     """The places and letters of the windows of a shard, in order."""
-    with reraise_as_damaged(path, *_DAMAGE):
-        for files in _read_files(path, ("json", "dna")):
+    with reraise_as_damaged(path, *_DAMAGE), tarfile.open(path, "r|") as tar:
+        for files in _read_files(tar, ("json", "dna")):
             yield Place(**json.loads(files["json"])), files["dna"].decode()
 
 
-def _read_files(path: Path, kinds: Sequence[str] = ()) -> Iterator[dict[str, bytes]]:
+def _read_files(tar: tarfile.TarFile, kinds: Sequence[str] = ()) -> Iterator[dict[str, bytes]]:
     """The files of each example by kind, all of them or some."""
-    with tarfile.open(path, "r|") as tar:
-        for _, entries in groupby(tar, key=lambda entry: entry.name.partition(".")[0]):
-            files = {}
-            for entry in entries:
-                kind = entry.name.partition(".")[2]
-                if not kinds or kind in kinds:
-                    files[kind] = tar.extractfile(entry).read()
-            yield files
+    for _, entries in groupby(tar, key=_key):
+        files = {}
+        for entry in entries:
+            kind = entry.name.partition(".")[2]
+            if not kinds or kind in kinds:
+                files[kind] = tar.extractfile(entry).read()
+        yield files
+
+
+def _key(entry: tarfile.TarInfo) -> str:
+    return entry.name.partition(".")[0]
 
 
 def _example(files: dict[str, bytes], codec: Codec) -> Example:
