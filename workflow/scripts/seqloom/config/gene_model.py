@@ -26,13 +26,13 @@ def shape_of(annotate: Mapping[str, Any]) -> dict[str, Any]:
 def parameters_of(annotate: Mapping[str, Any]) -> float:
     """All weights of the model, but for the few of its heads and norms."""
     shape = shape_of(annotate)
-    return _weights(shape, max(1, shape["experts"])) + _TOKENS * shape["width"]
+    return _weights(shape, shape["experts"]) + _TOKENS * shape["width"]
 
 
 def weights_read(annotate: Mapping[str, Any]) -> float:
-    """Weights that a token meets: of experts only those that read it."""
+    """Weights that a token meets: of experts only those that it goes through."""
     shape = shape_of(annotate)
-    return _weights(shape, shape["top_k"] if shape["experts"] else 1)
+    return _weights(shape, shape["top_k"])
 
 
 def _weights(shape: Mapping[str, Any], experts: int) -> float:
@@ -41,6 +41,12 @@ def _weights(shape: Mapping[str, Any], experts: int) -> float:
     encoder = 4 * width**2 + 3 * width * inner
     decoder = 8 * width**2 + 3 * width * inner * experts
     return shape["layers"] * encoder + shape["decoder_layers"] * decoder
+
+
+def training_species(annotate: Mapping[str, Any]) -> list[str]:
+    """The species that are not held out whole, by name."""
+    whole = {place.species for place in held_out(annotate) if place.contig is None}
+    return sorted(annotate["species"].keys() - whole)
 
 
 def longest_window(annotate: Mapping[str, Any], sample: str) -> int:
@@ -97,10 +103,10 @@ def model_problems(annotate: Mapping[str, Any]) -> Iterator[str]:
             f"config: annotate.model.heads: {shape['heads']} heads do not divide the width "
             f"{shape['width']}; choose others"
         )
-    if shape["experts"] and shape["top_k"] > shape["experts"]:
+    if shape["top_k"] > shape["experts"]:
         yield (
-            f"config: annotate.model.top_k: there are {shape['experts']} experts, fewer than the "
-            f"{shape['top_k']} that read a step; lower it"
+            f"config: annotate.model.top_k: a step cannot go through {shape['top_k']} experts of "
+            f"{shape['experts']}; lower it, or raise experts"
         )
     places = held_out(annotate)
     if not any(place.part == "validation" for place in places):
@@ -108,7 +114,7 @@ def model_problems(annotate: Mapping[str, Any]) -> Iterator[str]:
             "config: annotate.validation: nothing is held out, but the best model is chosen by it; "
             "name a species, a contig or a stretch"
         )
-    if {place.species for place in places if place.contig is None} >= annotate["species"].keys():
+    if not training_species(annotate):
         yield (
             "config: annotate.species: all are held out for validation or test, and nothing is "
             "left to train on; add a species, or hold out less"

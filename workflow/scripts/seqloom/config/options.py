@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seqloom.config.gene_model import WEIGHTS, programs_of, shape_of, tile_of
+from seqloom.config.gene_model import WEIGHTS, programs_of, shape_of, tile_of, training_species
 from seqloom.config.gene_paths import GenePaths
 from seqloom.config.held_out import PARTS, held_out_place
 from seqloom.config.paths import COMPARISON, Paths
@@ -137,11 +137,13 @@ class Options:
         """How the model is trained."""
         chosen = dict(self.settings["annotate"]["sft"])
         del chosen["gpus"]
-        return options(self._species() | chosen | ({"epochs": None} if chosen["steps"] else {}))
+        chosen |= {"species": training_species(self.settings["annotate"])}
+        return options(chosen | ({"epochs": None} if chosen["steps"] else {}))
 
     def grpo(self) -> str:
         """How the trained model is refined."""
-        return options(self._species() | self.settings["annotate"]["grpo"])
+        annotate = self.settings["annotate"]
+        return options(annotate["grpo"] | {"species": training_species(annotate)})
 
     def ranks(self) -> str:
         """What starts a training on several GPUs."""
@@ -155,9 +157,6 @@ class Options:
         settings = {k: v for k, v in annotate.items() if k in read or k not in _NOT_BAKED}
         named = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
         return f"work/annotate/{stage}/{named}"
-
-    def _species(self) -> dict[str, list[str]]:
-        return {"species": self.gene_paths.annotated()}
 
     def predict_genet5(self, program: str, sample: str) -> str:
         """How a model reads a genome."""
