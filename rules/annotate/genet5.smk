@@ -57,7 +57,7 @@ rule sft:
         # What it keeps lies in work/ until it is whole: Snakemake removes the outputs of a job that failed.
         "gpu_lease.py --gpus {resources.gpu} -- {params.ranks} sft.py --model {params.model}"
         " --baked {params.baked} {params.recipe} --threads {threads} --out {params.work} 2> {log}"
-        " && cp -r {params.work}/best {params.work}/*.csv {params.work}/*.json {params.folder}"
+        " && cp -r {params.work}/[!l]* {params.folder}"
         " && rm -r {params.work}"
 
 
@@ -89,7 +89,7 @@ rule grpo:
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- grpo.py --model {params.model}"
         " --baked {params.baked} {params.recipe} --threads {threads} --out {params.work} 2> {log}"
-        " && cp -r {params.work}/best {params.work}/*.csv {params.work}/*.json {params.folder}"
+        " && cp -r {params.work}/[!l]* {params.folder}"
         " && rm -r {params.work}"
 
 

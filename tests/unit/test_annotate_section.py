@@ -1,6 +1,7 @@
 """The section `annotate` of the config: what it accepts, and one sentence for each mistake."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,7 +149,8 @@ def test_what_is_trained_and_predicted_follows_from_the_sections():
     paths = GenePaths(load(**TRAINED, grpo={}, predict={"job_bases": 1000, "heads": ["pointer"]}))
     assert paths.programs() == ["genet5_sft", "genet5_grpo"]
     assert len(paths.pieces("genet5_sft", "yeast")) == 1
-    paths.settings.samples["yeast"].__dict__["bases"] = 2500
+    samples = paths.settings.samples
+    samples["yeast"] = replace(samples["yeast"], bases_cell=2500)
     assert paths.pieces("genet5_grpo", "yeast")[2].endswith("yeast/0003-of-0003.json")
     assert "results/annotate/genet5/baked/grpo/best/model.safetensors" in paths.results()
     assert GenePaths(load(validation=["yeast"])).programs() == []
