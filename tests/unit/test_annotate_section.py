@@ -121,7 +121,10 @@ TRAINED = {"model": {}, "validation": ["yeast"]}
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"model": {"from": "dnabert2"}}, "from: dnabert2 has the weights of the backend dnabert_2, "),
+        (
+            {"model": {"from": "dnabert2"}},
+            "from: dnabert2 has the weights of the backend dnabert_2, ",
+        ),
         (
             {"backend": "dnabert_s", "model": {"from": "dnabert_s", "layers": 4}},
             "model.layers: a model from dnabert_s has that of the backend; remove it, or start ",
@@ -136,7 +139,10 @@ TRAINED = {"model": {}, "validation": ["yeast"]}
             {"grpo": {}, "predict": {"heads": ["segment"]}},
             "predict.heads: grpo refines the pointer, which is not among them; add pointer, or ",
         ),
-        ({"predict": {"overlap": 9000}}, "overlap: 9000 bases are not less than the window of 9000"),
+        (
+            {"predict": {"overlap": 9000}},
+            "overlap: 9000 bases are not less than the window of 9000",
+        ),
         ({"grpo": {"group": 1}}, "grpo.group: 1 is less than the minimum of 2; give 2 or more"),
     ],
 )

@@ -172,7 +172,7 @@ class Options:
         shown = annotate | {"raw": None, "busco": list(annotate["busco"])}
         stages = [self.gene_paths.stage_folder(stage) for stage in self.gene_paths.stages()]
         given = {"baked": self.gene_paths.baked_folder(), "stages": stages}
-        given |= {"settings": json.dumps(shown)}
+        given |= {"simulated": bool(self.settings["simulate"]), "settings": json.dumps(shown)}
         return words(self.gene_paths.gene_report_inputs() | given)
 
     def report(self) -> list[str]:
