@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -44,6 +45,16 @@ class Example:
     tokens: np.ndarray
     token_ends: np.ndarray
     pieces: list[Piece]
+
+
+class Span(NamedTuple):
+    """An example in a shard: its bytes, from and before, and what it holds."""
+
+    begin: int
+    end: int
+    bases: int
+    tokens: int  # of the DNA, special ones included
+    steps: int  # of the target
 
 
 def tokenized(letters: str, tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
@@ -99,18 +110,27 @@ def read_examples(path: Path, codec: Codec) -> Iterator[Example]:
             yield _example(files, codec)
 
 
-def example_spans(path: Path) -> Iterator[tuple[int, int, int]]:
-    """Of each example of a shard, in order: its bytes, from and before, and its DNA tokens."""
+def example_spans(path: Path) -> Iterator[Span]:
+    """Of each example of a shard, in order: where it lies and how large it is, by headers alone."""
     with reraise_as_damaged(path, *_DAMAGE), tarfile.open(path, "r:") as tar:
         for _, entries in groupby(tar, key=_key):
-            own = list(entries)
-            [tokens] = [entry.size for entry in own if entry.name.endswith(".tokens.npy")]
-            end = own[-1].offset_data + -(-own[-1].size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-            yield own[0].offset, end, (tokens - _NPY_HEADER) // (2 * np.int32().itemsize)
+            files = {entry.name.partition(".")[2]: entry for entry in entries}
+            last = files["target.txt"]
+            yield Span(
+                files["json"].offset,
+                last.offset_data + -(-last.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE,
+                files["dna"].size,
+                *(_columns(files[name].size) for name in ("tokens.npy", "target.npy")),
+            )
+
+
+def _columns(size: int) -> int:
+    """Those of a file of int32 [2, n]."""
+    return (size - _NPY_HEADER) // 8
 
 
 def read_example(path: Path, begin: int, end: int, codec: Codec) -> Example:
-    """The example that a shard has in these bytes."""
+    """The example in these bytes of a shard."""
     with reraise_as_damaged(path, *_DAMAGE):
         with open(path, "rb") as shard:
             shard.seek(begin)

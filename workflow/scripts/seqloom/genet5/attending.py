@@ -11,13 +11,13 @@ from torch.utils.checkpoint import checkpoint
 
 from seqloom.encoders.attention_operator import Attend
 
-_PIECE_NUMBERS = 1 << 24  # of the bias that is in memory at once
+PIECE_NUMBERS = 1 << 24  # of the bias that is in memory at once
 
 
 def in_pieces(slopes: Tensor, mask: Tensor, rows: int | None = None) -> Attend:
     """Attention with ALiBi, `rows` queries at once; the mask [B, N] is False at padding."""
     batch, length = mask.shape
-    rows = rows or max(_PIECE_NUMBERS // (batch * len(slopes) * length), 1)
+    rows = rows or max(PIECE_NUMBERS // (batch * len(slopes) * length), 1)
     place = torch.arange(length, device=mask.device)
 
     def piece(query: Tensor, key: Tensor, value: Tensor, first: int) -> Tensor:

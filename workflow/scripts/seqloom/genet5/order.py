@@ -12,63 +12,39 @@ from pathlib import Path
 import numpy as np
 
 from seqloom.annotate.codec import Codec
-from seqloom.annotate.examples import Example, example_spans, read_example
-from seqloom.errors import InputError
+from seqloom.annotate.examples import Example, Span, example_spans, read_example
 
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of shards by number: some 30 bytes each, for the rest stays on the disk."""
+    """The windows of shards by number: 40 bytes each, for all else stays on the disk."""
 
     shards: Sequence[Path]
-    shard: np.ndarray
-    begin: np.ndarray
-    end: np.ndarray
-    tokens: np.ndarray  # of the DNA, special ones included
+    shard: np.ndarray  # the number of that of each window
+    spans: np.ndarray  # [windows, 5] the fields of Span
 
     def __len__(self) -> int:
-        return len(self.tokens)
+        return len(self.spans)
 
     def read(self, number: int, codec: Codec) -> Example:
-        path = self.shards[self.shard[number]]
-        return read_example(path, int(self.begin[number]), int(self.end[number]), codec)
+        span = Span(*self.spans[number].tolist())
+        return read_example(self.shards[self.shard[number]], span.begin, span.end, codec)
+
+    def sizes(self, field: str) -> np.ndarray:
+        """`bases`, `tokens` or `steps` of each window."""
+        return self.spans[:, Span._fields.index(field)]
 
     def some(self, count: int) -> "Windows":
         """At most so many of these windows, evenly spread."""
-        chosen = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int))
-        rows = (values[chosen] for values in (self.shard, self.begin, self.end, self.tokens))
-        return Windows(self.shards, *rows)
+        chosen = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        return Windows(self.shards, self.shard[chosen], self.spans[chosen])
 
 
 def windows_of(shards: Sequence[Path]) -> Windows:
     """The windows of shards, in order; of the tar files only the headers are read."""
-    rows = [(number, *span) for number, path in enumerate(shards) for span in example_spans(path)]
-    columns = np.array(rows, np.int64).reshape(-1, 4).T
-    return Windows(tuple(shards), columns[0].astype(np.int32), *columns[1:])
-
-
-def training_shards(baked: Path, species: Sequence[str]) -> list[Path]:
-    shards = []
-    for name in species:
-        own = sorted((baked / name).glob("shard_*.tar"))
-        if not own:
-            raise InputError(
-                f"{baked / name}: no shards for training here; correct the name of the species, "
-                "or bake it first"
-            )
-        shards += own
-    return shards
-
-
-def validation_shards(baked: Path) -> list[Path]:
-    """Those of all species of the run, since a species may be held out whole."""
-    shards = sorted(baked.glob("*/validation/shard_*.tar"))
-    if not shards:
-        raise InputError(
-            f"{baked}: no windows for validation here; name some in `annotate: validation` and "
-            "bake again"
-        )
-    return shards
+    spans = [np.array(list(example_spans(path)), np.int64).reshape(-1, 5) for path in shards]
+    owners = np.repeat(np.arange(len(shards), dtype=np.int32), [len(own) for own in spans])
+    return Windows(tuple(shards), owners, np.concatenate(spans))
 
 
 @dataclass(frozen=True)

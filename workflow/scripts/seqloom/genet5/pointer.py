@@ -10,7 +10,7 @@ from seqloom.encoders.layers import Linear
 from seqloom.genet5.batches import WindowBatch
 from seqloom.genet5.shape import Shape
 
-_MOTIFS = 128  # channels between the two convolutions, at most
+MOTIFS = 128  # channels between the two convolutions, at most
 _LONGEST_TOKEN = 32  # bases
 
 
@@ -19,7 +19,7 @@ class BaseStates(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        motifs = min(_MOTIFS, shape.width)
+        motifs = min(MOTIFS, shape.width)
         self.motifs = nn.Conv1d(4, motifs, kernel_size=15, padding="same")
         self.mix = nn.Conv1d(motifs, shape.width, kernel_size=9, padding="same")
         self.offsets = nn.Embedding(_LONGEST_TOKEN, shape.width)
@@ -63,7 +63,7 @@ class SegmentHead(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        motifs = min(_MOTIFS, shape.width)
+        motifs = min(MOTIFS, shape.width)
         self.hidden = Linear(shape.width, motifs)
         self.labels = Linear(motifs, shape.labels)
 
