@@ -99,12 +99,16 @@ class Options:
         annotate, row = self.settings["annotate"], self.settings.samples[sample]
         windows = annotate["windows"]
         size, step = windows["sliding"] or (windows["limits"][annotate["species"][sample]], None)
-        rules = [rule for rule, is_on in annotate["rules"].items() if is_on]
         chosen = {"genetic_code": row.genetic_code, "window": size, "step": step}
         chosen |= {key: windows[key] for key in ("empty", "threshold", "limit")}
         chosen |= {"biotypes": annotate["biotypes"]}
         chosen |= self._held_out(sample)
-        return shlex.join([*words(chosen), "--rules", *rules])
+        return shlex.join([*words(chosen), *self._rules()])
+
+    def _rules(self) -> list[str]:
+        """Those that are on; an empty list switches all off."""
+        rules = self.settings["annotate"]["rules"]
+        return ["--rules", *(rule for rule, is_on in rules.items() if is_on)]
 
     def held_out(self, sample: str) -> str:
         """What of a species is held out."""
@@ -162,9 +166,9 @@ class Options:
         """How a model reads a genome."""
         annotate, row = self.settings["annotate"], self.settings.samples[sample]
         window, overlap = tile_of(annotate, sample)
-        head = programs_of(annotate)[program]
-        code = row.genetic_code
-        return options({"head": head, "genetic_code": code, "window": window, "overlap": overlap})
+        chosen = {"head": programs_of(annotate)[program], "genetic_code": row.genetic_code}
+        chosen |= {"window": window, "overlap": overlap, "batch": annotate["predict"]["batch"]}
+        return shlex.join([*words(chosen), *self._rules()])
 
     def gene_report(self) -> list[str]:
         annotate = self.settings["annotate"]
