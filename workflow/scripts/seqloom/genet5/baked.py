@@ -25,6 +25,10 @@ class Baked:
         """That of DNA, extended by the tokens of targets."""
         return self.folder / "tokenizer.json"
 
+    @property
+    def species(self) -> list[str]:
+        return sorted(path.parent.name for path in self.folder.glob("*/stats.json"))
+
     def shards(self, species: Sequence[str], part: str = TRAIN) -> list[Path]:
         """The shards of a part; an error if a species was not baked."""
         files = []

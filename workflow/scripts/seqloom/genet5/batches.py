@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqloom.annotate.codec import Codec
+from seqloom.annotate.codec import Codec, Step
 from seqloom.annotate.examples import Example
 from seqloom.annotate.grammar import Walk, Window
 from seqloom.annotate.signals import Rules
@@ -57,8 +57,20 @@ def window_batch(examples: Sequence[Example]) -> WindowBatch:
 
 
 def target_batch(examples: Sequence[Example], codec: Codec, rules: Rules) -> TargetBatch:
+    """The targets of windows as they are annotated."""
+    targets = [codec.encode(example.pieces) for example in examples]
+    return batch_of_targets(examples, targets, codec, rules)
+
+
+def batch_of_targets(
+    examples: Sequence[Example], written: Sequence[Sequence[Step]], codec: Codec, rules: Rules
+) -> TargetBatch:
+    """The given target of each window."""
     most = max(len(example.letters) for example in examples)
-    targets = [_target(example, codec, rules) for example in examples]
+    targets = [
+        _target(example, steps, codec, rules)
+        for example, steps in zip(examples, written, strict=True)
+    ]
     steps = max(len(target.tokens) for target in targets)
     shape = len(examples), steps
     batch = TargetBatch(
@@ -85,8 +97,7 @@ class _Target:
     allowed_bases: np.ndarray
 
 
-def _target(example: Example, codec: Codec, rules: Rules) -> _Target:
-    steps = codec.encode(example.pieces)
+def _target(example: Example, steps: Sequence[Step], codec: Codec, rules: Rules) -> _Target:
     numbers = {token: number for number, token in enumerate(codec.tokens)}
     walk = Walk(Window(example.letters, example.place.genetic_code, rules), codec.biotypes)
     count = len(steps)
