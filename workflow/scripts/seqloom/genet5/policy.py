@@ -36,7 +36,8 @@ class Group:
 
 def advantages(rewards: Tensor) -> Tensor:
     """How many standard deviations each reward of a group is above their mean."""
-    return (rewards - rewards.mean()) / (rewards.std(correction=0) + 1e-6)
+    exact = rewards.double()  # in float32 the mean of equal rewards differs from them
+    return ((exact - exact.mean()) / (exact.std(correction=0) + 1e-6)).float()
 
 
 def policy_losses(now: Tensor, before: Tensor, advantage: Tensor) -> Tensor:
