@@ -50,13 +50,15 @@ rule sft:
         version=GENET5_VERSION,
         baked=subpath(input.baked, parent=True),
         folder=subpath(output.settings, parent=True),
-        # The order of sums alone depends on it.
+        # Rounding alone depends on these.
         ranks=untracked(OPTIONS.ranks),
+        way=untracked(OPTIONS.way_of_sft),
         work=OPTIONS.work_of_training("sft"),
     shell:
         # What it keeps lies in work/ until it is whole: Snakemake removes the outputs of a job that failed.
         "gpu_lease.py --gpus {resources.gpu} -- {params.ranks} sft.py --model {params.model}"
-        " --baked {params.baked} {params.recipe} --threads {threads} --out {params.work} 2> {log}"
+        " --baked {params.baked} {params.recipe} {params.way} --threads {threads}"
+        " --out {params.work} 2> {log}"
         " && cp -r {params.work}/[!l]* {params.folder}"
         " && rm -r {params.work}"
 

@@ -17,6 +17,8 @@ from seqloom.config.sheet_files import REFSEQ_FOLDER
 # Where raw folders lie, and what is done with a baked set later, have no effect on it.
 _NOT_BAKED = ("raw", "baselines", "augustus_species", "busco", "model", "sft", "grpo", "predict")
 
+_WAY = ("workers", "keep_every", "checkpointing", "compile")
+
 
 def options(values: Mapping[str, Any]) -> str:
     """`{"max_frames": 5}` as `--max-frames 5`; None, False and empty lists are left out."""
@@ -139,10 +141,17 @@ class Options:
 
     def sft(self) -> str:
         """How the model is trained."""
-        chosen = dict(self.settings["annotate"]["sft"])
-        del chosen["gpus"]
+        chosen = self._numbers_of_sft()
         chosen |= {"species": training_species(self.settings["annotate"])}
         return options(chosen | ({"epochs": None} if chosen["steps"] else {}))
+
+    def way_of_sft(self) -> str:
+        """How it is computed, which has no effect on what is learned but by rounding."""
+        return options({key: self.settings["annotate"]["sft"][key] for key in _WAY})
+
+    def _numbers_of_sft(self) -> dict[str, Any]:
+        left_out = ("gpus", *_WAY)
+        return {k: v for k, v in self.settings["annotate"]["sft"].items() if k not in left_out}
 
     def grpo(self) -> str:
         """How the trained model is refined."""
@@ -152,13 +161,14 @@ class Options:
     def ranks(self) -> str:
         """What starts a training on several GPUs."""
         gpus = self.settings["annotate"]["sft"]["gpus"]
-        return f"torchrun --standalone --no-python --nproc-per-node {gpus}" if gpus > 1 else ""
+        return f"sft_ranks.py --gpus {gpus} --" if gpus > 1 else ""
 
     def work_of_training(self, stage: str) -> str:
         """The folder of what a training keeps; only one of the same settings goes on from it."""
-        read = ("model", "sft") if stage == "sft" else ("model", "sft", "grpo")
         annotate = self.settings["annotate"]
-        settings = {k: v for k, v in annotate.items() if k in read or k not in _NOT_BAKED}
+        settings = {key: value for key, value in annotate.items() if key not in _NOT_BAKED}
+        settings |= {"model": annotate["model"], "sft": self._numbers_of_sft()}
+        settings |= {"grpo": annotate["grpo"]} if stage == "grpo" else {}
         named = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
         return f"work/annotate/{stage}/{named}"
 

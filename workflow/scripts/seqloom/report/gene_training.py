@@ -54,7 +54,11 @@ class Training:
         kinds = (
             ("Loss", self.steps, {"validation": "val_loss", "training": "train_loss"}),
             ("F1 on validation", self.evaluations, {"exons": "exon_f1", "genes": "gene_f1"}),
-            ("Reward of GRPO", self.rewards, {"mean": "reward_mean"}),
+            (
+                "Reward of GRPO",
+                self.rewards,
+                {"samples": "reward_mean", "validation": "validation_reward"},
+            ),
         )
         found = []
         for title, rows, columns in kinds:
