@@ -117,6 +117,8 @@ def fine_tune(args: argparse.Namespace, ranks: Ranks) -> None:
         **data,
         "weights": sha256(args.model / "model.safetensors"),
     }
+    # Who ran out of memory goes on with fewer: only sums have another order then.
+    del made_from["tokens_per_batch"]
     if ranks.is_first:
         description = {
             "recipe": dataclasses.asdict(recipe),
