@@ -26,7 +26,7 @@ SECTION = {
     "model": {"width": 16, "layers": 1, "heads": 2, "inner": 32},
     "sft": {"steps": 40, "batch": 4, "lr": 1e-3, "evaluate_every": 10, "evaluate_windows": 2},
     "grpo": {"prompts": 1, "group": 2, "steps": 1},
-    "predict": {"window": 600, "overlap": 100, "job_bases": 4000},
+    "predict": {"window": 600, "overlap": 100, "job_bases": 6000},
 }
 # What follows a change of the model.
 USED = {"score_genes": 4, "gene_proteins": 4, "join_genet5": 4, "predict_genet5": 5}
@@ -58,7 +58,7 @@ def finished_genes(started) -> Project:
 def test_a_training_that_is_killed_goes_on(started):
     run = subprocess.Popen(started.command("sft"), cwd=started.folder, start_new_session=True)
     log = started.folder / "logs/annotate/sft.log"
-    while run.poll() is None and not (log.exists() and "step 10 of 40" in log.read_text()):
+    while run.poll() is None and not (log.exists() and "step 20 of 40" in log.read_text()):
         time.sleep(0.05)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()

@@ -53,7 +53,7 @@ GENET5_PREDICTION = GENE_PREDICTION | beside(
     f"{_ANNOTATE}/predictions/{{program}}/{{sample}}",
     gtf=".gtf",
     bed=".bed",
-    proteins=".faa",
+    proteins=".proteins.faa",
     exons=".exons.fna",
     introns=".introns.fna",
 )
