@@ -77,6 +77,8 @@ def test_a_random_model_follows_from_its_seed_and_copies_nothing():
     assert all(torch.equal(*pair) for pair in pairs)
     assert not torch.equal(first.pointer.query.weight, other.pointer.query.weight)
     assert not any("copied" in origin for origin in origins.values())
+    assert origins["additions.first"] == "constant(0.1768)"
+    assert origins["decoder.layer.0.cross.output.weight"] == "random(std=0.1768)"
 
 
 def test_experts_start_as_the_feed_forward_network_and_so_change_nothing():

@@ -22,6 +22,7 @@ from seqloom.genet5.baked import Baked, read_baked
 from seqloom.genet5.checkpoints import LATEST, recover
 from seqloom.genet5.folders import load_model, save_model
 from seqloom.genet5.loading import Batches
+from seqloom.genet5.memory import Load, free_bytes, refuse_without_memory
 from seqloom.genet5.network import GeneT5
 from seqloom.genet5.order import Windows, windows_of
 from seqloom.genet5.ranks import Ranks, joined_ranks
@@ -102,6 +103,7 @@ def fine_tune(args: argparse.Namespace, ranks: Ranks) -> None:
         )
     training, validation = windows(baked, args.species)
     recipe = recipe_of(args, training, ranks)
+    refuse_without_memory(network.shape, load(training, args), free_bytes(ranks.device))
     network.to(ranks.device).recompute(args.checkpointing)
     if args.compile:
         # By default shapes become symbols when they change; `dynamic=True` hangs on GB10.
@@ -154,8 +156,7 @@ def fine_tune(args: argparse.Namespace, ranks: Ranks) -> None:
 def windows(baked: Baked, species: list[str]) -> tuple[Windows, Windows]:
     """Those for training, and those for validation of all species of the run."""
     training = baked.shards(species)
-    everyone = sorted(path.parent.name for path in baked.folder.glob("*/stats.json"))
-    validation = baked.shards(everyone, "validation")
+    validation = baked.shards(baked.species, "validation")
     for part, shards in (("training", training), ("validation", validation)):
         if not shards:
             raise InputError(
@@ -172,6 +173,13 @@ def recipe_of(args: argparse.Namespace, training: Windows, ranks: Ranks) -> Reci
     chosen = {name: getattr(args, name) for name in Recipe.__dataclass_fields__}
     steps = args.steps or args.epochs * -(-len(training) // args.batch)
     return Recipe(**chosen | {"steps": steps, "dtype": dtype})
+
+
+def load(windows: Windows, args: argparse.Namespace) -> Load:
+    """The largest micro-batch."""
+    bases, tokens, steps = (int(windows.sizes(n).max()) for n in ("bases", "tokens", "steps"))
+    together = min(max(1, args.tokens_per_batch // tokens), args.batch, len(windows))
+    return Load(together, bases, tokens, steps, trains=True, recomputes=args.checkpointing)
 
 
 def sums(windows: Windows, part: str) -> dict[str, int]:

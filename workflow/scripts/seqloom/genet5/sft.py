@@ -4,7 +4,6 @@ import contextlib
 import logging
 import math
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from seqloom.genet5.network import GeneT5
 from seqloom.genet5.order import MicroBatch, Order
 from seqloom.genet5.ranks import Ranks
 from seqloom.genet5.schedule import adamw, learning_rate, set_learning_rate
+from seqloom.genet5.stopping import Signals
 from seqloom.genet5.training_logs import (
     EVAL_COLUMNS,
     MEMORY_IN_ROWS,
@@ -75,26 +75,6 @@ class Output:
     write_model: Callable[[Path, GeneT5], None]
     made_from: dict[str, Any]
     keep_every: int | None = None  # steps whose models stay
-
-
-class Stopped(Exception):
-    """A signal asked the training to stop."""
-
-
-class Signals:
-    """SIGTERM and SIGINT, which are heard between batches: weights then belong to a whole step."""
-
-    def __init__(self) -> None:
-        self.heard = ""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._hear)
-
-    def _hear(self, number: int, _frame: object) -> None:
-        self.heard = signal.Signals(number).name
-
-    def check(self) -> None:
-        if self.heard:
-            raise Stopped
 
 
 class WindowLoss(nn.Module):
