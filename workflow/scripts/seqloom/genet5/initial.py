@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from seqloom.annotate.resizing import EMBEDDINGS, resized
-from seqloom.encoders.dnabert import Dnabert
 from seqloom.errors import InputError
 from seqloom.genet5.network import GeneT5
 from seqloom.genet5.shape import Shape
@@ -73,25 +72,26 @@ def _origin(key: str, source: Mapping[str, Tensor]) -> str | None:
 
 
 def _new(
-    key: str, shape: torch.Size, generator: np.random.Generator, additions_start_at_zero: bool
+    key: str, shape: torch.Size, generator: np.random.Generator, has_source: bool
 ) -> tuple[Tensor, str]:
     """A tensor that DNABERT does not have, and what it is."""
-    is_gate = key.startswith("additions.")
-    if (is_gate and not additions_start_at_zero) or key.lower().endswith("norm.weight"):
+    is_gate, is_way_to_window = key.startswith("additions."), ".cross.output." in key
+    if key.lower().endswith("norm.weight"):
         return torch.ones(shape), "one"
-    if is_gate or key.endswith("bias") or ".cross.output." in key:
+    if key.endswith("bias") or (has_source and (is_gate or is_way_to_window)):
         return torch.zeros(shape), "zero"
-    is_embedding = "embeddings." in key or ".offsets." in key
-    inputs = shape[1] if is_embedding or len(shape) == 2 else int(np.prod(shape[1:]))
-    if ".experts." in key and len(shape) == 3:
-        inputs = shape[2]
-    deviation = inputs**-0.5
+    deviation = _inputs(key, shape) ** -0.5
+    if is_gate:  # what is added is about as large as the embeddings
+        return torch.full(shape, deviation), f"constant({deviation:.4g})"
     # numpy's generator gives the same numbers on every CPU.
     values = generator.standard_normal(tuple(shape), dtype=np.float32) * np.float32(deviation)
     return torch.from_numpy(values), f"random(std={deviation:.4g})"
 
 
-def encoder_on_meta(shape: Shape) -> Dnabert:
-    """What the weights of DNABERT are checked against."""
-    with torch.device("meta"):
-        return Dnabert(shape.dnabert() | {"vocab_size": shape.dna_tokens})
+def _inputs(key: str, shape: torch.Size) -> int:
+    """How many numbers are summed with these weights, or would be by a tied head."""
+    if key == "base_states.motifs.weight":
+        return shape[2]  # one base of the four is there
+    if ".experts." in key or len(shape) == 1:
+        return shape[-1]
+    return int(np.prod(shape[1:]))
