@@ -158,7 +158,7 @@ def test_what_is_trained_and_predicted_follows_from_the_sections():
     samples = paths.settings.samples
     samples["yeast"] = replace(samples["yeast"], bases_cell=2500)
     assert paths.pieces("genet5_grpo", "yeast")[2].endswith("yeast/0003-of-0003.json")
-    assert "results/annotate/genet5/baked/grpo/best/model.safetensors" in paths.results()
+    assert "results/annotate/genet5/set/grpo/best/model.safetensors" in paths.results()
     assert GenePaths(load(validation=["yeast"])).programs() == []
 
 
