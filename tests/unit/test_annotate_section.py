@@ -1,6 +1,7 @@
 """The section `annotate` of the config: what it accepts, and one sentence for each mistake."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,53 @@ def test_a_folder_without_an_annotation_is_an_error():
 def test_a_mistake_is_one_sentence(changes, sentence):
     with pytest.raises(InputError, match=re.escape(sentence)):
         load(**changes)
+
+
+TRAINED = {"model": {}, "validation": ["yeast"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"model": {"from": "dnabert2"}},
+            "from: dnabert2 has the weights of the backend dnabert_2, ",
+        ),
+        (
+            {"backend": "dnabert_s", "model": {"from": "dnabert_s", "layers": 4}},
+            "model.layers: a model from dnabert_s has that of the backend; remove it, or start ",
+        ),
+        ({"model": {"width": 100}}, "model.heads: 12 heads do not divide the width 100; choose "),
+        ({"model": {"top_k": 2}}, "top_k: a step cannot go through 2 experts of 1; lower it, or "),
+        ({"model": {"sparse_block": 24}}, '"24" does not exist; choose one of 16, 32, 64, 128'),
+        ({"validation": []}, "annotate.validation: nothing is held out, but the best model is "),
+        ({"test": ["strep.1"]}, "all are held out for validation or test, and nothing is left to "),
+        ({"model": None, "grpo": {}}, "annotate.grpo: there is no model to refine; add `model: "),
+        (
+            {"grpo": {}, "predict": {"heads": ["segment"]}},
+            "predict.heads: grpo refines the pointer, which is not among them; add pointer, or ",
+        ),
+        (
+            {"predict": {"overlap": 9000}},
+            "overlap: 9000 bases are not less than the window of 9000",
+        ),
+        ({"grpo": {"group": 1}}, "grpo.group: 1 is less than the minimum of 2; give 2 or more"),
+    ],
+)
+def test_a_mistake_about_the_model_is_one_sentence(changes, sentence):
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        load(**TRAINED | changes)
+
+
+def test_what_is_trained_and_predicted_follows_from_the_sections():
+    paths = GenePaths(load(**TRAINED, grpo={}, predict={"job_bases": 1000, "heads": ["pointer"]}))
+    assert paths.programs() == ["genet5_sft", "genet5_grpo"]
+    assert len(paths.pieces("genet5_sft", "yeast")) == 1
+    samples = paths.settings.samples
+    samples["yeast"] = replace(samples["yeast"], bases_cell=2500)
+    assert paths.pieces("genet5_grpo", "yeast")[2].endswith("yeast/0003-of-0003.json")
+    assert "results/annotate/genet5/set/grpo/best/model.safetensors" in paths.results()
+    assert GenePaths(load(validation=["yeast"])).programs() == []
 
 
 def test_stretches_that_touch_do_not_overlap():

@@ -78,6 +78,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a check that costs time
     with joined_ranks() as ranks:
         if not ranks.is_first:
             logging.getLogger().setLevel(logging.WARNING)

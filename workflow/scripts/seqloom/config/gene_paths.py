@@ -2,7 +2,8 @@
 
 from seqloom.config.annotation import baseline_of
 from seqloom.config.contents import files_from_rules
-from seqloom.config.paths import INDEX, beside, filled
+from seqloom.config.gene_model import WEIGHTS, parts_of, programs_of
+from seqloom.config.paths import INDEX, Paths, beside, filled
 from seqloom.config.settings import Settings
 
 _ANNOTATE = "results/annotate"
@@ -21,10 +22,40 @@ BAKED_SET = beside(
     tokenizer="/tokenizer.json",
     config="/bake_config.json",
 )
-# `{program}` is a baseline; beside them, the proteins of the annotation itself are written.
+# GeneT5: `{stage}` is init, sft or grpo. The last two keep their best model, and their logs.
+STAGES = ("init", "sft", "grpo")
+_STAGE = f"{_ANNOTATE}/genet5/{{run}}/{{stage}}"
+_MODEL = {
+    "config": "config.json",
+    "weights": "model.safetensors",
+    "tokenizer": "tokenizer.json",
+    "init": "init_report.json",
+}
+_LOGS = {
+    "init": {},
+    "sft": {
+        "training": "training_log.csv",
+        "evaluation": "eval_log.csv",
+        "memory": "memory.csv",
+        "settings": "finetune_config.json",
+    },
+    "grpo": {"training": "grpo_log.csv", "settings": "grpo_config.json"},
+}
+# The genes of a part of a genome, before parts are joined.
+GENE_PIECES = f"{_ANNOTATE}/pieces/{{program}}/{{sample}}/{{shard}}.json"
+# `{program}` is a baseline or one of ours; the proteins of the annotation itself are written too.
 ANNOTATION = "annotation"
 GENE_PREDICTION = beside(
     f"{_ANNOTATE}/predictions/{{program}}/{{sample}}", gff=".gff3", card=".json"
+)
+# What our own programs write beside that.
+GENET5_PREDICTION = GENE_PREDICTION | beside(
+    f"{_ANNOTATE}/predictions/{{program}}/{{sample}}",
+    gtf=".gtf",
+    bed=".bed",
+    proteins=".proteins.faa",
+    exons=".exons.fna",
+    introns=".introns.fna",
 )
 GENE_SCORES = beside(
     f"{_ANNOTATE}/scores/{{program}}/{{sample}}", table=".tsv", locus=".locus.json"
@@ -64,19 +95,84 @@ class GenePaths:
 
     def baked(self) -> list[str]:
         """All of the baked set."""
-        run = self.settings["annotate"]["run"]
         genes = [GENES.format(sample=sample) for sample in self.annotated()]
-        return [*genes, *filled([PARTS, *BAKED_SET.values()], run=run), *self.baked_species()]
+        return [*genes, self.parts(), *self.baked_set().values(), *self.baked_species()]
+
+    def parts(self) -> str:
+        return PARTS.format(run=self.settings["annotate"]["run"])
+
+    def baked_set(self) -> dict[str, str]:
+        """What is made of the baked set as a whole."""
+        run = self.settings["annotate"]["run"]
+        return {key: path.format(run=run) for key, path in BAKED_SET.items()}
+
+    def training_inputs(self) -> dict[str, str | list[str]]:
+        """The baked set, as a model is trained on it."""
+        return {
+            "species": self.baked_species(),
+            "tokenizer": self.baked_set()["tokenizer"],
+            "baked": self.baked_set()["config"],
+        }
+
+    def stage_folder(self, stage: str) -> str:
+        """The results of a stage of our model."""
+        return _STAGE.format(run=self.settings["annotate"]["run"], stage=stage)
+
+    def model_folder(self, stage: str) -> str:
+        """The model of a stage: the best one, where it was trained."""
+        return self.stage_folder(stage) + ("" if stage == "init" else "/best")
+
+    def stage(self, stage: str) -> dict[str, str]:
+        """All files of a stage."""
+        model, logs = self.model_folder(stage), self.stage_folder(stage)
+        named = {key: f"{model}/{name}" for key, name in _MODEL.items()}
+        return named | {key: f"{logs}/{name}" for key, name in _LOGS[stage].items()}
+
+    def model(self, stage: str) -> list[str]:
+        """The files of the model of a stage."""
+        return [f"{self.model_folder(stage)}/{name}" for name in _MODEL.values()]
+
+    def weights_to_start_from(self) -> list[str]:
+        """The files of the backend, if the model is made from it."""
+        annotate = self.settings["annotate"]
+        is_copied = annotate["model"]["from"] in WEIGHTS
+        return Paths(self.settings).model(annotate["backend"]) if is_copied else []
+
+    def model_of_program(self, program: str) -> list[str]:
+        return self.model(_stage_of(program))
+
+    def model_folder_of_program(self, program: str) -> str:
+        return self.model_folder(_stage_of(program))
+
+    def stages(self) -> list[str]:
+        """The stages that the config asks for."""
+        annotate = self.settings["annotate"]
+        return [s for s in STAGES if annotate["model"] and (s != "grpo" or annotate["grpo"])]
+
+    def logs(self) -> list[str]:
+        """What the stages say of themselves."""
+        kinds = ("init", "training", "evaluation", "settings")
+        found = [self.stage(stage) for stage in self.stages()]
+        return [files[kind] for files in found for kind in kinds if kind in files]
+
+    def pieces(self, program: str, sample: str) -> list[str]:
+        """The parts of a prediction of ours, in order."""
+        parts = parts_of(self.settings["annotate"], self.settings.samples[sample].bases)
+        return [GENE_PIECES.format(program=program, sample=sample, shard=part) for part in parts]
 
     def gene_predictions(self) -> list[tuple[str, str]]:
-        """Program and species of all baselines."""
+        """Program and species of all baselines, and of our own programs."""
         annotate = self.settings["annotate"]
         return [
             (program, sample)
             for program in sorted(annotate["baselines"])
             for sample in self.annotated()
             if program == baseline_of(annotate["species"][sample])
-        ]
+        ] + [(program, sample) for program in self.programs() for sample in self.annotated()]
+
+    def programs(self) -> list[str]:
+        """Our own programs."""
+        return list(programs_of(self.settings["annotate"]))
 
     def genes_for_proteins(self, program: str, sample: str) -> str:
         pattern = GENES if program == ANNOTATION else GENE_PREDICTION["gff"]
@@ -107,14 +203,32 @@ class GenePaths:
             "busco": self.buscos(),
         }
 
-    def gene_evaluation(self) -> list[str]:
-        """All that compares baselines with annotations."""
-        pairs = self.gene_predictions()
-        made = [f for p, s in pairs for f in filled(GENE_PREDICTION.values(), program=p, sample=s)]
-        made += [GENE_PROTEINS.format(program=p, sample=s) for p, s in self.gene_proteins()]
-        made += self.gene_scores("table") + self.gene_scores("locus") + self.buscos()
-        return [*made, ALL_GENE_SCORES, *GENE_REPORT.values()]
+    # Files of the targets; none without the section `annotate`.
+
+    def predicted(self) -> list[str]:
+        """All that programs write of the genes they find."""
+        found = []
+        for program, sample in self.gene_predictions() if self.settings["annotate"] else []:
+            kinds = GENET5_PREDICTION if program in self.programs() else GENE_PREDICTION
+            found += filled(kinds.values(), program=program, sample=sample)
+        return found
+
+    def evaluated(self) -> list[str]:
+        """All that compares programs with annotations."""
+        if not self.settings["annotate"]:
+            return []
+        proteins = [GENE_PROTEINS.format(program=p, sample=s) for p, s in self.gene_proteins()]
+        scores = self.gene_scores("table") + self.gene_scores("locus")
+        return [*self.predicted(), *proteins, *scores, *self.buscos(), ALL_GENE_SCORES]
 
     def results(self) -> list[str]:
-        """Every result; none without the section `annotate`."""
-        return self.baked() + self.gene_evaluation() if self.settings["annotate"] else []
+        """Every result."""
+        if not self.settings["annotate"]:
+            return []
+        stages = [path for stage in self.stages() for path in self.stage(stage).values()]
+        return [*self.baked(), *stages, *self.evaluated(), *GENE_REPORT.values()]
+
+
+def _stage_of(program: str) -> str:
+    """The stage whose model it reads with."""
+    return "grpo" if program == "genet5_grpo" else "sft"
