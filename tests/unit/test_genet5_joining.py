@@ -202,6 +202,7 @@ def folder(tmp_path_factory):
     with torch.no_grad():
         for layer in network.decoder.layer:
             layer.cross.output.weight.normal_(0, 0.2, generator=generator)
+        network.segment.labels.bias[0] = -2  # of intergenic, so that labels show genes
     save_model(folder / "model", network, dna_tokenizer(), {})
     stored(folder, {"one": letters(1, 5000), "two.x": letters(2, 900), "no": b"", "n": b"N" * 400})
     return folder
