@@ -29,7 +29,7 @@ SECTION = {
     "predict": {"window": 600, "overlap": 100, "job_bases": 6000},
 }
 # What follows a change of the model.
-USED = {"score_genes": 4, "gene_proteins": 4, "join_genet5": 4, "predict_genet5": 5}
+USED = {"score_genes": 6, "gene_proteins": 6, "join_genet5": 6, "predict_genet5": 9}
 USED |= {"join_gene_scores": 1, "gene_report": 1}
 
 
