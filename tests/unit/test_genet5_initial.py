@@ -211,9 +211,12 @@ def test_tensors_too_many_too_few_or_misshapen_are_refused(tmp_path):
     whole = load_file(file)
     key = "pointer.key.bias"
     for changed, sentence in (
-        ({name: t for name, t in whole.items() if name != key}, f"it lacks {key} (1 in all)"),
-        (whole | {"_orig_mod.x": torch.ones(1)}, "it has unknown _orig_mod.x (1 in all)"),
-        (whole | {key: torch.ones(7)}, f"it does not fit config.json, in {key}"),
+        ({name: t for name, t in whole.items() if name != key}, f"the checkpoint lacks {key}; "),
+        (whole | {"_orig_mod.x": torch.ones(1)}, "the checkpoint has unknown _orig_mod.x; "),
+        (
+            whole | {key: torch.ones(7)},
+            f"the checkpoint does not fit config.json, in {key} [7] instead of [32]",
+        ),
     ):
         save_file(changed, file)
         with pytest.raises(InputError, match=re.escape(sentence)):

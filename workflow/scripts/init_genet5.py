@@ -5,16 +5,17 @@ import argparse
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from seqloom.cli import parser, positive, run
+from seqloom.encoders.architectures import build_encoder
+from seqloom.encoders.layers import Encoder
 from seqloom.encoders.tokenizers import load_tokenizer
 from seqloom.errors import InputError
 from seqloom.files.json_files import read_json
 from seqloom.files.provenance import provenance
 from seqloom.genet5.baked import read_baked
 from seqloom.genet5.folders import save_model
-from seqloom.genet5.initial import encoder_on_meta, initial_model
+from seqloom.genet5.initial import initial_model
 from seqloom.genet5.shape import Shape
 from seqloom.models.weights import encoder_tensors, read_tensors, weight_files
 
@@ -51,10 +52,12 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     baked = read_baked(args.baked)
     tensors, files = None, {}
-    if args.source == RANDOM:
-        sizes = {name: getattr(args, name) for name in _OF_DNABERT if getattr(args, name)}
-    else:
-        sizes = sizes_of_dnabert(args)
+    sizes = {name: getattr(args, name) for name in _OF_DNABERT if getattr(args, name)}
+    if args.source != RANDOM:
+        encoder, sizes = dnabert_of(args)
+        found = weight_files(args.model)
+        tensors = encoder_tensors(read_tensors(found), encoder, args.model)
+        files = {file.name: file for file in found}
     sizes["decoder_layers"] = args.decoder_layers or sizes.get("layers", Shape.layers)
     shape = Shape(
         baked.codec.first_id,
@@ -64,10 +67,6 @@ def main(args: argparse.Namespace) -> None:
         top_k=args.top_k,
         sparse_block=args.sparse_block,
     )
-    if args.source != RANDOM:
-        found = weight_files(args.model)
-        tensors = encoder_tensors(read_tensors(found), encoder_on_meta(shape), args.model)
-        files = {file.name: file for file in found}
     network, origins = initial_model(shape, args.seed, tensors, args.source)
     report = {
         "from": args.source,
@@ -90,11 +89,13 @@ def main(args: argparse.Namespace) -> None:
     )
 
 
-def sizes_of_dnabert(args: argparse.Namespace) -> dict[str, Any]:
-    """The sizes that the model of DNABERT has; other ones are an error."""
+def dnabert_of(args: argparse.Namespace) -> tuple[Encoder, dict[str, int]]:
+    """DNABERT without weights, and the sizes it has; other ones are an error."""
     if not args.model:
         raise InputError(f"--from {args.source} needs --model, the folder of its weights")
-    config = read_json(args.model / "config.json")
+    file = args.model / "config.json"
+    config = read_json(file)
+    encoder = build_encoder("dnabert", config, file)
     sizes = {name: config[key] for name, key in _OF_DNABERT.items()}
     for name, size in sizes.items():
         if getattr(args, name) not in (None, size):
@@ -102,7 +103,7 @@ def sizes_of_dnabert(args: argparse.Namespace) -> dict[str, Any]:
                 f"{args.model}: its {name} is {size}, but --{name} is {getattr(args, name)}; leave "
                 f"out --{name}"
             )
-    return sizes
+    return encoder, sizes
 
 
 if __name__ == "__main__":

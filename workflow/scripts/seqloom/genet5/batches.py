@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqloom.annotate.codec import Codec, Step
+from seqloom.annotate.codec import STRANDS, Codec, Step
 from seqloom.annotate.examples import Example
 from seqloom.annotate.grammar import Walk, Window
 from seqloom.annotate.signals import Rules
+from seqloom.genet5.reading_frames import UNKNOWN_BASE, open_codons
 
 PAD = 3  # [PAD] of DNABERT's tokenizer
-UNKNOWN_BASE, NO_BASE = 4, 5
+NO_BASE = 5
 _BASE_CODES = np.full(256, UNKNOWN_BASE)
 _BASE_CODES[np.frombuffer(b"ACGT", np.uint8)] = range(4)
 
@@ -32,6 +33,7 @@ class WindowBatch(_Batch):
     bases: Tensor  # int64 [B, L] A C G T = 0..3, all else 4, padding 5
     base_mask: Tensor  # bool [B, L]
     token_of_base: Tensor  # int64 [B, L] the number of the token that has the base; 0 at padding
+    open_codons: Tensor  # float32 [B, L, 2] see genet5.reading_frames; 0 at padding
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,11 @@ def window_batch(examples: Sequence[Example]) -> WindowBatch:
     ]
     ids = _padded([example.tokens for example in examples], -1)
     bases = _padded(codes, NO_BASE)
+    frames = torch.zeros(*bases.shape, len(STRANDS))
+    for row, own, example in zip(frames, codes, examples, strict=True):
+        row[: len(own)] = torch.from_numpy(open_codons(own, example.place.genetic_code))
     return WindowBatch(
-        ids.masked_fill(ids < 0, PAD), ids >= 0, bases, bases != NO_BASE, _padded(owners, 0)
+        ids.masked_fill(ids < 0, PAD), ids >= 0, bases, bases != NO_BASE, _padded(owners, 0), frames
     )
 
 

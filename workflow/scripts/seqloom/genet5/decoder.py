@@ -7,13 +7,13 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from seqloom.encoders.attention_operator import Attend
 from seqloom.encoders.dnabert import Layer, alibi_slopes
 from seqloom.encoders.layers import Linear, join_heads, split_heads
 from seqloom.genet5.attending import causal_bias
 from seqloom.genet5.experts import Experts
-from seqloom.genet5.recomputing import recomputed
 from seqloom.genet5.shape import Shape
 
 Pair = tuple[Tensor, Tensor]  # keys and values [B, heads, length, size]
@@ -100,7 +100,10 @@ class Decoder(nn.Module):
             key, value = cache.windows[number] if cache else layer.window(tokens)
             see = partial(_see, key=key, value=value, mask=token_mask[:, None, None])
             attend = partial(_attend, bias=bias, extended=cache and partial(cache.extended, number))
-            x = recomputed(layer, x, attend, see) if self.recomputes else layer(x, attend, see)
+            if self.recomputes:
+                x = checkpoint(layer, x, attend, see, use_reentrant=False)
+            else:
+                x = layer(x, attend, see)
         if cache:
             cache.steps += x.shape[1]
         return x

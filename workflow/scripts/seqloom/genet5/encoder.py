@@ -2,12 +2,12 @@
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from seqloom.encoders.attention_operator import by_kernel
 from seqloom.encoders.dnabert import Dnabert
 from seqloom.genet5.attending import in_pieces, sparse
 from seqloom.genet5.batches import WindowBatch
-from seqloom.genet5.recomputing import recomputed
 from seqloom.genet5.shape import Shape
 
 _LONGEST_WAVE = 10_000
@@ -27,12 +27,15 @@ class WindowEncoder(Dnabert):
         self.choose_attention(ids, mask)
         if self.sparse_block:
             attend = sparse(self.slopes, mask, self.sparse_block)
-        elif self.by_kernel:
+        elif self.by_kernel:  # never run by us in this network
             attend = by_kernel(self.slopes, mask)
         else:
             attend = in_pieces(self.slopes, mask)
         for layer in self.encoder.layer:
-            x = recomputed(layer, x, attend) if self.recomputes else layer(x, attend)
+            if self.recomputes:
+                x = checkpoint(layer, x, attend, use_reentrant=False)
+            else:
+                x = layer(x, attend)
         return x
 
     @torch.compiler.disable

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import nn
 
 from seqloom.errors import InputError
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import read_json, write_json
 from seqloom.genet5.network import GeneT5
 from seqloom.genet5.shape import Shape
-from seqloom.models.weights import SHOWN, read_tensors, write_weights
+from seqloom.models.weights import encoder_tensors, read_tensors, write_weights
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "init_report.json")
 ARCHITECTURE = "genet5"
@@ -40,8 +40,7 @@ def load_model(folder: Path) -> GeneT5:
     with torch.device("meta"):
         network = GeneT5(shape)
     file = folder / "model.safetensors"
-    tensors = read_tensors([file])
-    _check(file, tensors, network.state_dict())
+    tensors = encoder_tensors(read_tensors([file]), network, file)
     network.load_state_dict(tensors, strict=True, assign=True)
     return network.requires_grad_().eval()
 
@@ -54,20 +53,3 @@ def _read_shape(file: Path) -> Shape:
         return Shape(**config | {"biotypes": tuple(config["biotypes"])})
     except (TypeError, KeyError) as error:
         raise InputError(f"{file}: {error}; make the model again by init_genet5.py") from error
-
-
-def _check(file: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    problems = {
-        "lacks": wanted.keys() - found.keys(),
-        "has unknown": found.keys() - wanted.keys(),
-        "does not fit config.json, in": {
-            name for name in found.keys() & wanted if found[name].shape != wanted[name].shape
-        },
-    }
-    for problem, names in problems.items():
-        if names:
-            shown = ", ".join(sorted(names)[:SHOWN])
-            raise InputError(
-                f"{file}: it {problem} {shown} ({len(names)} in all); take the folder as it was "
-                "written"
-            )

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from seqloom.annotate.resizing import EMBEDDINGS, resized
-from seqloom.encoders.dnabert import Dnabert
 from seqloom.errors import InputError
 from seqloom.genet5.network import GeneT5
 from seqloom.genet5.shape import Shape
@@ -96,9 +95,3 @@ def _inputs(key: str, shape: torch.Size) -> int:
     if ".experts." in key or len(shape) == 1:
         return shape[-1]
     return int(np.prod(shape[1:]))
-
-
-def encoder_on_meta(shape: Shape) -> Dnabert:
-    """What the weights of DNABERT are checked against."""
-    with torch.device("meta"):
-        return Dnabert(shape.dnabert() | {"vocab_size": shape.dna_tokens})

@@ -16,6 +16,7 @@ _TOKEN = {"width": 12, "inner": 4}  # of a token or step, by layer
 _CROSS = {"width": 4}
 _BASE = {"width": 9, "motifs": 4}
 _LOGITS = 12  # per pair of a step and a base: logits, masked, log-probabilities, gradients
+_BYTES_OF_NUMBER = 4
 _BIASES = 5  # copies of the bias of a piece of attention while it is used
 
 
@@ -29,7 +30,6 @@ class Load:
     steps: int  # of the longest target
     trains: bool = False
     recomputes: bool = False  # see `GeneT5.recompute`
-    bytes_of_number: int = 4
 
 
 def bytes_needed(shape: Shape, load: Load) -> int:
@@ -58,7 +58,7 @@ def bytes_needed(shape: Shape, load: Load) -> int:
     pairs = load.windows * shape.heads * load.tokens**2
     bias = min(pairs, max(PIECE_NUMBERS, load.windows * shape.heads * load.tokens))
     biases = bias * (_BIASES if load.trains else 2)
-    return (load.windows * by_window + biases) * load.bytes_of_number
+    return (load.windows * by_window + biases) * _BYTES_OF_NUMBER
 
 
 def refuse_without_memory(shape: Shape, load: Load, available: int) -> None:

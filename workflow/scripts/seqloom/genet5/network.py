@@ -1,5 +1,6 @@
 """GeneT5: from a window of DNA to its genes, as tokens and as pointers at bases."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import torch
@@ -92,6 +93,11 @@ class GeneT5(nn.Module):
         return Outputs(
             self.token_logits(states), self.base_logits(states, memory), self.segment_logits(memory)
         )
+
+    @staticmethod
+    def own_tensors(checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Those of a model folder, as they are."""
+        return dict(checkpoint)
 
     @property
     def _target_embeddings(self) -> Tensor:

@@ -20,15 +20,16 @@ class BaseStates(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         motifs = min(MOTIFS, shape.width)
-        self.motifs = nn.Conv1d(4, motifs, kernel_size=15, padding="same")
+        # The four bases, and how long the frames of both strands are open.
+        self.motifs = nn.Conv1d(6, motifs, kernel_size=15, padding="same")
         self.mix = nn.Conv1d(motifs, shape.width, kernel_size=9, padding="same")
         self.offsets = nn.Embedding(_LONGEST_TOKEN, shape.width)
         self.norm = nn.LayerNorm(shape.width)
 
     def features(self, windows: WindowBatch) -> Tensor:
-        """[B, L, W] of the bases alone; beyond the ends of a window all is 0."""
-        known = F.one_hot(windows.bases, 6)[..., :4].transpose(1, 2).to(self.motifs.weight.dtype)
-        motifs = F.gelu(self.motifs(known)) * windows.base_mask[:, None]
+        """[B, L, W] of bases and frames; beyond the ends of a window all is 0."""
+        known = torch.cat([F.one_hot(windows.bases, 6)[..., :4], windows.open_codons], dim=2)
+        motifs = F.gelu(self.motifs(known.transpose(1, 2))) * windows.base_mask[:, None]
         return self.mix(motifs).transpose(1, 2)
 
     def forward(self, features: Tensor, tokens: Tensor, windows: WindowBatch) -> Tensor:
