@@ -1,4 +1,4 @@
-"""The demo of gene annotation without its model, which takes minutes (test_genet5_rules.py has one)."""
+"""The demo of gene annotation but for its model (see test_genet5_rules.py): scores and the page."""
 
 import csv
 import os
