@@ -87,7 +87,7 @@ def test_every_program_of_ours_is_in_the_table_and_on_the_page(finished_genes):
     [
         ({}, {}),
         ({"sft": SECTION["sft"] | {"lr": 2e-3}}, USED | {"sft": 1, "grpo": 1}),
-        ({"sft": SECTION["sft"] | {"checkpointing": True}}, {}),
+        ({"sft": SECTION["sft"] | {"checkpointing": True}}, {"gene_report": 1}),
         (
             {"grpo": SECTION["grpo"] | {"beta": 0.1}},
             {"grpo": 1, "predict_genet5": 3, "join_genet5": 2, "score_genes": 2}
