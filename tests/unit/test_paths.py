@@ -136,7 +136,7 @@ def test_tensors_are_of_protein_samples_and_named_as_the_config_says(run):
 
 
 def test_all_patterns_differ(run):
-    both = vars(paths) | vars(gene_paths) | vars(gene_model_paths)
+    both = vars(paths) | vars(gene_paths) | {"GENE_PIECES": gene_model_paths.GENE_PIECES}
     named = [
         item
         for name, item in both.items()
