@@ -17,7 +17,7 @@ from seqloom import (
     GENET5_VERSION,
     LEARN_VERSION,
 )
-from seqloom.config import gene_paths, paths
+from seqloom.config import gene_model_paths, gene_paths, paths
 from seqloom.config.contents import content_checksum, groups_checksum, labels_checksum
 from seqloom.config.options import Options, options
 from seqloom.config.resources import Needs

@@ -102,7 +102,7 @@ rule predict_genet5:
         records=paths.INDEX["records"],
         model=of(GENE_PATHS.model_of_program),
     output:
-        gene_paths.GENE_PIECES,
+        gene_model_paths.GENE_PIECES,
     log:
         "logs/annotate/pieces/{program}/{sample}/{shard}.log",
     benchmark:
@@ -132,7 +132,8 @@ rule join_genet5:
         **paths.GENOME,
         pieces=of(GENE_PATHS.pieces),
     output:
-        **gene_paths.GENET5_PREDICTION,
+        **gene_paths.GENE_PREDICTION,
+        **gene_paths.OTHER_FORMATS,
     log:
         "logs/annotate/predictions/{program}/{sample}.log",
     benchmark:

@@ -8,6 +8,7 @@ import pytest
 
 from seqloom.config.gene_paths import GenePaths
 from seqloom.config.held_out import HeldOut, held_out
+from seqloom.config.resources import Needs
 from seqloom.config.settings import load_settings
 from seqloom.errors import InputError
 
@@ -160,6 +161,26 @@ def test_what_is_trained_and_predicted_follows_from_the_sections():
     assert paths.pieces("genet5_grpo", "yeast")[2].endswith("yeast/0003-of-0003.json")
     assert "results/annotate/genet5/set/grpo/best/model.safetensors" in paths.results()
     assert GenePaths(load(validation=["yeast"])).programs() == []
+
+
+def test_jobs_of_the_model_ask_for_what_it_needs():
+    def asked(**changes) -> tuple[float, float, float]:
+        settings = load(**TRAINED | changes)
+        yeast = settings.samples["yeast"]
+        settings.samples["yeast"] = replace(yeast, bases_cell=10**9)
+        needs = Needs(settings)
+        part = {"program": "genet5_sft", "sample": "yeast", "shard": "0001-of-0001"}
+        minutes = needs.minutes("predict_genet5", part)
+        return needs.memory_to_train_genet5(), needs.memory_to_predict_genet5(), minutes
+
+    training, predicting, minutes = asked()
+    assert training > predicting > 1000
+    assert asked(model={"width": 1536})[0] > 2 * training - 3000
+    assert asked(sft={"tokens_per_batch": 32768})[0] > 1.3 * training
+    longer = {"limits": {"unicellular": 90_000}}
+    assert asked(windows=longer)[1] > predicting
+    few = asked(predict={"job_bases": 10**9})
+    assert few[1] == predicting and few[2] > 50 * minutes
 
 
 def test_stretches_that_touch_do_not_overlap():

@@ -1,6 +1,6 @@
 """A small model learns from some 1,500 windows to find exons that it has not seen.
 
-It trains for about three minutes on one core.
+It trains for less than two minutes of a core.
 """
 
 import csv
@@ -12,9 +12,9 @@ from pathlib import Path
 from baked_run import SPECIES, write_baked_run
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
-SIZES = ["--width", 128, "--layers", 3, "--heads", 4, "--inner", 256]
-RECIPE = ["--steps", 170, "--batch", 16, "--tokens-per-batch", 8192, "--lr", 1e-3]
-RECIPE += ["--warmup", 0.1, "--evaluate-every", 170, "--evaluate-windows", 100]
+SIZES = ["--width", 64, "--layers", 2, "--heads", 4, "--inner", 128]
+RECIPE = ["--steps", 450, "--batch", 8, "--tokens-per-batch", 8192, "--lr", 1e-3]
+RECIPE += ["--smoothing", 0, "--evaluate-every", 450, "--evaluate-windows", 100]
 
 
 def run(script, *options):
@@ -24,7 +24,7 @@ def run(script, *options):
     assert job.returncode == 0, job.stderr
 
 
-def test_exons_of_unseen_windows_are_found_after_three_minutes_of_training(tmp_path):
+def test_exons_of_unseen_windows_are_found_after_a_short_training(tmp_path):
     baked, model, out = tmp_path / "baked", tmp_path / "model", tmp_path / "out"
     write_baked_run(baked, 1, genes=400, contigs=6)
     run("init_genet5.py", "--baked", baked, *SIZES, "--out", model)

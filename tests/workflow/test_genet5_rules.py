@@ -29,7 +29,7 @@ SECTION = {
     "predict": {"window": 600, "overlap": 100, "job_bases": 6000},
 }
 # What follows a change of the model.
-USED = {"score_genes": 4, "gene_proteins": 4, "join_genet5": 4, "predict_genet5": 5}
+USED = {"score_genes": 6, "gene_proteins": 6, "join_genet5": 6, "predict_genet5": 9}
 USED |= {"join_gene_scores": 1, "gene_report": 1}
 
 
@@ -87,7 +87,7 @@ def test_every_program_of_ours_is_in_the_table_and_on_the_page(finished_genes):
     [
         ({}, {}),
         ({"sft": SECTION["sft"] | {"lr": 2e-3}}, USED | {"sft": 1, "grpo": 1}),
-        ({"sft": SECTION["sft"] | {"checkpointing": True}}, {}),
+        ({"sft": SECTION["sft"] | {"checkpointing": True}}, {"gene_report": 1}),
         (
             {"grpo": SECTION["grpo"] | {"beta": 0.1}},
             {"grpo": 1, "predict_genet5": 3, "join_genet5": 2, "score_genes": 2}

@@ -1,10 +1,12 @@
-"""The names of the files of gene annotation; like paths.py, which has those of all other stages."""
+"""The names of the files of gene annotation; like paths.py, which has those of all other stages.
+
+Those of our own model are in gene_model_paths.py.
+"""
 
 from seqloom.config.annotation import baseline_of
 from seqloom.config.contents import files_from_rules
-from seqloom.config.gene_model import WEIGHTS, parts_of, programs_of
-from seqloom.config.paths import INDEX, Paths, beside, filled
-from seqloom.config.settings import Settings
+from seqloom.config.gene_model_paths import ModelPaths
+from seqloom.config.paths import INDEX, beside, filled
 
 _ANNOTATE = "results/annotate"
 GENES = f"{_ANNOTATE}/genes/{{sample}}.json"
@@ -22,34 +24,13 @@ BAKED_SET = beside(
     tokenizer="/tokenizer.json",
     config="/bake_config.json",
 )
-# GeneT5: `{stage}` is init, sft or grpo. The last two keep their best model, and their logs.
-STAGES = ("init", "sft", "grpo")
-_STAGE = f"{_ANNOTATE}/genet5/{{run}}/{{stage}}"
-_MODEL = {
-    "config": "config.json",
-    "weights": "model.safetensors",
-    "tokenizer": "tokenizer.json",
-    "init": "init_report.json",
-}
-_LOGS = {
-    "init": {},
-    "sft": {
-        "training": "training_log.csv",
-        "evaluation": "eval_log.csv",
-        "memory": "memory.csv",
-        "settings": "finetune_config.json",
-    },
-    "grpo": {"training": "grpo_log.csv", "settings": "grpo_config.json"},
-}
-# The genes of a part of a genome, before parts are joined.
-GENE_PIECES = f"{_ANNOTATE}/pieces/{{program}}/{{sample}}/{{shard}}.json"
 # `{program}` is a baseline or one of ours; the proteins of the annotation itself are written too.
 ANNOTATION = "annotation"
 GENE_PREDICTION = beside(
     f"{_ANNOTATE}/predictions/{{program}}/{{sample}}", gff=".gff3", card=".json"
 )
 # What our own programs write beside that.
-GENET5_PREDICTION = GENE_PREDICTION | beside(
+OTHER_FORMATS = beside(
     f"{_ANNOTATE}/predictions/{{program}}/{{sample}}",
     gtf=".gtf",
     bed=".bed",
@@ -66,11 +47,8 @@ BUSCO = f"{_ANNOTATE}/busco/{{program}}/{{sample}}.json"
 GENE_REPORT = beside(f"{_ANNOTATE}/report", page=".html", summary=".txt")
 
 
-class GenePaths:
+class GenePaths(ModelPaths):
     """The files of gene annotation of a run; arguments of the methods are wildcards."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def annotated(self) -> list[str]:
         """The species of gene annotation by name: the order of the config has no effect."""
@@ -114,52 +92,6 @@ class GenePaths:
             "baked": self.baked_set()["config"],
         }
 
-    def stage_folder(self, stage: str) -> str:
-        """The results of a stage of our model."""
-        return _STAGE.format(run=self.settings["annotate"]["run"], stage=stage)
-
-    def model_folder(self, stage: str) -> str:
-        """The model of a stage: the best one, where it was trained."""
-        return self.stage_folder(stage) + ("" if stage == "init" else "/best")
-
-    def stage(self, stage: str) -> dict[str, str]:
-        """All files of a stage."""
-        model, logs = self.model_folder(stage), self.stage_folder(stage)
-        named = {key: f"{model}/{name}" for key, name in _MODEL.items()}
-        return named | {key: f"{logs}/{name}" for key, name in _LOGS[stage].items()}
-
-    def model(self, stage: str) -> list[str]:
-        """The files of the model of a stage."""
-        return [f"{self.model_folder(stage)}/{name}" for name in _MODEL.values()]
-
-    def weights_to_start_from(self) -> list[str]:
-        """The files of the backend, if the model is made from it."""
-        annotate = self.settings["annotate"]
-        is_copied = annotate["model"]["from"] in WEIGHTS
-        return Paths(self.settings).model(annotate["backend"]) if is_copied else []
-
-    def model_of_program(self, program: str) -> list[str]:
-        return self.model(_stage_of(program))
-
-    def model_folder_of_program(self, program: str) -> str:
-        return self.model_folder(_stage_of(program))
-
-    def stages(self) -> list[str]:
-        """The stages that the config asks for."""
-        annotate = self.settings["annotate"]
-        return [s for s in STAGES if annotate["model"] and (s != "grpo" or annotate["grpo"])]
-
-    def logs(self) -> list[str]:
-        """What the stages say of themselves."""
-        kinds = ("init", "training", "evaluation", "settings")
-        found = [self.stage(stage) for stage in self.stages()]
-        return [files[kind] for files in found for kind in kinds if kind in files]
-
-    def pieces(self, program: str, sample: str) -> list[str]:
-        """The parts of a prediction of ours, in order."""
-        parts = parts_of(self.settings["annotate"], self.settings.samples[sample].bases)
-        return [GENE_PIECES.format(program=program, sample=sample, shard=part) for part in parts]
-
     def gene_predictions(self) -> list[tuple[str, str]]:
         """Program and species of all baselines, and of our own programs."""
         annotate = self.settings["annotate"]
@@ -169,10 +101,6 @@ class GenePaths:
             for sample in self.annotated()
             if program == baseline_of(annotate["species"][sample])
         ] + [(program, sample) for program in self.programs() for sample in self.annotated()]
-
-    def programs(self) -> list[str]:
-        """Our own programs."""
-        return list(programs_of(self.settings["annotate"]))
 
     def genes_for_proteins(self, program: str, sample: str) -> str:
         pattern = GENES if program == ANNOTATION else GENE_PREDICTION["gff"]
@@ -209,7 +137,7 @@ class GenePaths:
         """All that programs write of the genes they find."""
         found = []
         for program, sample in self.gene_predictions() if self.settings["annotate"] else []:
-            kinds = GENET5_PREDICTION if program in self.programs() else GENE_PREDICTION
+            kinds = GENE_PREDICTION | (OTHER_FORMATS if program in self.programs() else {})
             found += filled(kinds.values(), program=program, sample=sample)
         return found
 
@@ -227,8 +155,3 @@ class GenePaths:
             return []
         stages = [path for stage in self.stages() for path in self.stage(stage).values()]
         return [*self.baked(), *stages, *self.evaluated(), *GENE_REPORT.values()]
-
-
-def _stage_of(program: str) -> str:
-    """The stage whose model it reads with."""
-    return "grpo" if program == "genet5_grpo" else "sft"

@@ -69,7 +69,7 @@ class GeneReport:
             key = tuple(row[name] for name in ("sample", "part", "biotype", "program"))
             named = dict(zip(("sample", "part", "biotype", "program"), key, strict=True))
             rows.setdefault(key, named)[row["level"]] = row
-        return sorted(rows.values(), key=lambda row: row["sample"])
+        return sorted(rows.values(), key=lambda row: (row["sample"], row["part"]))
 
 
 def read_gene_report(

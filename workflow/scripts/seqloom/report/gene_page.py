@@ -55,7 +55,7 @@ def gene_headline(report: GeneReport, path: Path) -> str:
             name = f"{row['sample']} by {row['program']}, {row['part']}"
             f1s = "  ".join(score(row[level]["f1"]) for level in ("base", "exon", "gene"))
             kind = "" if row["biotype"] == "CDS" else f" ({row['biotype']})"
-            lines.append(f"  {name:<36}{f1s}  ends {score(row['gene_end']['recall'])}{kind}")
+            lines.append(f"  {name:<42}{f1s}  ends {score(row['gene_end']['recall'])}{kind}")
     for card in report.busco:
         lines.append(
             f"  {card['sample']} by {card['program']}: {card['complete']:,} of "
