@@ -1,6 +1,7 @@
 """What baking a genome costs, beside a plain reading of it with Biopython and gffutils.
 
-    python benchmarks/bake.py --tokenizer tokenizer.json --made 20 80
+    python benchmarks/bake.py --tokenizer tokenizer.json --made 20 2000 --made 80 2000
+        --made 100 20000
         --genome NAME FASTA ANNOTATION TAXON CODE
 
 Both take of each window its letters and, of each gene there, the exons of one transcript. "plain"
@@ -8,9 +9,8 @@ makes a database of the annotation in memory and asks it for the genes of each w
 coding sequence of each gene. It does not mend phases, mark what is cut, tokenize or write. "same
 work" is genes.py and, of bake.py, the windows with their letters and genes; "all" is genes.py and
 bake.py, which also tokenizes, counts what rules refuse and writes shards. index.py, which stores
-the sequence, is apart. Made genomes, of so many megabases, all have the same genes, of one to five
-transcripts. Prints markdown; seconds are those of the processor, MB is the peak memory in millions
-of bytes.
+the sequence, is apart. Made genomes have so many megabases and genes, of one to five transcripts.
+Prints markdown; seconds are those of the processor, MB is the peak memory in millions of bytes.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from measure import Cost, cost_of
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
 LIMITS = {"prokaryote": 9000, "unicellular": 22_500, "invertebrate": 45_000, "plant": 45_000}
-GENES, APART = 2000, 9000  # of a made genome, and how far they lie apart
+APART, EXON, INTRON = 5000, 150, 100  # bases from a made gene to the next, and of its parts
 LETTERS = b"ACGT" * 64  # a letter for each byte
 COLUMNS = ["genome", "Mb", "genes", "index, s", "genes.py, s", "same work, s", "all, s", "all, MB"]
 COLUMNS += [
@@ -94,16 +94,18 @@ def main() -> None:
     )
     parser.add_argument("--tokenizer", type=Path, required=True, help="of DNABERT")
     parser.add_argument("--genome", nargs=5, action="append", default=[])
-    parser.add_argument("--made", type=int, nargs="*", default=[], help="megabases")
+    parser.add_argument(
+        "--made", type=int, nargs=2, action="append", default=[], help="megabases and genes"
+    )
     options = parser.parse_args()
     for row in (COLUMNS, ["---"] * len(COLUMNS)):
         print(f"| {' | '.join(row)} |")
     with tempfile.TemporaryDirectory() as folder:
         for name, *files, taxon, code in options.genome:
             measure(Path(folder, name), files, LIMITS[taxon], code, options.tokenizer)
-        for megabases in options.made:
-            files = made_genome(Path(folder), megabases)
-            made = Path(folder, f"made, {megabases} Mb")
+        for megabases, genes in options.made:
+            files = made_genome(Path(folder), megabases, genes)
+            made = Path(folder, f"made, {megabases} Mb, {genes} genes")
             measure(made, files, LIMITS["invertebrate"], 1, options.tokenizer)
 
 
@@ -135,10 +137,10 @@ def ours(script: str, *words: object) -> Cost:
     return cost_of(sys.executable, SCRIPTS / script, *words)
 
 
-def made_genome(folder: Path, megabases: int) -> tuple[Path, Path]:
-    """One contig of random bases; its genes lie at the start, so that they are the same in all."""
+def made_genome(folder: Path, megabases: int, genes: int) -> tuple[Path, Path]:
+    """One contig of random bases, with all genes at its start."""
     draw = random.Random(0)
-    fasta, annotation = folder / f"{megabases}.fa.gz", folder / f"{megabases}.gff.gz"
+    fasta, annotation = (folder / f"{megabases}_{genes}.{kind}.gz" for kind in ("fa", "gff"))
     with gzip.open(fasta, "wt", compresslevel=1) as file:
         file.write(">c\n")
         for _ in range(megabases):
@@ -149,14 +151,15 @@ def made_genome(folder: Path, megabases: int) -> tuple[Path, Path]:
         def write(kind: str, first: int, last: int, phase: str, attributes: str) -> None:
             file.write(f"c\tmade\t{kind}\t{first}\t{last}\t.\t+\t{phase}\t{attributes}\n")
 
-        for number in range(GENES):
+        for number in range(genes):
             first = APART * number + 1
-            write("gene", first, first + 8000, ".", f"ID=g{number}")
+            write("gene", first, first + APART - 500, ".", f"ID=g{number}")
             for isoform in range(draw.randint(1, 5)):
                 name = f"t{number}.{isoform}"
-                write("mRNA", first, first + 8000, ".", f"ID={name};Parent=g{number}")
+                write("mRNA", first, first + APART - 500, ".", f"ID={name};Parent=g{number}")
                 for exon in range(draw.randint(2, 18)):
-                    place = first + 440 * exon, first + 440 * exon + 149
+                    start = first + (EXON + INTRON) * exon
+                    place = start, start + EXON - 1
                     write("exon", *place, ".", f"Parent={name}")
                     write("CDS", *place, "0", f"ID=c{name};Parent={name}")
     return fasta, annotation

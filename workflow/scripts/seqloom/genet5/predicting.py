@@ -1,5 +1,6 @@
 """The genes of tiles by either head of a model."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -16,6 +17,8 @@ from seqloom.genet5.network import GeneT5
 from seqloom.genet5.segment import best_pieces
 from seqloom.genet5.tiles import Group, Tile
 from seqloom.seqs.genome import Genome
+
+log = logging.getLogger(__name__)
 
 HEADS = ("pointer", "segment")
 
@@ -41,7 +44,13 @@ def genes_of_tiles(
 
 def pointed_genes(network: GeneT5, examples: Sequence[Example], rules: Rules) -> Iterator[tuple]:
     """Pieces and scores of each window, as the decoder writes them."""
-    for written in generate(network, examples, network.shape.codec, rules):
+    found = generate(network, examples, network.shape.codec, rules)
+    for example, written in zip(examples, found, strict=True):
+        if written.is_short:
+            where = example.place
+            log.warning(
+                "%s:%d-%d: ended at the limit of steps", where.contig, where.start + 1, where.end
+            )
         yield written.pieces, written.scores
 
 

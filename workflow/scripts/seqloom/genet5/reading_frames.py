@@ -13,13 +13,14 @@ from seqloom.annotate.codec import STRANDS
 from seqloom.annotate.signals import start_and_stop_codons
 
 UNKNOWN_BASE = 4
+_USUAL = 4.0  # the logarithm for a frame of 50 codons
 
 
 def open_codons(bases: np.ndarray, genetic_code: int) -> np.ndarray:
     """[L, 2] for each base and strand, of bases 0 to 4 for A, C, G, T and all else.
 
     The logarithm of 1 + the number of codons without a stop around the codon whose leftmost base
-    this is, in its frame; 0 for a stop codon.
+    this is, in its frame, divided by 4, so that it is about 1; 0 for a stop codon.
     """
     found = np.zeros((len(bases), len(STRANDS)), np.float32)
     if len(bases) < 3:
@@ -27,7 +28,7 @@ def open_codons(bases: np.ndarray, genetic_code: int) -> np.ndarray:
     codons = 25 * bases[:-2] + 5 * bases[1:-1] + bases[2:]
     for column, strand in enumerate(STRANDS):
         lengths = _run_lengths(_stops(strand, genetic_code)[codons])
-        found[: len(codons), column] = np.log1p(lengths)
+        found[: len(codons), column] = np.log1p(lengths) / _USUAL
     return found
 
 

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import unquote
 
@@ -30,7 +31,7 @@ class _Feature:
     """The lines of one feature."""
 
     kind: str
-    parents: list[str]
+    parents: tuple[str, ...]
     attributes: dict[str, str]  # of its first line
     segments: list[Segment] = field(default_factory=list)
     is_partial_left: bool = False
@@ -156,7 +157,7 @@ def _genes(path: str, seqid: str, contig: _Contig, oddities: Counter[str]) -> di
 
     def add_transcripts(owner: str, made: list[DraftTranscript], oddity: str) -> None:
         if owner not in genes:
-            add_gene(owner, _Feature("gene", [], {}))
+            add_gene(owner, _Feature("gene", (), {}))
             oddities[oddity] += 1
         genes[owner].transcripts.extend(made)
 
@@ -276,14 +277,15 @@ def _name(text: str) -> str:
     return next(iter(_names("ID=", text)), "")
 
 
-def _names(key: str, text: str) -> list[str]:
+@lru_cache(8)  # lines of one transcript follow each other and often have the same attributes
+def _names(key: str, text: str) -> tuple[str, ...]:
     """The names that an attribute lists, unless the text lacks it."""
     start = text.find(key)
     while start > 0 and text[start - 1] != ";" and not text[:start].rstrip(" ").endswith(";"):
         start = text.find(key, start + 1)
     if start < 0:
-        return []
+        return ()
     start += len(key)
     end = text.find(";", start)
     names = text[start : end if end > 0 else None].split(",")
-    return [unquote(name) if "%" in name else name for name in names]
+    return tuple(unquote(name) if "%" in name else name for name in names)
