@@ -178,6 +178,7 @@ def padded(batch: Batch, bases: int, tokens: int) -> Batch:
             token_mask=wider(windows.token_mask, tokens, False),
             bases=wider(windows.bases, bases, NO_BASE),
             base_mask=wider(windows.base_mask, bases, False),
+            open_codons=wider(windows.open_codons.transpose(1, 2), bases, 0).transpose(1, 2),
             token_of_base=wider(windows.token_of_base, bases, 0),
         ),
         targets=replace(targets, allowed_bases=wider(targets.allowed_bases, bases, False)),

@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import logging
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -114,7 +115,12 @@ def fine_tune(args: argparse.Namespace, ranks: Ranks) -> None:
     def write_model(folder: Path, network: GeneT5) -> None:
         save_model(folder, network, tokenizer, report)
 
-    data = {"species": args.species, **sums(training, "training"), **sums(validation, "validation")}
+    data = {
+        "species": args.species,
+        "steps_per_epoch": -(-len(training) // recipe.batch),
+        **sums(training, "training"),
+        **sums(validation, "validation"),
+    }
     made_from = {
         **dataclasses.asdict(recipe),
         **data,
@@ -123,25 +129,9 @@ def fine_tune(args: argparse.Namespace, ranks: Ranks) -> None:
     # Who ran out of memory goes on with fewer: only sums have another order then.
     del made_from["tokens_per_batch"]
     if ranks.is_first:
-        description = {
-            "recipe": dataclasses.asdict(recipe),
-            "steps_per_epoch": -(-len(training) // recipe.batch),
-            **data,
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            "shape": dataclasses.asdict(network.shape),
-            "ranks": ranks.count,
-            "device": ranks.device.type,
-            "provenance": provenance(
-                "sft",
-                {
-                    "model": args.model / "model.safetensors",
-                    "baked": args.baked / "bake_config.json",
-                },
-                {key: value for key, value in vars(args).items() if key not in _PATHS},
-                ("torch", "tokenizers"),
-            ),
-        }
-        write_json(args.out / "finetune_config.json", description)
+        write_json(
+            args.out / "finetune_config.json", description(args, network, recipe, ranks) | data
+        )
     Training(
         network,
         recipe,
@@ -152,6 +142,27 @@ def fine_tune(args: argparse.Namespace, ranks: Ranks) -> None:
         args.workers,
     ).run()
     log.info("%s: best and latest model", args.out)
+
+
+def description(
+    args: argparse.Namespace, network: GeneT5, recipe: Recipe, ranks: Ranks
+) -> dict[str, Any]:
+    return {
+        "recipe": dataclasses.asdict(recipe),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "shape": dataclasses.asdict(network.shape),
+        "ranks": ranks.count,
+        "device": ranks.device.type,
+        "provenance": provenance(
+            "sft",
+            {
+                "model": args.model / "model.safetensors",
+                "baked": args.baked / "bake_config.json",
+            },
+            {key: value for key, value in vars(args).items() if key not in _PATHS},
+            ("torch", "tokenizers"),
+        ),
+    }
 
 
 def windows(baked: Baked, species: list[str]) -> tuple[Windows, Windows]:

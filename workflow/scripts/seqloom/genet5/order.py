@@ -17,7 +17,7 @@ from seqloom.annotate.examples import Example, Span, example_spans, read_example
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of shards by number: 40 bytes each, for all else stays on the disk."""
+    """The windows of shards by number: 44 bytes each, for all else stays on the disk."""
 
     shards: Sequence[Path]
     shard: np.ndarray  # the number of that of each window
