@@ -10,7 +10,7 @@ from markupsafe import Markup
 from seqloom.annotate.scores import TOLERANCE
 from seqloom.report.gene_data import GeneReport
 from seqloom.report.locus_figure import locus_svg
-from seqloom.report.page import score, template
+from seqloom.report.page import template
 
 LEVELS = {
     "base": "Bases",
@@ -53,9 +53,9 @@ def gene_headline(report: GeneReport, path: Path) -> str:
     for row in rows:
         if "gene" in row:
             name = f"{row['sample']} by {row['program']}, {row['part']}"
-            f1s = "  ".join(score(row[level]["f1"]) for level in ("base", "exon", "gene"))
+            f1s = "  ".join(row[level]["f1"] for level in ("base", "exon", "gene"))
             kind = "" if row["biotype"] == "CDS" else f" ({row['biotype']})"
-            lines.append(f"  {name:<42}{f1s}  ends {score(row['gene_end']['recall'])}{kind}")
+            lines.append(f"  {name:<42}{f1s}  ends {row['gene_end']['recall']}{kind}")
     for card in report.busco:
         lines.append(
             f"  {card['sample']} by {card['program']}: {card['complete']:,} of "
