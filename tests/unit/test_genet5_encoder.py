@@ -83,6 +83,9 @@ def test_attention_in_pieces_equals_that_with_a_dense_bias_and_so_do_its_gradien
             outcome(in_pieces(slopes, mask, rows), inputs, mask), expected, strict=True
         ):
             torch.testing.assert_close(found, wanted, **CLOSE)
+        with torch.no_grad():
+            alone = in_pieces(slopes, mask, rows)(*inputs).masked_fill(~mask[:, None, :, None], 0)
+        torch.testing.assert_close(alone, expected[0], **CLOSE)
 
 
 def shown_by_blocks(length, block):

@@ -26,11 +26,19 @@ def in_pieces(slopes: Tensor, mask: Tensor, rows: int | None = None) -> Attend:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
 
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        firsts = range(0, length, rows)
+        if not torch.is_grad_enabled():
+            # Results kept one by one would lie between the biases and keep their memory in use.
+            mixed = torch.empty_like(query)
+            for first in firsts:
+                own = query[:, :, first : first + rows]
+                mixed[:, :, first : first + rows] = piece(own, key, value, first)
+            return mixed
         pieces = [
             checkpoint(
                 piece, query[:, :, first : first + rows], key, value, first, use_reentrant=False
             )
-            for first in range(0, length, rows)
+            for first in firsts
         ]
         return torch.cat(pieces, dim=2)
 
