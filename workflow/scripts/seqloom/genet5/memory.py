@@ -57,7 +57,7 @@ def bytes_needed(shape: Shape, load: Load) -> int:
     )
     pairs = load.windows * shape.heads * load.tokens**2
     bias = min(pairs, max(PIECE_NUMBERS, load.windows * shape.heads * load.tokens))
-    biases = bias * (_BIASES if load.trains else 2)
+    biases = bias * (_BIASES if load.trains else 3)
     return (load.windows * by_window + biases) * _BYTES_OF_NUMBER
 
 
