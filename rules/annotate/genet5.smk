@@ -1,4 +1,7 @@
 GENET5 = {"sample": one_of(GENE_PATHS.annotated()), "program": one_of(GENE_PATHS.programs())}
+# What a training keeps lies in work/ until it is whole: Snakemake removes the outputs of a job that failed. All
+# but `latest`, from which only that training would go on, is copied.
+LEAVE_WORK = " && cp -r {params.work}/[!l]* {params.folder} && rm -r {params.work}"
 
 
 rule init:
@@ -55,12 +58,9 @@ rule sft:
         way=untracked(OPTIONS.way_of_sft),
         work=OPTIONS.work_of_training("sft"),
     shell:
-        # What it keeps lies in work/ until it is whole: Snakemake removes the outputs of a job that failed.
         "gpu_lease.py --gpus {resources.gpu} -- {params.ranks} sft.py --model {params.model}"
         " --baked {params.baked} {params.recipe} {params.way} --threads {threads}"
-        " --out {params.work} 2> {log}"
-        " && cp -r {params.work}/[!l]* {params.folder}"
-        " && rm -r {params.work}"
+        " --out {params.work} 2> {log}" + LEAVE_WORK
 
 
 rule grpo:
@@ -91,8 +91,7 @@ rule grpo:
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- grpo.py --model {params.model}"
         " --baked {params.baked} {params.recipe} --threads {threads} --out {params.work} 2> {log}"
-        " && cp -r {params.work}/[!l]* {params.folder}"
-        " && rm -r {params.work}"
+        + LEAVE_WORK
 
 
 rule predict_genet5:

@@ -24,7 +24,7 @@ from seqloom.genet5.folders import load_model, save_model
 from seqloom.genet5.grpo import CONFIG, Prompts, Recipe, Refinement
 from seqloom.genet5.memory import Load, free_bytes, refuse_without_memory
 from seqloom.genet5.network import GeneT5
-from seqloom.genet5.order import windows_of
+from seqloom.genet5.order import windows_of_parts
 
 log = logging.getLogger(__name__)
 
@@ -109,22 +109,12 @@ def prompts_of(
             f"{args.model}: its tokens are not those of {baked.folder}; give a model that was "
             "trained on this set"
         )
-    parts = {
-        "training": baked.shards(args.species),
-        "validation": baked.shards(baked.species, "validation"),
-    }
-    for part, shards in parts.items():
-        if not shards:
-            raise InputError(
-                f"{baked.folder}: no windows for {part}; change what the config holds out, and "
-                "bake again"
-            )
-    windows = windows_of(parts["training"])
-    bases, tokens, steps = (int(windows.sizes(n).max()) for n in ("bases", "tokens", "steps"))
+    windows, held_out = windows_of_parts(baked, args.species)
+    bases, tokens, steps = windows.largest
     # Samples of one window share its tokens, but each has its bases.
     load = Load(recipe.group, bases, tokens, 2 * steps + 32, trains=True)
     refuse_without_memory(network.shape, load, free_bytes(device))
-    held_out = windows_of(parts["validation"]).some(_VALIDATION_WINDOWS)
+    held_out = held_out.some(_VALIDATION_WINDOWS)
     validation = [held_out.read(number, baked.codec) for number in range(len(held_out))]
     return Prompts(
         len(windows),

@@ -41,7 +41,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     genome = open_genome(args.genome)
-    lengths = dict(zip(genome.names, genome.lengths.tolist(), strict=True))
+    lengths = genome.length_of
     tiles, shared = read_all_pieces(args.pieces, lengths)
     if shared["genetic_code"] != args.genetic_code:
         raise InputError(

@@ -42,7 +42,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     genome = open_genome(args.genome)
-    lengths = dict(zip(genome.names, genome.lengths.tolist(), strict=True))
+    lengths = genome.length_of
     groups = groups_of(lengths, args.window, args.overlap, args.batch)
     if args.range:
         chosen = groups_of_ranges(groups, args.range, lengths)

@@ -19,13 +19,13 @@ from seqloom.files.checksums import sha256
 from seqloom.files.folders import lock_folder
 from seqloom.files.json_files import read_json, write_json
 from seqloom.files.provenance import provenance
-from seqloom.genet5.baked import Baked, read_baked
+from seqloom.genet5.baked import read_baked
 from seqloom.genet5.checkpoints import LATEST, recover
 from seqloom.genet5.folders import load_model, save_model
 from seqloom.genet5.loading import Batches
 from seqloom.genet5.memory import Load, free_bytes, refuse_without_memory
 from seqloom.genet5.network import GeneT5
-from seqloom.genet5.order import Windows, windows_of
+from seqloom.genet5.order import Windows, windows_of_parts
 from seqloom.genet5.ranks import Ranks, joined_ranks
 from seqloom.genet5.sft import Output, Recipe, Training
 
@@ -103,7 +103,7 @@ def fine_tune(args: argparse.Namespace, ranks: Ranks) -> None:
             f"{args.model}: its tokens are not those of {baked.folder}; begin with a model that "
             "init_genet5.py made for this set"
         )
-    training, validation = windows(baked, args.species)
+    training, validation = windows_of_parts(baked, args.species)
     recipe = recipe_of(args, training, ranks)
     refuse_without_memory(network.shape, load(training, args), free_bytes(ranks.device))
     network.to(ranks.device).recompute(args.checkpointing)
@@ -165,19 +165,6 @@ def description(
     }
 
 
-def windows(baked: Baked, species: list[str]) -> tuple[Windows, Windows]:
-    """Those for training, and those for validation of all species of the run."""
-    training = baked.shards(species)
-    validation = baked.shards(baked.species, "validation")
-    for part, shards in (("training", training), ("validation", validation)):
-        if not shards:
-            raise InputError(
-                f"{baked.folder}: no windows for {part}; change what the config holds out, and "
-                "bake again"
-            )
-    return windows_of(training), windows_of(validation)
-
-
 def recipe_of(args: argparse.Namespace, training: Windows, ranks: Ranks) -> Recipe:
     dtype = args.dtype
     if dtype == "auto":
@@ -189,7 +176,7 @@ def recipe_of(args: argparse.Namespace, training: Windows, ranks: Ranks) -> Reci
 
 def load(windows: Windows, args: argparse.Namespace) -> Load:
     """The largest micro-batch."""
-    bases, tokens, steps = (int(windows.sizes(n).max()) for n in ("bases", "tokens", "steps"))
+    bases, tokens, steps = windows.largest
     together = min(max(1, args.tokens_per_batch // tokens), args.batch, len(windows))
     return Load(together, bases, tokens, steps, trains=True, recomputes=args.checkpointing)
 

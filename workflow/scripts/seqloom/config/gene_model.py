@@ -10,7 +10,7 @@ from seqloom.config.sharding import shard_names
 # The backend that has the weights of `model: from`.
 WEIGHTS = {"dnabert2": "dnabert_2", "dnabert_s": "dnabert_s"}
 _DNABERT = {"width": 768, "layers": 12, "heads": 12, "inner": 3072}
-# Program, and the head of the model that it is.
+# The heads of the model.
 POINTER, SEGMENT = "pointer", "segment"
 _TOKENS = 4126  # of the decoder, and of DNABERT
 

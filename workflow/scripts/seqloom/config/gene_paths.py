@@ -26,12 +26,11 @@ BAKED_SET = beside(
 )
 # `{program}` is a baseline or one of ours; the proteins of the annotation itself are written too.
 ANNOTATION = "annotation"
-GENE_PREDICTION = beside(
-    f"{_ANNOTATE}/predictions/{{program}}/{{sample}}", gff=".gff3", card=".json"
-)
+_PREDICTION = f"{_ANNOTATE}/predictions/{{program}}/{{sample}}"
+GENE_PREDICTION = beside(_PREDICTION, gff=".gff3", card=".json")
 # What our own programs write beside that.
 OTHER_FORMATS = beside(
-    f"{_ANNOTATE}/predictions/{{program}}/{{sample}}",
+    _PREDICTION,
     gtf=".gtf",
     bed=".bed",
     proteins=".proteins.faa",

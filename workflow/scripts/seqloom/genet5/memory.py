@@ -1,6 +1,5 @@
 """How much memory windows take in the network, by arithmetic, before it is asked for."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,5 +77,10 @@ def refuse_without_memory(shape: Shape, load: Load, available: int) -> None:
 def free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    known = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())
-    return int(known[1]) * 1024
+    return machine_memory()["MemAvailable"]
+
+
+def machine_memory() -> dict[str, int]:
+    """What Linux says about the memory of the machine, in bytes."""
+    lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
+    return {name.rstrip(":"): 1024 * int(size) for name, size, *_ in lines}

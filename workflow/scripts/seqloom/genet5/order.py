@@ -13,6 +13,8 @@ import numpy as np
 
 from seqloom.annotate.codec import Codec
 from seqloom.annotate.examples import Example, Span, example_spans, read_example
+from seqloom.errors import InputError
+from seqloom.genet5.baked import Baked
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,27 @@ class Windows:
         """`bases`, `tokens` or `steps` of each window."""
         return self.spans[:, Span._fields.index(field)]
 
+    @property
+    def largest(self) -> tuple[int, int, int]:
+        """The most bases, tokens and steps that a window has."""
+        return tuple(int(self.sizes(field).max()) for field in ("bases", "tokens", "steps"))
+
     def some(self, count: int) -> "Windows":
         """At most so many of these windows, evenly spread."""
         chosen = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
         return Windows(self.shards, self.shard[chosen], self.spans[chosen])
+
+
+def windows_of_parts(baked: Baked, species: Sequence[str]) -> tuple[Windows, Windows]:
+    """Those of the species for training, and those for validation of all species of the run."""
+    training, validation = baked.shards(species), baked.shards(baked.species, "validation")
+    for part, shards in (("training", training), ("validation", validation)):
+        if not shards:
+            raise InputError(
+                f"{baked.folder}: no windows for {part}; change what the config holds out, and "
+                "bake again"
+            )
+    return windows_of(training), windows_of(validation)
 
 
 def windows_of(shards: Sequence[Path]) -> Windows:

@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 
 from seqloom.annotate.examples import Example, Place, tokenized
 from seqloom.annotate.grammar import Window
 from seqloom.annotate.signals import Rules
+from seqloom.config.gene_model import POINTER, SEGMENT
 from seqloom.genet5.batches import window_batch
 from seqloom.genet5.generation import generate
 from seqloom.genet5.joining import TileGenes
@@ -20,7 +20,7 @@ from seqloom.seqs.genome import Genome
 
 log = logging.getLogger(__name__)
 
-HEADS = ("pointer", "segment")
+HEADS = (POINTER, SEGMENT)
 
 
 def genes_of_tiles(
@@ -33,10 +33,9 @@ def genes_of_tiles(
     head: str,
 ) -> Iterator[TileGenes]:
     """The genes of the wanted tiles of groups; only one group is in memory at a time."""
-    find = pointed_genes if head == "pointer" else labeled_genes
-    numbers = {name: number for number, name in enumerate(genome.names)}
+    find = pointed_genes if head == POINTER else labeled_genes
     for group, wanted in groups:
-        examples = [_example(tile, genome, numbers, genetic_code, tokenizer) for tile in group]
+        examples = [_example(tile, genome, genetic_code, tokenizer) for tile in group]
         for tile, (pieces, scores) in zip(group, find(network, examples, rules), strict=True):
             if tile in wanted:
                 yield TileGenes(tile.contig, tile.start, tile.end, pieces, scores)
@@ -65,10 +64,7 @@ def labeled_genes(network: GeneT5, examples: Sequence[Example], rules: Rules) ->
         yield best_pieces(own[: window.length], window)
 
 
-def _example(
-    tile: Tile, genome: Genome, numbers: dict[str, int], code: int, tokenizer: Tokenizer
-) -> Example:
-    where = (np.array([number]) for number in (numbers[tile.contig], tile.start, tile.end))
-    letters = genome.fetch(*where).decode()
+def _example(tile: Tile, genome: Genome, code: int, tokenizer: Tokenizer) -> Example:
+    letters = genome.region(tile.contig, tile.start, tile.end).decode()
     place = Place(genome.path, tile.contig, tile.start, tile.end, "", code)
     return Example(place, letters, *tokenized(letters, tokenizer), [])

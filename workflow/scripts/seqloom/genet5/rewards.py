@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqloom.annotate.codec import Piece
+from seqloom.annotate.scores import Counts
 
 EXON_SHARE = 0.6
 _TOLERANCE = 30  # bases that an end may be off while the reward is softest
@@ -98,7 +99,5 @@ def _bases(pieces: Iterable[Piece]) -> set[tuple[str, str, int]]:
 
 
 def _harmonic(right: int, written: int, found: int, annotated: int) -> float:
-    if not right or not found:
-        return 0.0
-    precision, recall = right / written, found / annotated
-    return 2 * precision * recall / (precision + recall)
+    """The F1 of the evaluation, but 0 where nothing is annotated."""
+    return Counts(written, right, annotated, found).f1 if annotated else 0.0

@@ -12,8 +12,8 @@ import numpy as np
 
 from seqloom.annotate.codec import STRANDS, Piece, place
 from seqloom.annotate.grammar import Window
+from seqloom.genet5.augment import mirrored
 from seqloom.genet5.viterbi import best_path
-from seqloom.seqs.genes import Exon
 
 INTERGENIC = 0
 LABELS = (
@@ -36,7 +36,10 @@ def labels(pieces: Iterable[Piece], length: int) -> np.ndarray:
     forward = [piece for piece in coding if piece.strand == "+"]
     reverse = [piece for piece in coding if piece.strand == "-"]
     for piece in (*reverse[::-1], *forward):
-        _label(found if piece.strand == "+" else found[::-1], _in_reading(piece, length))
+        if piece.strand == "+":
+            _label(found, piece, "+")
+        else:
+            _label(found[::-1], mirrored(piece, length), "-")
     return found
 
 
@@ -52,17 +55,9 @@ def _span(piece: Piece) -> tuple[int, int]:
     return piece.exons[0].start, piece.exons[-1].end
 
 
-def _in_reading(piece: Piece, length: int) -> Piece:
-    """A piece of the reverse strand as if it lay on the window read backwards."""
-    if piece.strand == "+":
-        return piece
-    exons = [Exon(length - end, length - start, phase) for start, end, phase in piece.exons[::-1]]
-    return Piece("-", piece.biotype, tuple(exons), piece.cut_right, piece.cut_left)
-
-
-def _label(found: np.ndarray, piece: Piece) -> None:
-    """Label a piece in place, in the direction of reading."""
-    exon, intron = EXON[piece.strand], INTRON[piece.strand]
+def _label(found: np.ndarray, piece: Piece, strand: str) -> None:
+    """Label a piece of a strand in place, both in the direction of reading."""
+    exon, intron = EXON[strand], INTRON[strand]
     end = 0 if piece.cut_left else piece.exons[0].start
     for start, last, phase in piece.exons:
         read = -phase % 3  # bases of the first codon, before the exon

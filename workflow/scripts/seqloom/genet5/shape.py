@@ -5,6 +5,7 @@ from typing import Any
 
 from seqloom.annotate.codec import Codec
 from seqloom.errors import InputError
+from seqloom.genet5.segment import LABELS
 
 SPARSE_BLOCKS = (16, 32, 64, 128)
 
@@ -23,7 +24,7 @@ class Shape:
     experts: int = 1  # feed-forward networks of each layer of the decoder
     top_k: int = 1  # how many of them a step goes through
     sparse_block: int | None = None  # of the encoder's attention; None: each token sees all
-    labels: int = 13  # of a base, for the segment head
+    labels: int = len(LABELS)  # of a base, for the segment head
 
     def __post_init__(self) -> None:
         for name in ("width", "layers", "decoder_layers", "heads", "inner", "experts"):

@@ -11,6 +11,7 @@ from typing import Any, Self
 import torch
 
 from seqloom.files.atomic import atomic
+from seqloom.genet5.memory import machine_memory
 
 MEMORY_IN_ROWS = ("gpu_alloc_gb", "gpu_max_gb", "ram_used_gb")
 TRAINING_COLUMNS = (
@@ -73,7 +74,7 @@ def now() -> str:
 
 def memory(device: torch.device) -> dict[str, str]:
     """The columns of memory, in GB; those of a GPU are empty without one."""
-    ram = _ram()
+    ram = machine_memory()
     found = {
         "ram_used_gb": ram["MemTotal"] - ram["MemAvailable"],
         "ram_total_gb": ram["MemTotal"],
@@ -88,12 +89,6 @@ def memory(device: torch.device) -> dict[str, str]:
             "gpu_total_gb": total,
         }
     return {name: f"{count / 1e9:.3f}" for name, count in found.items()}
-
-
-def _ram() -> dict[str, int]:
-    """What Linux says about the memory of the machine, in bytes."""
-    lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
-    return {name.rstrip(":"): 1024 * int(size) for name, size, *_ in lines}
 
 
 def is_nearly_full(found: Mapping[str, str]) -> bool:
