@@ -19,7 +19,7 @@ demo: $(VENV)/ready  ## the whole chain on synthetic genomes, about three minute
 	$(SNAKEMAKE) $(DEMO)
 	@cat results/summary.txt
 
-demo-annotate: $(VENV)/ready  ## gene annotation on simulated genomes: bake, Pyrodigal, evaluation
+demo-annotate: $(VENV)/ready  ## gene annotation on simulated genomes: bake, train a tiny model, compare
 	$(SNAKEMAKE) annotate --profile profiles/local --configfile config/demo_annotate.yaml
 	@cat results/annotate/report.txt
 

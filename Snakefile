@@ -34,6 +34,10 @@ if SETTINGS["annotate"]:
     include: "rules/annotate/baselines.smk"
     include: "rules/annotate/evaluation.smk"
 
+    if SETTINGS["annotate"]["model"]:
+
+        include: "rules/annotate/genet5.smk"
+
     rule annotate:
         input:
             of(GENE_PATHS.results),
@@ -66,11 +70,13 @@ rule train:
 rule evaluate:
     input:
         of(PATHS.evaluations),
+        of(GENE_PATHS.evaluated),
 
 
 rule predict:
     input:
         of(PATHS.predictions),
+        of(GENE_PATHS.predicted),
 
 
 rule export:

@@ -9,8 +9,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from seqloom import BAKE_VERSION, CALL_VERSION, CUT_VERSION, ENGINE_VERSION, LEARN_VERSION
-from seqloom.config import gene_paths, paths
+from seqloom import (
+    BAKE_VERSION,
+    CALL_VERSION,
+    CUT_VERSION,
+    ENGINE_VERSION,
+    GENET5_VERSION,
+    LEARN_VERSION,
+)
+from seqloom.config import gene_model_paths, gene_paths, paths
 from seqloom.config.contents import content_checksum, groups_checksum, labels_checksum
 from seqloom.config.options import Options, options
 from seqloom.config.resources import Needs

@@ -58,16 +58,14 @@ rule bake_set:
     """Complete a baked set: sums, held-out genes, the audit for leaks, tokenizer and settings."""
     input:
         species=GENE_PATHS.baked_species(),
-        parts=gene_paths.PARTS,
+        parts=GENE_PATHS.parts(),
         model=ancient(PATHS.model(SETTINGS["annotate"]["backend"])),
     output:
-        **gene_paths.BAKED_SET,
+        **GENE_PATHS.baked_set(),
     log:
-        "logs/annotate/bake_set/{run}.log",
+        f"logs/annotate/bake_set/{SETTINGS['annotate']['run']}.log",
     benchmark:
-        "results/benchmarks/annotate/bake_set/{run}.tsv"
-    wildcard_constraints:
-        **ANNOTATED,
+        f"results/benchmarks/annotate/bake_set/{SETTINGS['annotate']['run']}.tsv"
     conda:
         "../../envs/seqloom.yaml"
     resources:

@@ -102,7 +102,8 @@ rule gene_report:
     """What was baked and how the genes of other programs compare, on one page."""
     input:
         unpack(of(GENE_PATHS.gene_report_inputs)),
-        baked=paths.filled(gene_paths.BAKED_SET.values(), run=SETTINGS["annotate"]["run"]),
+        baked=GENE_PATHS.baked_set().values(),
+        logs=GENE_PATHS.logs(),
     output:
         **gene_paths.GENE_REPORT,
     log:

@@ -1,12 +1,14 @@
 """The section `annotate` of the config: what it accepts, and one sentence for each mistake."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from seqloom.config.gene_paths import GenePaths
 from seqloom.config.held_out import HeldOut, held_out
+from seqloom.config.resources import Needs
 from seqloom.config.settings import load_settings
 from seqloom.errors import InputError
 
@@ -112,6 +114,73 @@ def test_a_folder_without_an_annotation_is_an_error():
 def test_a_mistake_is_one_sentence(changes, sentence):
     with pytest.raises(InputError, match=re.escape(sentence)):
         load(**changes)
+
+
+TRAINED = {"model": {}, "validation": ["yeast"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"model": {"from": "dnabert2"}},
+            "from: dnabert2 has the weights of the backend dnabert_2, ",
+        ),
+        (
+            {"backend": "dnabert_s", "model": {"from": "dnabert_s", "layers": 4}},
+            "model.layers: a model from dnabert_s has that of the backend; remove it, or start ",
+        ),
+        ({"model": {"width": 100}}, "model.heads: 12 heads do not divide the width 100; choose "),
+        ({"model": {"top_k": 2}}, "top_k: a step cannot go through 2 experts of 1; lower it, or "),
+        ({"model": {"sparse_block": 24}}, '"24" does not exist; choose one of 16, 32, 64, 128'),
+        ({"validation": []}, "annotate.validation: nothing is held out, but the best model is "),
+        ({"test": ["strep.1"]}, "all are held out for validation or test, and nothing is left to "),
+        ({"model": None, "grpo": {}}, "annotate.grpo: there is no model to refine; add `model: "),
+        (
+            {"grpo": {}, "predict": {"heads": ["segment"]}},
+            "predict.heads: grpo refines the pointer, which is not among them; add pointer, or ",
+        ),
+        (
+            {"predict": {"overlap": 9000}},
+            "overlap: 9000 bases are not less than the window of 9000",
+        ),
+        ({"grpo": {"group": 1}}, "grpo.group: 1 is less than the minimum of 2; give 2 or more"),
+    ],
+)
+def test_a_mistake_about_the_model_is_one_sentence(changes, sentence):
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        load(**TRAINED | changes)
+
+
+def test_what_is_trained_and_predicted_follows_from_the_sections():
+    paths = GenePaths(load(**TRAINED, grpo={}, predict={"job_bases": 1000, "heads": ["pointer"]}))
+    assert paths.programs() == ["genet5_sft", "genet5_grpo"]
+    assert len(paths.pieces("genet5_sft", "yeast")) == 1
+    samples = paths.settings.samples
+    samples["yeast"] = replace(samples["yeast"], bases_cell=2500)
+    assert paths.pieces("genet5_grpo", "yeast")[2].endswith("yeast/0003-of-0003.json")
+    assert "results/annotate/genet5/set/grpo/best/model.safetensors" in paths.results()
+    assert GenePaths(load(validation=["yeast"])).programs() == []
+
+
+def test_jobs_of_the_model_ask_for_what_it_needs():
+    def asked(**changes) -> tuple[float, float, float]:
+        settings = load(**TRAINED | changes)
+        yeast = settings.samples["yeast"]
+        settings.samples["yeast"] = replace(yeast, bases_cell=10**9)
+        needs = Needs(settings)
+        part = {"program": "genet5_sft", "sample": "yeast", "shard": "0001-of-0001"}
+        minutes = needs.minutes("predict_genet5", part)
+        return needs.memory_to_train_genet5(), needs.memory_to_predict_genet5(), minutes
+
+    training, predicting, minutes = asked()
+    assert training > predicting > 1000
+    assert asked(model={"width": 1536})[0] > 2 * training - 3000
+    assert asked(sft={"tokens_per_batch": 32768})[0] > 1.3 * training
+    longer = {"limits": {"unicellular": 90_000}}
+    assert asked(windows=longer)[1] > predicting
+    few = asked(predict={"job_bases": 10**9})
+    assert few[1] == predicting and few[2] > 50 * minutes
 
 
 def test_stretches_that_touch_do_not_overlap():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqloom.config import gene_paths, paths
+from seqloom.config import gene_model_paths, gene_paths, paths
 from seqloom.config.options import Options
 from seqloom.config.paths import Paths
 from seqloom.config.resources import Needs
@@ -136,8 +136,12 @@ def test_tensors_are_of_protein_samples_and_named_as_the_config_says(run):
 
 
 def test_all_patterns_differ(run):
-    both = vars(paths) | vars(gene_paths)
-    named = [item for name, item in both.items() if name.isupper() and name != "WHOLE"]
+    both = vars(paths) | vars(gene_paths) | {"GENE_PIECES": gene_model_paths.GENE_PIECES}
+    named = [
+        item
+        for name, item in both.items()
+        if name.isupper() and name not in ("WHOLE", "WEIGHTS", "STAGES")
+    ]
     values = [p for item in named for p in (item.values() if isinstance(item, dict) else [item])]
     aliases = [*paths.GENOME.values(), *paths.PROTEINS.values()]
     assert len(values) - len(paths.GENOME) == len(set(values))

@@ -1,4 +1,4 @@
-"""The demo of gene annotation: bake, Pyrodigal, BUSCO (a stand-in), evaluation and the page."""
+"""The demo of gene annotation but for its model (see test_genet5_rules.py): scores and the page."""
 
 import csv
 import os
@@ -23,6 +23,7 @@ def demo(tmp_path_factory) -> Project:
     os.environ["PATH"] = f"{write_busco(folder)}:{path}"
     project = make_project(folder / "project")
     section = DEMO["annotate"] | {"busco": {"bacterium": str(folder / "tiny_odb12")}}
+    section |= {"model": None, "grpo": None}
     project.configure(**NOT_ASKED | DEMO | {"annotate": section})
     project.run("annotate")
     yield project

@@ -26,6 +26,9 @@ SITES = {
     "slurm-mixed": (CPU, {"slurm_partition": "gpu,spark"}),
 }
 ON_A_GPU = {"embed_shard", "embed_residues", "train_on_gpu", "validate_sample"}
+ON_A_GPU |= {"sft", "grpo", "predict_genet5"}
+GENES = {"species": {"bacteria": "prokaryote"}, "backend": "demo_dnabert_s", "model": {}}
+GENES |= {"validation": ["bacteria/a"], "grpo": {}, "predict": {"job_bases": 20_000}}
 
 
 def test_the_whole_dag_and_all_resources_are_known_before_any_file_exists(fresh):
@@ -74,7 +77,7 @@ def test_estimated_matrix_sizes_cover_the_real_ones(finished, monkeypatch):
 
 @pytest.fixture(scope="module")
 def with_all_gpu_jobs(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The small project with proteins, a training for a GPU, and a model for large memory."""
+    """The small project with proteins, genes, trainings for a GPU, a model for large memory."""
     project = make_project(tmp_path_factory.mktemp("profiles") / "project")
     heavy = {"cut": "w300", "fusion": "both"}
     heavy["train"] = RECIPE | {"hidden": 100_000, "max_epochs": 1000}
@@ -82,6 +85,7 @@ def with_all_gpu_jobs(tmp_path_factory: pytest.TempPathFactory) -> Project:
         experiments=CONFIG["experiments"] | {"heavy": heavy},
         protein_backends=["demo_prot_t5"],
         residue_backends=["demo_prot_t5"],
+        annotate=GENES,
     )
     header, *rows = SAMPLES.splitlines()
     proteins = ["set", "p.faa", *[""] * 6, "2", "protein"]

@@ -61,7 +61,7 @@ def main(args: argparse.Namespace) -> None:
     codec = Codec(tuple(args.biotypes), first_id)
     extended_tokenizer(tokenizer, codec.tokens)  # refuses one that cannot have them
     rules = WindowRules(args.window, args.step, args.threshold, args.empty, args.limit)
-    lengths = dict(zip(genome.names, genome.lengths.tolist(), strict=True))
+    lengths = genome.length_of
     stretches = stretches_of(lengths, held_out(vars(args)))
     windows = planned_windows(stretches, species.genes, rules, species.known)
 

@@ -29,7 +29,7 @@ def main(args: argparse.Namespace) -> None:
     if args.genes.endswith(".json"):
         genes, _, _ = read_gene_index(args.genes)
     else:
-        lengths = dict(zip(genome.names, genome.lengths.tolist(), strict=True))
+        lengths = genome.length_of
         genes, _ = read_genes([args.genes], lengths)
     by_contig = defaultdict(list)
     for gene in genes:

@@ -22,6 +22,8 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--cards", type=Path, nargs="+", default=[], help="of predictions: .json")
     options.add_argument("--loci", type=Path, nargs="+", default=[], help="of evaluate_genes.py")
     options.add_argument("--busco", type=Path, nargs="+", default=[], help="of check_busco.py")
+    options.add_argument("--stages", type=Path, nargs="+", default=[], help="of GeneT5: folders")
+    options.add_argument("--simulated", action="store_true", help="the genomes are not real")
     options.add_argument("--settings", type=json.loads, default={}, help="section annotate, JSON")
     options.add_argument("--out", type=Path, required=True, help="HTML to write")
     options.add_argument("--summary", type=Path, required=True, help="its headline as plain text")

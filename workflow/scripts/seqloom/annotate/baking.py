@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +32,11 @@ class Species:
     codes: Mapping[str, int]  # the genetic code of each contig
 
     def letters(self, window: Window) -> str:
-        return self._letters(window).decode()
+        return self.genome.region(window.contig, window.start, window.end).decode()
 
     def known(self, window: Window) -> float:
         """The share of known bases."""
-        letters = self._letters(window)
+        letters = self.genome.region(window.contig, window.start, window.end)
         # Twenty times as fast as counting each of the four.
         unknown = letters.translate(None, b"ACGT")
         return 1 - len(unknown) / len(letters)
@@ -54,17 +53,6 @@ class Species:
         )
         pieces = window_pieces(self.genes[window.contig], window.start, window.end)
         return Example(place, letters, *tokenized(letters, tokenizer), pieces)
-
-    def _letters(self, window: Window) -> bytes:
-        contig, start, end = (
-            np.array([number])
-            for number in (self._numbers[window.contig], window.start, window.end)
-        )
-        return self.genome.fetch(contig, start, end)
-
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {name: number for number, name in enumerate(self.genome.names)}
 
 
 def species_of(

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -22,6 +23,7 @@ from seqloom.annotate.codec import Codec, Piece, to_text
 from seqloom.files.damage import reraise_as_damaged
 
 _DAMAGE = (tarfile.TarError, ValueError, KeyError, OSError)
+_NPY_HEADER = 128  # bytes
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,16 @@ class Example:
     tokens: np.ndarray
     token_ends: np.ndarray
     pieces: list[Piece]
+
+
+class Span(NamedTuple):
+    """An example in a shard: its bytes, from and before, and what it holds."""
+
+    begin: int
+    end: int
+    bases: int
+    tokens: int  # of the DNA, special ones included
+    steps: int  # of the target
 
 
 def tokenized(letters: str, tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
@@ -93,28 +105,61 @@ def _npy(array: np.ndarray) -> bytes:
 
 def read_examples(path: Path, codec: Codec) -> Iterator[Example]:
     """The examples of a shard, in order."""
-    with reraise_as_damaged(path, *_DAMAGE):
-        for files in _read_files(path):
+    with reraise_as_damaged(path, *_DAMAGE), tarfile.open(path, "r|") as tar:
+        for files in _read_files(tar):
             yield _example(files, codec)
+
+
+def example_spans(path: Path) -> Iterator[Span]:
+    """Of each example of a shard, in order: where it lies and how large it is, by headers alone."""
+    with reraise_as_damaged(path, *_DAMAGE), tarfile.open(path, "r:") as tar:
+        for _, entries in groupby(tar, key=_key):
+            files = {entry.name.partition(".")[2]: entry for entry in entries}
+            last = files["target.txt"]
+            yield Span(
+                files["json"].offset,
+                last.offset_data + -(-last.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE,
+                files["dna"].size,
+                *(_columns(files[name].size) for name in ("tokens.npy", "target.npy")),
+            )
+
+
+def _columns(size: int) -> int:
+    """Those of a file of int32 [2, n]."""
+    return (size - _NPY_HEADER) // 8
+
+
+def read_example(path: Path, begin: int, end: int, codec: Codec) -> Example:
+    """The example in these bytes of a shard."""
+    with reraise_as_damaged(path, *_DAMAGE):
+        with open(path, "rb") as shard:
+            shard.seek(begin)
+            content = shard.read(end - begin)
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            [files] = _read_files(tar)
+        return _example(files, codec)
 
 
 def read_dna(path: Path) -> Iterator[tuple[Place, str]]:
     """The places and letters of the windows of a shard, in order."""
-    with reraise_as_damaged(path, *_DAMAGE):
-        for files in _read_files(path, ("json", "dna")):
+    with reraise_as_damaged(path, *_DAMAGE), tarfile.open(path, "r|") as tar:
+        for files in _read_files(tar, ("json", "dna")):
             yield Place(**json.loads(files["json"])), files["dna"].decode()
 
 
-def _read_files(path: Path, kinds: Sequence[str] = ()) -> Iterator[dict[str, bytes]]:
+def _read_files(tar: tarfile.TarFile, kinds: Sequence[str] = ()) -> Iterator[dict[str, bytes]]:
     """The files of each example by kind, all of them or some."""
-    with tarfile.open(path, "r|") as tar:
-        for _, entries in groupby(tar, key=lambda entry: entry.name.partition(".")[0]):
-            files = {}
-            for entry in entries:
-                kind = entry.name.partition(".")[2]
-                if not kinds or kind in kinds:
-                    files[kind] = tar.extractfile(entry).read()
-            yield files
+    for _, entries in groupby(tar, key=_key):
+        files = {}
+        for entry in entries:
+            kind = entry.name.partition(".")[2]
+            if not kinds or kind in kinds:
+                files[kind] = tar.extractfile(entry).read()
+        yield files
+
+
+def _key(entry: tarfile.TarInfo) -> str:
+    return entry.name.partition(".")[0]
 
 
 def _example(files: dict[str, bytes], codec: Codec) -> Example:

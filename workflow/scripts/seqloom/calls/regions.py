@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 
 from seqloom.calls.contig_calls import VIRAL_WINDOW
@@ -69,11 +68,10 @@ def write_bed(path: Path, regions: pd.DataFrame) -> None:
 
 def write_viral(path: Path, genome: Genome, headers: Mapping[str, str]) -> None:
     """Write the contigs named in `headers` with these headers, as bgzip."""
-    positions = {name: position for position, name in enumerate(genome.names)}
+    lengths = genome.length_of
     with bgzip(path) as write:
         for contig, header in headers.items():
-            position = np.array([positions[contig]])
-            letters = genome.fetch(position, np.array([0]), genome.lengths[position])
+            letters = genome.region(contig, 0, lengths[contig])
             write(f">{header}\n".encode() + wrapped(letters))
 
 

@@ -6,6 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from seqloom.config.gene_model import model_problems
 from seqloom.config.held_out import held_out
 from seqloom.config.registry import Backend
 from seqloom.config.schemas import hint_of
@@ -120,3 +121,4 @@ def annotation_problems(
             if name not in species:
                 hint = hint_of(name, species)
                 yield f'config: annotate.{key}: "{name}" is not in species{hint}'
+    yield from model_problems(annotate)

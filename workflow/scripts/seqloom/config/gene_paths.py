@@ -1,9 +1,12 @@
-"""The names of the files of gene annotation; like paths.py, which has those of all other stages."""
+"""The names of the files of gene annotation; like paths.py, which has those of all other stages.
+
+Those of our own model are in gene_model_paths.py.
+"""
 
 from seqloom.config.annotation import baseline_of
 from seqloom.config.contents import files_from_rules
+from seqloom.config.gene_model_paths import ModelPaths
 from seqloom.config.paths import INDEX, beside, filled
-from seqloom.config.settings import Settings
 
 _ANNOTATE = "results/annotate"
 GENES = f"{_ANNOTATE}/genes/{{sample}}.json"
@@ -21,10 +24,18 @@ BAKED_SET = beside(
     tokenizer="/tokenizer.json",
     config="/bake_config.json",
 )
-# `{program}` is a baseline; beside them, the proteins of the annotation itself are written.
+# `{program}` is a baseline or one of ours; the proteins of the annotation itself are written too.
 ANNOTATION = "annotation"
-GENE_PREDICTION = beside(
-    f"{_ANNOTATE}/predictions/{{program}}/{{sample}}", gff=".gff3", card=".json"
+_PREDICTION = f"{_ANNOTATE}/predictions/{{program}}/{{sample}}"
+GENE_PREDICTION = beside(_PREDICTION, gff=".gff3", card=".json")
+# What our own programs write beside that.
+OTHER_FORMATS = beside(
+    _PREDICTION,
+    gtf=".gtf",
+    bed=".bed",
+    proteins=".proteins.faa",
+    exons=".exons.fna",
+    introns=".introns.fna",
 )
 GENE_SCORES = beside(
     f"{_ANNOTATE}/scores/{{program}}/{{sample}}", table=".tsv", locus=".locus.json"
@@ -35,11 +46,8 @@ BUSCO = f"{_ANNOTATE}/busco/{{program}}/{{sample}}.json"
 GENE_REPORT = beside(f"{_ANNOTATE}/report", page=".html", summary=".txt")
 
 
-class GenePaths:
+class GenePaths(ModelPaths):
     """The files of gene annotation of a run; arguments of the methods are wildcards."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
     def annotated(self) -> list[str]:
         """The species of gene annotation by name: the order of the config has no effect."""
@@ -64,19 +72,34 @@ class GenePaths:
 
     def baked(self) -> list[str]:
         """All of the baked set."""
-        run = self.settings["annotate"]["run"]
         genes = [GENES.format(sample=sample) for sample in self.annotated()]
-        return [*genes, *filled([PARTS, *BAKED_SET.values()], run=run), *self.baked_species()]
+        return [*genes, self.parts(), *self.baked_set().values(), *self.baked_species()]
+
+    def parts(self) -> str:
+        return PARTS.format(run=self.settings["annotate"]["run"])
+
+    def baked_set(self) -> dict[str, str]:
+        """What is made of the baked set as a whole."""
+        run = self.settings["annotate"]["run"]
+        return {key: path.format(run=run) for key, path in BAKED_SET.items()}
+
+    def training_inputs(self) -> dict[str, str | list[str]]:
+        """The baked set, as a model is trained on it."""
+        return {
+            "species": self.baked_species(),
+            "tokenizer": self.baked_set()["tokenizer"],
+            "baked": self.baked_set()["config"],
+        }
 
     def gene_predictions(self) -> list[tuple[str, str]]:
-        """Program and species of all baselines."""
+        """Program and species of all baselines, and of our own programs."""
         annotate = self.settings["annotate"]
         return [
             (program, sample)
             for program in sorted(annotate["baselines"])
             for sample in self.annotated()
             if program == baseline_of(annotate["species"][sample])
-        ]
+        ] + [(program, sample) for program in self.programs() for sample in self.annotated()]
 
     def genes_for_proteins(self, program: str, sample: str) -> str:
         pattern = GENES if program == ANNOTATION else GENE_PREDICTION["gff"]
@@ -107,14 +130,27 @@ class GenePaths:
             "busco": self.buscos(),
         }
 
-    def gene_evaluation(self) -> list[str]:
-        """All that compares baselines with annotations."""
-        pairs = self.gene_predictions()
-        made = [f for p, s in pairs for f in filled(GENE_PREDICTION.values(), program=p, sample=s)]
-        made += [GENE_PROTEINS.format(program=p, sample=s) for p, s in self.gene_proteins()]
-        made += self.gene_scores("table") + self.gene_scores("locus") + self.buscos()
-        return [*made, ALL_GENE_SCORES, *GENE_REPORT.values()]
+    # Files of the targets; none without the section `annotate`.
+
+    def predicted(self) -> list[str]:
+        """All that programs write of the genes they find."""
+        found = []
+        for program, sample in self.gene_predictions() if self.settings["annotate"] else []:
+            kinds = GENE_PREDICTION | (OTHER_FORMATS if program in self.programs() else {})
+            found += filled(kinds.values(), program=program, sample=sample)
+        return found
+
+    def evaluated(self) -> list[str]:
+        """All that compares programs with annotations."""
+        if not self.settings["annotate"]:
+            return []
+        proteins = [GENE_PROTEINS.format(program=p, sample=s) for p, s in self.gene_proteins()]
+        scores = self.gene_scores("table") + self.gene_scores("locus")
+        return [*self.predicted(), *proteins, *scores, *self.buscos(), ALL_GENE_SCORES]
 
     def results(self) -> list[str]:
-        """Every result; none without the section `annotate`."""
-        return self.baked() + self.gene_evaluation() if self.settings["annotate"] else []
+        """Every result."""
+        if not self.settings["annotate"]:
+            return []
+        stages = [path for stage in self.stages() for path in self.stage(stage).values()]
+        return [*self.baked(), *stages, *self.evaluated(), *GENE_REPORT.values()]

@@ -1,20 +1,27 @@
 """The command line options of the scripts, from the settings."""
 
+import hashlib
 import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seqloom.config.gene_model import WEIGHTS, programs_of, shape_of, tile_of, training_species
 from seqloom.config.gene_paths import GenePaths
 from seqloom.config.held_out import PARTS, held_out_place
 from seqloom.config.paths import COMPARISON, Paths
 from seqloom.config.settings import WHOLE, Settings
 from seqloom.config.sheet_files import REFSEQ_FOLDER
 
+# Where raw folders lie, and what is done with a baked set later, have no effect on it.
+_NOT_BAKED = ("raw", "baselines", "augustus_species", "busco", "model", "sft", "grpo", "predict")
+
+_WAY = ("workers", "keep_every", "checkpointing", "compile")
+
 
 def options(values: Mapping[str, Any]) -> str:
-    """`{"max_frames": 5}` as `--max-frames 5`; None and empty lists are left out."""
+    """`{"max_frames": 5}` as `--max-frames 5`; None, False and empty lists are left out."""
     return shlex.join(words(values))
 
 
@@ -22,8 +29,8 @@ def words(values: Mapping[str, Any]) -> list[str]:
     """Like `options`, as a list of words."""
     result = []
     for key, value in values.items():
-        if value not in (None, []):
-            items = value if isinstance(value, list) else [value]
+        if value is not None and value is not False and value != []:
+            items = [] if value is True else value if isinstance(value, list) else [value]
             result += [f"--{key.replace('_', '-')}", *map(str, items)]
     return result
 
@@ -94,12 +101,16 @@ class Options:
         annotate, row = self.settings["annotate"], self.settings.samples[sample]
         windows = annotate["windows"]
         size, step = windows["sliding"] or (windows["limits"][annotate["species"][sample]], None)
-        rules = [rule for rule, is_on in annotate["rules"].items() if is_on]
         chosen = {"genetic_code": row.genetic_code, "window": size, "step": step}
         chosen |= {key: windows[key] for key in ("empty", "threshold", "limit")}
         chosen |= {"biotypes": annotate["biotypes"]}
         chosen |= self._held_out(sample)
-        return shlex.join([*words(chosen), "--rules", *rules])
+        return shlex.join([*words(chosen), *self._rules()])
+
+    def _rules(self) -> list[str]:
+        """Those that are on; an empty list switches all off."""
+        rules = self.settings["annotate"]["rules"]
+        return ["--rules", *(rule for rule, is_on in rules.items() if is_on)]
 
     def held_out(self, sample: str) -> str:
         """What of a species is held out."""
@@ -115,16 +126,67 @@ class Options:
     def bake_set(self) -> str:
         annotate = self.settings["annotate"]
         chosen = {key: annotate[key] for key in ("biotypes", "eval_genes")}
-        # Where raw folders lie, and what is done with the set later, have no effect on it.
-        others = ("raw", "baselines", "augustus_species", "busco")
-        settings = {key: value for key, value in annotate.items() if key not in others}
+        settings = {key: value for key, value in annotate.items() if key not in _NOT_BAKED}
         return options(chosen | {"settings": json.dumps(settings)})
+
+    def init(self) -> str:
+        """What the model is before it is trained; weights of DNABERT decide its widths."""
+        annotate = self.settings["annotate"]
+        model, shape = annotate["model"], shape_of(annotate)
+        if model["from"] in WEIGHTS:
+            folder = self.paths.model_folder(annotate["backend"])
+            shape |= dict.fromkeys(("width", "layers", "heads", "inner"))
+            shape |= {"decoder_layers": model["decoder_layers"], "model": folder}
+        return options({"from": model["from"], **shape, "seed": model["seed"]})
+
+    def sft(self) -> str:
+        """How the model is trained."""
+        chosen = self._numbers_of_sft()
+        chosen |= {"species": training_species(self.settings["annotate"])}
+        return options(chosen | ({"epochs": None} if chosen["steps"] else {}))
+
+    def way_of_sft(self) -> str:
+        """How it is computed, which has no effect on what is learned but by rounding."""
+        return options({key: self.settings["annotate"]["sft"][key] for key in _WAY})
+
+    def _numbers_of_sft(self) -> dict[str, Any]:
+        left_out = ("gpus", *_WAY)
+        return {k: v for k, v in self.settings["annotate"]["sft"].items() if k not in left_out}
+
+    def grpo(self) -> str:
+        """How the trained model is refined."""
+        annotate = self.settings["annotate"]
+        return options(annotate["grpo"] | {"species": training_species(annotate)})
+
+    def ranks(self) -> str:
+        """What starts a training on several GPUs."""
+        gpus = self.settings["annotate"]["sft"]["gpus"]
+        return f"sft_ranks.py --gpus {gpus} --" if gpus > 1 else ""
+
+    def work_of_training(self, stage: str) -> str:
+        """The folder of what a training keeps; only one of the same settings goes on from it."""
+        annotate = self.settings["annotate"]
+        settings = {key: value for key, value in annotate.items() if key not in _NOT_BAKED}
+        settings |= {"model": annotate["model"], "sft": self._numbers_of_sft()}
+        settings |= {"grpo": annotate["grpo"]} if stage == "grpo" else {}
+        named = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+        return f"work/annotate/{stage}/{named}"
+
+    def predict_genet5(self, program: str, sample: str) -> str:
+        """How a model reads a genome."""
+        annotate, row = self.settings["annotate"], self.settings.samples[sample]
+        window, overlap = tile_of(annotate, sample)
+        chosen = {"head": programs_of(annotate)[program], "genetic_code": row.genetic_code}
+        chosen |= {"window": window, "overlap": overlap, "batch": annotate["predict"]["batch"]}
+        return shlex.join([*words(chosen), *self._rules()])
 
     def gene_report(self) -> list[str]:
         annotate = self.settings["annotate"]
         # Where raw folders and lineages lie has no effect on the page.
         shown = annotate | {"raw": None, "busco": list(annotate["busco"])}
-        given = {"baked": self.gene_paths.baked_folder(), "settings": json.dumps(shown)}
+        stages = [self.gene_paths.stage_folder(stage) for stage in self.gene_paths.stages()]
+        given = {"baked": self.gene_paths.baked_folder(), "stages": stages}
+        given |= {"simulated": bool(self.settings["simulate"]), "settings": json.dumps(shown)}
         return words(self.gene_paths.gene_report_inputs() | given)
 
     def report(self) -> list[str]:

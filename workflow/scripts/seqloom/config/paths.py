@@ -1,4 +1,4 @@
-"""The names of all files of the workflow, defined here and in gene_paths.py, nowhere else.
+"""The names of all files of the workflow, defined here, in gene_paths.py and gene_model_paths.py.
 
 A pattern has the wildcards of its rule in braces. `Paths` fills them in: the inputs of each rule
 and the files of each target.

@@ -23,6 +23,8 @@ class Rate:
 
 # Embedding and training have no rates of time: `Work` counts their operations.
 _BY_OPERATIONS = 0
+# The jobs of the model that writes genes, likewise; all but the first are for a GPU.
+GENET5 = ("init", "sft", "grpo", "predict_genet5")
 
 RATES = {
     # Arithmetic: received at 50 MB/s, read and written twice.
@@ -64,6 +66,15 @@ RATES = {
     "predict_pyrodigal": Rate(0.6, megabase=0.5, bytes_per_letter=0.5),
     # 0.23 Mb of yeast took 24 s of a core.
     "predict_augustus": Rate(2, megabase=110, bytes_per_letter=0.5),
+    "init": Rate(_BY_OPERATIONS, copies=1),
+    # While they train, work/ has the weights of the best and of the latest step, with the averages
+    # of AdamW.
+    "sft": Rate(_BY_OPERATIONS, bytes=1e6, copies=4),
+    "grpo": Rate(_BY_OPERATIONS, bytes=1e6, copies=4),
+    # Arithmetic: a gene of a kilobase takes 200 bytes, and in the seven files of a prediction 1,000
+    # beside its letters.
+    "predict_genet5": Rate(_BY_OPERATIONS, bytes_per_letter=0.2),
+    "join_genet5": Rate(2, megabase=1, bytes_per_letter=3),
     "score_genes": Rate(1.5, megabase=0.2, bytes=2e4),
     "join_gene_scores": Rate(1, bytes=2e4),
     "gene_proteins": Rate(0.6, megabase=0.3, bytes_per_letter=0.4),

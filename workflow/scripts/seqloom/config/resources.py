@@ -4,7 +4,9 @@ Result files appear and vanish during a run, so a plan must not depend on their 
 fitted to `benchmarks/memory.py`; docs/tuning.md has the formulae beside what was measured.
 """
 
+from seqloom.config.gene_work import GeneWork
 from seqloom.config.paths import RESIDUES
+from seqloom.config.rates import GENET5
 from seqloom.config.settings import WHOLE, Settings
 from seqloom.config.work import CASES, CPU, TRAINED_PER_SECOND, Wildcards, Work, read_devices
 
@@ -40,7 +42,8 @@ class Needs:
 
     def minutes(self, rule: str, wildcards: Wildcards) -> float:
         """The slow end of the estimate, on the slowest GPU that we know if the rule is for one."""
-        on_gpu, slow = rule.startswith("embed") or rule == "train_on_gpu", CASES.index("slow")
+        on_gpu = rule.startswith("embed") or rule in ("train_on_gpu", *GENET5[1:])
+        slow = CASES.index("slow")
         devices = [device for device in self._devices if (device.name != CPU) == on_gpu]
         seconds = max(self.work.seconds(rule, wildcards, device, slow) for device in devices)
         # The slow end of a GPU is a fifth of what is expected of it already.
@@ -75,6 +78,24 @@ class Needs:
     def memory_to_run_augustus(self, sample: str) -> float:
         """The genome; each of its processes reads a contig piece by piece and took 310 MB."""
         return _FEW + 2 * self._megabases(sample) + 500 * self.settings["threads"]
+
+    def memory_to_make_genet5(self) -> float:
+        """The weights, and those of the backend beside them."""
+        return _TORCH + GeneWork(self.settings).memory_mb("init")
+
+    def memory_to_train_genet5(self) -> float:
+        return _TORCH + _CUDA + GeneWork(self.settings).memory_mb("sft")
+
+    def memory_to_refine_genet5(self) -> float:
+        return _TORCH + _CUDA + GeneWork(self.settings).memory_mb("grpo")
+
+    def memory_to_predict_genet5(self) -> float:
+        """Windows pass one by one, whatever the length of their contig."""
+        return _TORCH + _CUDA + GeneWork(self.settings).memory_mb("predict_genet5")
+
+    def memory_to_join_genet5(self, sample: str) -> float:
+        """The genes, and the longest contig."""
+        return _FEW + self._genes_mb(sample) + 2 * self._megabases(sample)
 
     def memory_to_score_genes(self, sample: str) -> float:
         """Genes with a thousand exons per Mb took 0.4 MB per Mb (RESULTS.md)."""

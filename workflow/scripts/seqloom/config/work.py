@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from seqloom.config.rates import RATES
+from seqloom.config.gene_model import parts_of
+from seqloom.config.gene_work import GeneWork
+from seqloom.config.rates import GENET5, RATES
 from seqloom.config.schemas import read_yaml
 from seqloom.config.settings import WHOLE, Settings
 
@@ -144,6 +146,16 @@ class Work:
             seconds = frames * weights / TRAINED_PER_SECOND / cores * device.slowness(case)
         return device.start[case] + seconds
 
+    def seconds_of_genet5(
+        self, rule: str, wildcards: Wildcards, device: Device, case: int = EXPECTED, cores: int = 1
+    ) -> float:
+        """How long the model of gene annotation takes to be made, trained or read with."""
+        work, dtype = GeneWork(self.settings), self.settings["annotate"]["sft"]["dtype"]
+        if dtype == "auto":
+            dtype = "float32" if device.name == CPU else "bfloat16"
+        computing = device.seconds(work.operations(rule, wildcards), dtype, case, cores)
+        return computing + device.slowness(case) * work.waiting(rule, wildcards)
+
     def seconds(
         self, rule: str, wildcards: Wildcards, device: Device, case: int = EXPECTED, cores: int = 1
     ) -> float:
@@ -151,6 +163,8 @@ class Work:
         if rule.startswith("embed"):
             matrix = (wildcards["backend"], wildcards.get("cut", WHOLE), wildcards["sample"])
             return self.seconds_to_embed(*matrix, device, case, cores)
+        if rule in GENET5:
+            return self.seconds_of_genet5(rule, wildcards, device, case, cores)
         if rule.startswith("train"):
             return self.seconds_to_train(wildcards["experiment"], device, case, cores)
         rate, amount = RATES[rule], self._amount(rule, wildcards)
@@ -176,13 +190,18 @@ class Work:
         if rule == "fetch_model":
             weights = 1e6 * self.settings.backends[wildcards["backend"]].parameters
             return _Amount(0, 0, _BYTES_PER_WEIGHT * weights)
+        if rule in GENET5 and "sample" not in wildcards:
+            return _Amount(0, 0, GeneWork(self.settings).weights_bytes())
         chosen = self.settings["experiments"].get(wildcards.get("experiment"), {})
         cut = wildcards.get("cut", chosen.get("cut", WHOLE))
         samples = self.settings.labeled() if chosen else self.settings.samples
         parts = 1
         if "sample" in wildcards:
             samples = [wildcards["sample"]]
-        if "shard" in wildcards:
+        if rule == "predict_genet5":
+            bases = self.settings.samples[wildcards["sample"]].bases
+            parts = len(parts_of(self.settings["annotate"], bases))
+        elif "shard" in wildcards:
             parts = len(self.settings.shards(cut, wildcards["sample"]))
         letters = sum(self.settings.samples[sample].bases for sample in samples) / parts
         frames = sum(self.frames(cut, sample) for sample in samples) / parts

@@ -4,12 +4,16 @@ A row of the result does not depend on the number of rows, as it does with the B
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqloom.encoders.layers import Linear
 
 # As oneDNN names them.
 _ACTIVATIONS = {None: "none", "relu": "relu", "silu": "swish"}
+
+# Rows are filled up to a multiple of this.
+_ROWS = 32
 
 
 class PackedLinear(nn.Module):
@@ -23,9 +27,13 @@ class PackedLinear(nn.Module):
         self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.ops.mkldnn._linear_pointwise(
-            x.to(self.dtype), self.weight, self.bias, self.activation, [], ""
+        rows = x.flatten(end_dim=-2)
+        # oneDNN keeps more than a megabyte of code for each number of rows.
+        filled = F.pad(rows.to(self.dtype), (0, 0, 0, -len(rows) % _ROWS))
+        product = torch.ops.mkldnn._linear_pointwise(
+            filled, self.weight, self.bias, self.activation, [], ""
         )
+        return product[: len(rows)].unflatten(0, x.shape[:-1])
 
 
 def use_onednn(encoder: nn.Module) -> None:

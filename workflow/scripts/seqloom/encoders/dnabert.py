@@ -57,11 +57,16 @@ class Layer(nn.Module):
         )
 
     def forward(self, x: Tensor, attend: Attend) -> Tensor:
+        return self.fed_forward(self.attended(x, attend))
+
+    def attended(self, x: Tensor, attend: Attend) -> Tensor:
         query, key, value = (
             split_heads(part, self.heads) for part in self.attention.self.Wqkv(x).chunk(3, dim=-1)
         )
         output = self.attention.output
-        x = output.LayerNorm(x + output.dense(join_heads(attend(query, key, value))))
+        return output.LayerNorm(x + output.dense(join_heads(attend(query, key, value))))
+
+    def fed_forward(self, x: Tensor) -> Tensor:
         gate, up = self.mlp.gated_layers(x).chunk(2, dim=-1)
         if gate.is_cpu:
             # GELU of a view of a tensor depends on the number of threads in its last bits.
@@ -100,12 +105,15 @@ class Dnabert(Encoder):
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Token ids [batch, length] -> states [batch, length, width]; mask: False at padding."""
-        words = self.embeddings.word_embeddings(ids)
-        x = self.embeddings.LayerNorm(words + self.embeddings.token_type_embeddings.weight[0])
+        x = self.embedded(self.embeddings.word_embeddings(ids))
         attend = attention(self.by_kernel, self.slopes, ids.shape[1], self.dtype, mask)
         for layer in self.encoder.layer:
             x = layer(x, attend)
         return x
+
+    def embedded(self, words: Tensor) -> Tensor:
+        """What the first layer reads for these rows of the token embeddings."""
+        return self.embeddings.LayerNorm(words + self.embeddings.token_type_embeddings.weight[0])
 
     @staticmethod
     def own_tensors(checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ def atomic_all(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
     try:
         yield temporaries
         for temporary in temporaries:
-            _sync(temporary)
+            sync(temporary)
         for temporary, target in zip(temporaries, targets, strict=True):
             os.replace(temporary, target)
     finally:
@@ -39,6 +39,7 @@ def remove_leftovers(folders: Iterable[str | Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk."""
     with open(path, "rb") as handle:
         os.fsync(handle.fileno())

@@ -7,6 +7,7 @@ from typing import Any
 
 from seqloom.files.json_files import read_json
 from seqloom.report.data import Row, result_rows
+from seqloom.report.gene_training import Training, read_training
 from seqloom.seqs.drafts import LEFT_OUT, READ
 
 
@@ -23,6 +24,7 @@ class GeneReport:
     cards: list[dict[str, Any]]  # of the predictions
     loci: list[dict[str, Any]]
     busco: list[dict[str, Any]]
+    training: Training | None
     settings: dict[str, Any]
 
     @property
@@ -67,7 +69,7 @@ class GeneReport:
             key = tuple(row[name] for name in ("sample", "part", "biotype", "program"))
             named = dict(zip(("sample", "part", "biotype", "program"), key, strict=True))
             rows.setdefault(key, named)[row["level"]] = row
-        return sorted(rows.values(), key=lambda row: row["sample"])
+        return sorted(rows.values(), key=lambda row: (row["sample"], row["part"]))
 
 
 def read_gene_report(
@@ -78,9 +80,11 @@ def read_gene_report(
     cards: Sequence[Path],
     loci: Sequence[Path],
     busco: Sequence[Path],
+    stages: Sequence[Path],
+    simulated: bool,
     settings: dict[str, Any],
 ) -> GeneReport:
-    """`species` and `baked` are folders."""
+    """`species`, `baked` and `stages` are folders."""
     return GeneReport(
         title,
         [read_json(folder / "stats.json") for folder in species],
@@ -91,5 +95,6 @@ def read_gene_report(
         [read_json(path) | {"sample": path.stem} for path in cards],
         [read_json(path) for path in loci],
         [read_json(path) for path in busco],
+        read_training(stages, simulated),
         settings,
     )

@@ -40,7 +40,10 @@ def locus_svg(locus: Mapping[str, Any]) -> str:
 
 
 def _gene(gene: Mapping[str, Any], start: int, end: int, scale: float, middle: float) -> str:
-    """Exons as boxes on a line; the last box in the direction of reading is an arrow."""
+    """Exons as boxes on a line; the last box in the direction of reading is an arrow.
+
+    A gene that goes on beyond the picture has none there.
+    """
     color = _AGREES if gene["agrees"] else _DIFFERS
 
     def x(base: int) -> float:
@@ -59,7 +62,8 @@ def _gene(gene: Mapping[str, Any], start: int, end: int, scale: float, middle: f
         left, right = x(exon[0]), x(exon[1])
         if right <= left:
             continue  # it lies beyond the locus
-        tip = min(7.0, right - left) if exon is head else 0.0
+        ends_here = exon is head and start <= exon[0] and exon[1] <= end
+        tip = min(7.0, right - left) if ends_here else 0.0
         points = _box(left, right, middle, tip, gene["strand"])
         drawn.append(f'<polygon points="{points}" fill="{color}"/>')
     return "".join([*drawn, "</g>"])

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import dnaio
@@ -49,6 +50,20 @@ class Genome:
                 for a, b in zip((begins - origin).tolist(), (ends - origin).tolist(), strict=True)
             ]
         return b"".join(parts).replace(b"\n", b"")
+
+    def region(self, contig: str, start: int, end: int) -> bytes:
+        """The letters of one region."""
+        where = self._numbers[contig], start, end
+        return self.fetch(*(np.array([number]) for number in where))
+
+    @property
+    def length_of(self) -> dict[str, int]:
+        """The length of each contig by name, in order."""
+        return dict(zip(self.names, self.lengths.tolist(), strict=True))
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.names)}
 
     def _text(self, first: int, last: int) -> bytes:
         """The bytes between two positions of the decompressed file."""
