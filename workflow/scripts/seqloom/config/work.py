@@ -139,6 +139,7 @@ class Work:
         chosen = self.settings["experiments"][experiment]
         recipe, most = chosen["train"], chosen["train"]["max_epochs"]
         epochs = (most, most / 2, min(most, 2 * recipe["patience"]))[case]
+        epochs *= recipe["seeds"]
         frames = epochs * sum(self.frames(chosen["cut"], s) for s in self.settings.labeled())
         weights = recipe["hidden"] * self._columns(chosen["fusion"])
         seconds = frames / recipe["batch_size"] * _STEP_SECONDS
