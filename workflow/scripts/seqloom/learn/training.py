@@ -95,7 +95,7 @@ def train(
         going_on(progress, work)
     matrix = _on_device(training.matrix, device)
     while not _is_over(progress.history, recipe):
-        _train_epoch(progress, matrix, training, recipe)
+        train_epoch(progress, matrix, training, recipe)
         _validate_epoch(progress, validation)
         if work:
             keep(progress, work)
@@ -172,7 +172,7 @@ def _pools(
         yield torch.from_numpy(pool), numbers
 
 
-def _train_epoch(
+def train_epoch(
     progress: Progress, matrix: torch.Tensor | StoredRows, examples: Examples, recipe: Recipe
 ) -> None:
     """Train on all examples once, in an order that follows from seed and epoch."""
