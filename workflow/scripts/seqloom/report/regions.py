@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from seqloom.files.tables import matching_rows, open_tsv
 
@@ -42,20 +43,15 @@ def first_regions(path: Path) -> list[Row]:
 def tracks(windows: Path, regions: Sequence[Row]) -> list[Track]:
     """Tracks of the first contigs of these regions, but not of those that are a whole contig."""
     contigs = list(dict.fromkeys(row["contig"] for row in regions if row["edge"] != "both"))
-    contigs = contigs[:TRACKS]
-    if not contigs:
+    shown = {name: [row for row in regions if row["contig"] == name] for name in contigs[:TRACKS]}
+    if not shown:
         return []
     columns = ["contig", "start", "end", "probability"]
-    table = matching_rows(windows, columns, "contig", contigs).to_pandas().dropna()
-    return [
-        _track(
-            contig, table[table["contig"] == contig], [r for r in regions if r["contig"] == contig]
-        )
-        for contig in contigs
-    ]
+    table = matching_rows(windows, columns, "contig", list(shown)).to_pandas().dropna()
+    return [_track(name, table[table["contig"] == name], shown[name]) for name in shown]
 
 
-def _track(contig: str, windows, regions: Sequence[Row]) -> Track:
+def _track(contig: str, windows: pd.DataFrame, regions: Sequence[Row]) -> Track:
     length = sum(int(regions[0][name]) for name in ("left_flank", "length", "right_flank"))
     scale = WIDTH / length
     middle = (windows["start"] + windows["end"]).to_numpy() * scale / 2
