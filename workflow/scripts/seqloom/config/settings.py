@@ -13,6 +13,7 @@ from seqloom.config.annotation import (
     raw_species,
     with_raw_species,
 )
+from seqloom.config.recipes import completed
 from seqloom.config.registry import Backend, own_backend, read_backend, read_backends
 from seqloom.config.schemas import hint_of, read_schema, read_yaml, validated
 from seqloom.config.sharding import shard_names
@@ -157,6 +158,8 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
                     "such as w300"
                 )
     values = validated(given, read_schema("config"), "config")
+    for experiment in values["experiments"].values():
+        experiment["train"] = completed(experiment["train"])
     downloads = _listed_downloads(values["refseq"])
     annotate = values["annotate"]
     raw = {}
