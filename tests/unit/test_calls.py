@@ -42,9 +42,11 @@ def records(*rows):
     return pd.DataFrame(rows, columns=columns)
 
 
-def calls_of(contigs, frames, threshold=0.5, min_windows=1, calibration=IDENTITY, nothing=None):
+def calls_of(
+    contigs, frames, threshold=0.5, min_windows=1, calibration=IDENTITY, nothing=None, doubt=None
+):
     windows = window_table(frames, IDENTITY)
-    calls = contig_calls(contigs, windows, calibration, nothing, threshold, min_windows)
+    calls = contig_calls(contigs, windows, calibration, nothing, doubt, threshold, min_windows)
     return calls.set_index("contig", drop=False)
 
 
@@ -217,6 +219,12 @@ def test_confidence_is_lower_for_uncertain_calls_and_few_windows(logit, windows,
     contigs = records(("a", 3000, windows, "ok", ""))
     frames = frame_rows(*(("a", i, [logit]) for i in range(1, windows + 1)))
     assert calls_of(contigs, frames).loc["a", "confidence"] == confidence
+
+
+def test_a_doubt_about_the_classifier_leaves_low_confidence():
+    calls = calls_of(METAGENOME, FRAMES, doubt="few contigs")
+    assert calls.loc[["host", "phage", "NA"], "confidence"].tolist() == ["low"] * 3
+    assert calls["confidence"].notna().sum() == 3
 
 
 def test_the_window_table_has_all_windows_in_order():

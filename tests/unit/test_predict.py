@@ -20,6 +20,7 @@ from seqloom.files.tables import read_table_metadata, write_table
 from seqloom.files.tensors import write_tensors
 from seqloom.learn.classifier import new_network, write_weights
 from seqloom.learn.scores import IDENTITY
+from seqloom.learn.split import PARTS
 
 CUT = {"window": 30, "scheme": "even", "training": "all"}
 BACKEND = {"backend": "toy", "width": 4, "weights_sha256": "ab", "random": True}
@@ -55,6 +56,7 @@ def write_classifier(folder):
             "backends": [BACKEND],
             "calibration": {"frame": IDENTITY, "contig": IDENTITY},
             "validation": {"loss": 0.2, "chance": 0.6931, "error": 0.01, "groups": 20},
+            "train": {part: {"host_contigs": 40, "viral_contigs": 40} for part in PARTS},
         },
     )
 
@@ -214,7 +216,10 @@ def test_a_classifier_of_a_weak_signal_makes_calls(lake):
     predict()
     summary = json.loads(Path("out/summary.json").read_text())
     assert summary["contigs"] == {"viral": 1, "host": 1, "uncalled": 2}
-    assert summary["warning"] is None and "learned nothing" not in card
+    assert "fewer than 10 contigs of a label (4 host in validation" in summary["warning"]
+    assert f"**Warning: {summary['warning']}.**" in card and "learned nothing" not in card
+    calls = contig_frame("out/contigs.tsv")
+    assert set(calls["confidence"]) == {"low", ""}
 
 
 def test_a_second_prediction_gives_the_same_bytes(lake):

@@ -65,7 +65,7 @@ def main(args: argparse.Namespace) -> None:
     failure, doubt = learning_failure(description), warning(description)
     if failure:
         windows["probability"] = np.nan
-    calls = contig_calls(records, windows, calibration["contig"], failure, **settings)
+    calls = contig_calls(records, windows, calibration["contig"], failure, doubt, **settings)
     regions = viral_regions(windows)
     inputs = {
         "weights": args.classifier / "classifier.safetensors",

@@ -64,10 +64,14 @@ def contig_calls(
     windows: pd.DataFrame,
     calibration: Mapping[str, float],
     learning_failure: str | None,
+    doubt: str | None,
     threshold: float,
     min_windows: int,
 ) -> pd.DataFrame:
-    """One row per input record, in input order; with a `learning_failure` none is called."""
+    """One row per input record, in input order.
+
+    With a `learning_failure` none is called, with a `doubt` none has more than low confidence.
+    """
     scored = windows[windows["frames"] > 0]
     viral = scored[scored["probability"] > VIRAL_WINDOW].groupby("contig").size()
     calls = records.merge(contig_scores(scored), how="left", on="contig")
@@ -82,7 +86,7 @@ def contig_calls(
     is_viral = calls["call"] == VIRAL
     calls["fdr"] = np.nan
     calls.loc[is_viral, "fdr"] = expected_fdr(calls.loc[is_viral, "probability"].to_numpy())
-    calls["confidence"] = np.where(called, _confidence(calls), None)
+    calls["confidence"] = np.where(called, TIERS[0] if doubt else _confidence(calls), None)
     calls["reason"] = [_reason(row, learning_failure, min_windows) for row in calls.itertuples()]
     return calls[COLUMNS]
 

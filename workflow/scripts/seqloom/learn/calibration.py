@@ -24,8 +24,8 @@ from seqloom.learn.scores import (
 
 METHODS = ("temperature", "platt", "isotonic")  # from the simplest
 FOLDS = 5
-# With fewer contigs of a label the calibration is not trusted, in proportion.
-ENOUGH_CONTIGS = 30
+# With fewer contigs of a label the fitted log-odds are mixed with the raw ones, in proportion.
+ENOUGH_CONTIGS = 100
 MAX_K, MAX_CORRELATION = 1000.0, 0.95
 STEP = 1e-6  # of derivatives
 MAX_KNOTS = 50
