@@ -75,7 +75,7 @@ def outcome(groups: int, signal: float, seed: int) -> dict[str, object]:
         "calibration": fit_calibration(scored[0]),
         "validation": validation_summary(scored[0].assign(weight=1.0)),
         # Enough contigs, so that the loss alone gives a warning.
-        "train": dict.fromkeys(PARTS, {f"{label}_contigs": 100 for label in LABELS}),
+        "train": {part: {f"{label}_contigs": 100 for label in LABELS} for part in PARTS},
     }
     contigs = level_tables(scored[1], description["calibration"])["contig"]
     return {

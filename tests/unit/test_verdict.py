@@ -76,9 +76,9 @@ def test_few_contigs_and_all_other_doubts_make_one_warning():
     description["train"]["test"] |= {"viral_contigs": 9, "host_contigs": 10}
     near_chance = warning(described(0.68, error=0.02))
     assert warning(description) == (
-        f"{near_chance}; a part has fewer than 10 contigs of a label (3 host in validation, 9 viral "
-        "in test), so its figures may be luck; validation has fewer than 30 contigs of a label (3), "
-        "so the probabilities are hardly calibrated"
+        f"{near_chance}; a part has fewer than 10 contigs of a label (3 host in validation, "
+        "9 viral in test), so its figures may be luck; validation has fewer than 30 contigs of a "
+        "label (3), so the probabilities are hardly calibrated"
     )
 
 
