@@ -62,17 +62,17 @@ def test_few_contigs_make_no_probabilities_much_worse_than_raw_ones(count):
     assert fits[0]["contig"]["trust"] == fits[0]["frame"]["trust"] == count / 200
     for length in (1, 10, 100):
         contigs = contigs_of(scored(99, [length] * 2000))
-        raw, *fitted = (
+        raw, *errors = (
             calibration_error(
                 np.arange(2000) % 2 == 1,
                 calibrated(contigs["logit"], numbers, contigs["independent"]),
             )
             for numbers in (IDENTITY, *(fit["contig"] for fit in fits))
         )
-        assert np.mean(fitted) <= raw + 0.02
+        assert np.mean(errors) <= raw + 0.02
 
 
 def test_scores_of_the_wrong_direction_have_no_slope():
     table = simulated(0, [5] * 80)
-    fitted = fit_calibration(table.assign(logit=-table["logit"]))
-    assert fitted["frame"]["slope"] == fitted["contig"]["slope"] == 0
+    calibration = fit_calibration(table.assign(logit=-table["logit"]))
+    assert calibration["frame"]["slope"] == calibration["contig"]["slope"] == 0

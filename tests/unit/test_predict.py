@@ -55,6 +55,7 @@ def write_classifier(folder):
             "fusion": "toys",
             "backends": [BACKEND],
             "calibration": {"frame": IDENTITY, "contig": IDENTITY},
+            "false_calls": {"windows": [1], "log_odds": [0.0, 4.2], "ratio": [[0.5, 0.01]]},
             "validation": {"loss": 0.2, "chance": 0.6931, "error": 0.01, "groups": 20},
             "train": {part: {"host_contigs": 40, "viral_contigs": 40} for part in PARTS},
         },
@@ -87,11 +88,20 @@ def lake(tmp_path, monkeypatch):
     write_classifier(tmp_path / "toy")
     for number, windows in enumerate(SHARDS, start=1):
         write_shard(tmp_path, number, windows)
-    stored(tmp_path, {name: b"A" * length for name, length in RECORDS.items()})
-    contigs = contig_frame("g.tsv").assign(windows=KEPT["kept_windows"], **KEPT)
-    contigs.loc[3, ["status", "reason"]] = ["no_frame", "no open frame in 1 window"]
-    write_frame("contigs.tsv", contigs)
+    write_contigs(RECORDS)
     return tmp_path
+
+
+def write_contigs(names):
+    """The genome and the table of these contigs."""
+    stored(Path(), {name: b"A" * RECORDS[name] for name in names})
+    kept = pd.DataFrame(KEPT, index=list(RECORDS)).loc[list(names)].reset_index(drop=True)
+    contigs = contig_frame("g.tsv").assign(windows=kept["kept_windows"], **kept)
+    contigs.loc[contigs["contig"] == "dark", ["status", "reason"]] = [
+        "no_frame",
+        "no open frame in 1 window",
+    ]
+    write_frame("contigs.tsv", contigs)
 
 
 def arguments(out="out", shards=(1, 2)):
@@ -222,6 +232,20 @@ def test_a_classifier_of_a_weak_signal_makes_calls(lake):
     assert set(calls["confidence"]) == {"low", ""}
 
 
+def test_the_row_of_a_contig_does_not_depend_on_the_others(lake):
+    predict()
+    whole = (lake / "out" / "contigs.tsv").read_text().splitlines()
+    rows = dict(zip(RECORDS, whole[1:], strict=True))
+    shards = [window for shard in SHARDS for window in shard]
+    for number, names in enumerate((["dark", "bac", "n", "vir"], ["vir"], ["bac", "n"]), start=3):
+        chosen = [window for name in names for window in shards if window[0] == name]
+        write_shard(lake, number, chosen)
+        write_contigs(names)
+        predict(out=f"out{number}", shards=[number])
+        part = (lake / f"out{number}" / "contigs.tsv").read_text().splitlines()
+        assert part[1:] == [rows[name] for name in names]
+
+
 def test_a_second_prediction_gives_the_same_bytes(lake):
     predict(out="one")
     # Another process, so that a dependence on the order of a hash table would show.
@@ -242,11 +266,11 @@ def test_a_shard_given_twice_is_refused(lake):
     refused('contig "bac" has 3 frames', shards=[1, 2, 2])
 
 
-def test_a_classifier_with_an_earlier_calibration_is_refused(lake):
+def test_a_classifier_of_an_earlier_version_is_refused(lake):
     card = json.loads((lake / "toy" / "classifier.json").read_text())
-    card["calibration"]["contig"] = {"slope": 1.0, "intercept": 0.0}
+    del card["false_calls"]
     write_json(lake / "toy" / "classifier.json", card)
-    refused("did not know the length of a contig; train again")
+    refused("did not know how often calls are false; train again")
 
 
 def test_matrices_other_than_trained_on_are_refused(lake):

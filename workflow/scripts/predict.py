@@ -3,13 +3,21 @@
 
 import argparse
 import logging
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from seqloom.calls.contig_calls import VIRAL, check_complete, contig_calls, window_table
+from seqloom.calls.contig_calls import (
+    COLUMNS,
+    VIRAL,
+    Rule,
+    check_complete,
+    contig_calls,
+    window_table,
+)
 from seqloom.calls.regions import viral_regions, write_bed, write_gff3, write_viral
 from seqloom.calls.summary import summary
 from seqloom.cli import parser, run
@@ -40,6 +48,7 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--genome", type=Path, required=True, help="bgzip of index.py")
     options.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
     options.add_argument("--fused", type=Path, nargs="+", required=True, help="in this order")
+    options.add_argument("--prevalence", type=float, default=0.5, help="share of viral contigs")
     options.add_argument("--threshold", type=float, default=0.5, help="least for viral")
     options.add_argument("--min-windows", type=int, default=1, help="least for a call")
     options.add_argument("--threads", type=int, default=1)
@@ -59,13 +68,12 @@ def main(args: argparse.Namespace) -> None:
     check_complete(records, frames, args.contigs)
     check_contigs(args.contigs, contigs, genome)
 
-    calibration = description["calibration"]
-    settings = {"threshold": args.threshold, "min_windows": args.min_windows}
-    windows = window_table(frames, calibration["frame"])
+    rule = Rule(**{field.name: getattr(args, field.name) for field in fields(Rule)})
+    windows = window_table(frames, description["calibration"]["frame"])
     failure, doubt = learning_failure(description), warning(description)
     if failure:
         windows["probability"] = np.nan
-    calls = contig_calls(records, windows, calibration["contig"], failure, doubt, **settings)
+    calls = contig_calls(records, windows, description, rule)
     regions = viral_regions(windows)
     inputs = {
         "weights": args.classifier / "classifier.safetensors",
@@ -75,18 +83,20 @@ def main(args: argparse.Namespace) -> None:
     }
     names = {"experiment": description["experiment"], "sample": args.sample}
     digests = shard_digests(frames=args.frames, fused=args.fused)
-    origin = {"provenance": provenance("predict", inputs, settings, ("torch", "pandas"), digests)}
+    origin = {
+        "provenance": provenance("predict", inputs, asdict(rule), ("torch", "pandas"), digests)
+    }
     card = {
         **names,
         "warning": doubt,
-        **summary(calls, regions),
-        **settings,
+        **summary(calls, regions, rule.prevalence),
+        **asdict(rule),
         "random": any(backend["random"] for backend in description["backends"]),
         **origin,
     }
     viral = dict(records.loc[calls["call"] == VIRAL, ["contig", "header"]].to_numpy())
     with atomic_all([args.out / name for name in FILES]) as (tsv, parquet, gff3, bed, fna, json):
-        write_tsv(tsv, calls)
+        write_tsv(tsv, calls[COLUMNS])
         write_table(parquet, windows, as_strings(names | origin))
         write_gff3(gff3, regions, dict(zip(records["contig"], records["length"], strict=True)))
         write_bed(bed, regions)

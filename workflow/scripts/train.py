@@ -18,6 +18,7 @@ from seqloom.files.tables import read_table, write_tsv
 from seqloom.files.tensors import read_metadata
 from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.classifier import describe_inputs, network_log_odds, write_weights
+from seqloom.learn.false_calls import false_calls
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
 from seqloom.learn.scores import label_weights
 from seqloom.learn.split import PARTS
@@ -70,6 +71,7 @@ def main(args: argparse.Namespace) -> None:
     trained = train(examples["train"], examples["validation"], recipe)
     scores = network_log_odds(trained.network, examples["validation"].matrix)
     validation = parts["validation"].assign(logit=scores)
+    calibration = fit_calibration(validation)
     description = {
         "experiment": args.experiment,
         "labels": list(LABELS),
@@ -79,7 +81,8 @@ def main(args: argparse.Namespace) -> None:
             "dropout": recipe.dropout,
         },
         **inputs,
-        "calibration": fit_calibration(validation),
+        "calibration": calibration,
+        "false_calls": false_calls(validation, calibration["contig"]),
         "recipe": dataclasses.asdict(recipe),
         "best_epoch": trained.best_epoch,
         "validation": validation_summary(validation),

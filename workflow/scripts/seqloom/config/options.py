@@ -78,6 +78,9 @@ class Options:
     def train(self, experiment: str) -> str:
         return options(self.settings["experiments"][experiment]["train"])
 
+    def rule_of_calls(self) -> str:
+        return options({k: v for k, v in self.settings["predict"].items() if k != "experiments"})
+
     def label(self, sample: str) -> str:
         return options({"label": self.settings.samples[sample].label})
 

@@ -12,14 +12,12 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
-from seqloom.learn.fragments import fragments
-from seqloom.learn.metrics import CONTIG
+from seqloom.learn.fragments import WHOLE, labeled_fragments
 from seqloom.learn.scores import (
     IDENTITY,
     calibrated_log_odds,
     log_losses,
     weight_of_windows,
-    window_scores,
 )
 
 METHODS = ("temperature", "platt", "isotonic")  # from the simplest
@@ -36,10 +34,10 @@ def fit_calibration(validation: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
     `validation` has sample, contig, window, start, end, label, group, logit.
     """
-    facts = validation.drop_duplicates(CONTIG)[[*CONTIG, "label", "group"]]
-    pieces = fragments(window_scores(validation, CONTIG)).merge(facts, on=CONTIG)
+    pieces = labeled_fragments(validation)
     frames = validation.assign(independent=1.0, length=0, share=1.0)
-    trust = min(1.0, facts["label"].value_counts().min() / ENOUGH_CONTIGS)
+    contigs = pieces[pieces["length"] == WHOLE]["label"].value_counts()
+    trust = min(1.0, contigs.min() / ENOUGH_CONTIGS)
     return {
         level: chosen_calibration(rows, most) | {"trust": float(trust)}
         for level, rows, most in (("frame", frames, 0.0), ("contig", pieces, MAX_K))

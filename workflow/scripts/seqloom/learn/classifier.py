@@ -45,10 +45,10 @@ def new_network(columns: int, hidden: int, dropout: float) -> nn.Sequential:
 def load(folder: Path) -> Classifier:
     """Load a classifier for scoring on the CPU."""
     description = read_json(folder / "classifier.json")
-    if "k" not in description["calibration"]["contig"]:
+    if "false_calls" not in description:
         raise InputError(
-            f"{folder / 'classifier.json'}: its calibration is that of an earlier version, which "
-            "did not know the length of a contig; train again"
+            f"{folder / 'classifier.json'}: it is of an earlier version, which did not know how "
+            "often calls are false; train again"
         )
     network = new_network(**description["architecture"])
     weights = folder / "classifier.safetensors"
