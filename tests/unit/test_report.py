@@ -78,6 +78,7 @@ def write_prediction(folder: Path, calls: str, random: bool, warning=None):
     write_table(out / "windows.parquet", pd.DataFrame(rows), {})
     counts = {call: calls.count(f" {call} ") for call in ("viral", "host", "uncalled")}
     summary = {"contigs": counts, "bases": counts, "regions": 25, "fdr": 0.125, "threshold": 0.5}
+    summary |= {"prevalence": 0.5, "estimated_prevalence": 0.1, "fdr_at_estimate": 0.5}
     write_json(out / "summary.json", summary | {"random": random, "warning": warning} | made())
 
 
@@ -240,7 +241,9 @@ def test_the_page_shows_all_results(results):
         "(closest: vir|7 and bac|3)",
         "Equal sequences: 6 contigs have a twin.",
         "train viral 12 4 2,400 1,200 75.0 %",
-        "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong.",
+        "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong, "
+        "if 50.0 % of all contigs are viral. The scores themselves suggest 10.0 %, with 50.0 % of "
+        "the calls wrong.",
         "viral 0.875 12.5 % medium 900 all",
         "dark uncalled - - 40 why",
         "the 2 longest of 25 regions, whole contigs last",
