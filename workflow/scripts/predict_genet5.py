@@ -33,7 +33,7 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--overlap", type=int, default=5_000, help="bases of neighboring tiles")
     options.add_argument("--head", choices=HEADS, default=HEADS[0])
     options.add_argument("--rules", nargs="*", choices=list(NO_RULES), default=list(NO_RULES))
-    options.add_argument("--batch", type=positive, default=8, help="tiles that are read together")
+    options.add_argument("--batch", type=positive, default=16, help="tiles that are read together")
     options.add_argument("--threads", type=positive, default=1)
     options.add_argument("--out", type=Path, required=True, help=".json")
     return options
