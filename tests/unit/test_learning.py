@@ -73,7 +73,9 @@ def test_the_planted_signal_is_learned(learned):
     assert metrics["levels"]["frame"]["auroc"] > 0.95
     assert metrics["levels"]["contig"]["accuracy"] == 1.0
     assert metrics["random"] is True and metrics["warning"] is None
-    assert set(metrics["categories"]) == {"vir", "bac", "fun"}
+    strata = pd.read_csv(folder / "evaluation" / "strata.tsv", sep="\t")
+    assert set(strata[strata["by"] == "category"]["stratum"]) == {"vir", "bac", "fun"}
+    assert set(strata["by"]) == {"category", "length", "gc", "group"}
     assert metrics["split"] == "toy"
 
 
@@ -179,11 +181,15 @@ def test_compare_has_a_row_per_experiment_and_level(learned, tmp_path):
     call(
         compare,
         evaluations=[folder / "evaluation"],
+        weights=1,
         out=tmp_path / "comparison.tsv",
         figure=tmp_path / "comparison.svg",
     )
     made = json.loads((tmp_path / "comparison.json").read_text())["provenance"]
-    assert set(made["inputs"]) == {"metrics of evaluation"}
+    assert set(made["inputs"]) == {
+        f"{file} of evaluation"
+        for file in ("metrics.json", "contigs.parquet", "predictions.parquet")
+    }
     table = pd.read_csv(tmp_path / "comparison.tsv", sep="\t")
     assert table["experiment"].tolist() == ["toy"] * 3
     assert table["columns"].tolist() == [8] * 3
