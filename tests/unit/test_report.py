@@ -171,8 +171,8 @@ def test_the_page_fetches_nothing(results):
         if name in ("src", "href", "xlink:href", "srcset", "data", "action"):
             assert value.startswith(("data:", "#")), (name, value)
     assert not re.search(r"https?://|@import|url\(", html)
-    # The comparison, and two figures for each of two experiments.
-    assert html.count('src="data:image/svg+xml;base64,') == 5
+    # The comparison, and four figures for each of two experiments.
+    assert html.count('src="data:image/svg+xml;base64,') == 9
 
 
 def test_all_links_have_targets(results):
