@@ -23,9 +23,10 @@ rule predict_sample:
         folder=subpath(output.card, parent=True),
         threshold=SETTINGS["predict"]["threshold"],
         min_windows=SETTINGS["predict"]["min_windows"],
+        regions=options({f"region_{k}": v for k, v in SETTINGS["predict"]["regions"].items()}),
     shell:
         "predict.py --classifier {params.classifier} --sample {wildcards.sample}"
         " --contigs {input.contigs} --genome {input.genome}"
         " --frames @<(lines {input.frames:q}) --fused @<(lines {input.fused:q})"
-        " --threshold {params.threshold} --min-windows {params.min_windows}"
+        " --threshold {params.threshold} --min-windows {params.min_windows} {params.regions}"
         " --threads {threads} --out {params.folder} 2> {log}"

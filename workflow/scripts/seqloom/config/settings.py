@@ -14,6 +14,7 @@ from seqloom.config.annotation import (
     with_raw_species,
 )
 from seqloom.config.kmers import add_kmer_experiments
+from seqloom.config.recipes import completed
 from seqloom.config.registry import KMER, Backend, own_backend, read_backend, read_backends
 from seqloom.config.schemas import hint_of, read_schema, read_yaml, validated
 from seqloom.config.sharding import shard_names
@@ -190,6 +191,8 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
                     "such as w300"
                 )
     values = validated(given, read_schema("config"), "config")
+    for experiment in values["experiments"].values():
+        experiment["train"] = completed(experiment["train"])
     beside = add_kmer_experiments(values)
     downloads = _listed_downloads(values["refseq"])
     annotate = values["annotate"]

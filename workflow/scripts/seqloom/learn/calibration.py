@@ -37,13 +37,26 @@ def fit_calibration(validation: pd.DataFrame) -> dict[str, dict[str, Any]]:
     `validation` has sample, contig, window, start, end, label, group, logit.
     """
     facts = validation.drop_duplicates(CONTIG)[[*CONTIG, "label", "group"]]
-    pieces = fragments(window_scores(validation, CONTIG)).merge(facts, on=CONTIG)
+    windows = window_scores(validation, CONTIG).merge(facts, on=CONTIG)
+    pieces = fragments(windows).merge(facts, on=CONTIG)
     frames = validation.assign(independent=1.0, length=0, share=1.0)
     trust = min(1.0, facts["label"].value_counts().min() / ENOUGH_CONTIGS)
-    return {
+    calibration = {
         level: chosen_calibration(rows, most) | {"trust": float(trust)}
         for level, rows, most in (("frame", frames, 0.0), ("contig", pieces, MAX_K))
     }
+    calibration["frame"]["correlation"] = neighbor_correlation(windows)
+    return calibration
+
+
+def neighbor_correlation(windows: pd.DataFrame) -> float:
+    """How much a window resembles the next one of its contig beyond what their label explains."""
+    rest = windows["logit"] - windows.groupby("label")["logit"].transform("mean")
+    follows = windows.groupby(CONTIG, sort=False)["window"].diff() == 1
+    if not (follows.any() and rest.any()):
+        return 0.0
+    together = (rest * rest.shift())[follows].mean() / (rest**2).mean()
+    return float(np.clip(together, 0, MAX_CORRELATION))
 
 
 def chosen_calibration(rows: pd.DataFrame, max_k: float) -> dict[str, Any]:
