@@ -75,7 +75,9 @@ def test_the_planted_signal_is_learned(learned):
     assert metrics["random"] is True
     few = "4 host in validation, 2 viral in validation, 4 host in test, 2 viral in test"
     assert few in metrics["warning"] and "learned nothing" not in metrics["warning"]
-    assert set(metrics["categories"]) == {"vir", "bac", "fun"}
+    strata = pd.read_csv(folder / "evaluation" / "strata.tsv", sep="\t")
+    assert set(strata[strata["by"] == "category"]["stratum"]) == {"vir", "bac", "fun"}
+    assert set(strata["by"]) == {"category", "length", "gc", "group"}
     assert metrics["split"] == "toy"
 
 
@@ -181,11 +183,15 @@ def test_compare_has_a_row_per_experiment_and_level(learned, tmp_path):
     call(
         compare,
         evaluations=[folder / "evaluation"],
+        weights=1,
         out=tmp_path / "comparison.tsv",
         figure=tmp_path / "comparison.svg",
     )
     made = json.loads((tmp_path / "comparison.json").read_text())["provenance"]
-    assert set(made["inputs"]) == {"metrics of evaluation"}
+    assert set(made["inputs"]) == {
+        f"{file} of evaluation"
+        for file in ("metrics.json", "contigs.parquet", "predictions.parquet")
+    }
     table = pd.read_csv(tmp_path / "comparison.tsv", sep="\t")
     assert table["experiment"].tolist() == ["toy"] * 3
     assert table["columns"].tolist() == [8] * 3

@@ -50,8 +50,13 @@ EVALUATION = beside(
     _EVALUATION_FOLDER,
     metrics="/metrics.json",
     predictions="/predictions.parquet",
+    contigs="/contigs.parquet",
+    strata="/strata.tsv",
+    sweep="/sweep.tsv",
     roc="/roc.svg",
     calibration="/calibration.svg",
+    sweep_figure="/sweep.svg",
+    pca="/pca.svg",
 )
 COMPARISON = beside("results/comparison/comparison", table=".tsv", figure=".svg", card=".json")
 PREDICTION = beside(

@@ -180,7 +180,9 @@ class Needs:
         return _TORCH + matrices
 
     def memory_to_compare(self) -> float:
-        return _PANDAS
+        """The scores of two experiments at a time."""
+        most = max(map(self._labeled_frames, self.settings["experiments"]), default=0)
+        return _PANDAS + 0.001 * most
 
     def memory_to_predict(self, experiment: str, sample: str) -> float:
         chosen = self.settings["experiments"][experiment]
