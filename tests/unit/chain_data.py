@@ -192,5 +192,7 @@ def report_step(metrics: str, card: str) -> Step:
     words += ["--out", "OUT/report.html", "--summary", "OUT/summary.txt"]
     read = [*files, metrics, card, "classifiers/toy/history.tsv"]
     read += [f"evaluation/toy/{name}.svg" for name in ("roc", "calibration")]
-    read += [f"predictions/toy/lake/{name}" for name in ("contigs.tsv", "summary.json")]
+    read += [
+        f"predictions/toy/lake/{name}" for name in ("contigs.tsv", "regions.tsv", "summary.json")
+    ]
     return Step(report, words, read, "report")
