@@ -11,6 +11,7 @@ import torch
 
 from seqloom.cli import parser, run
 from seqloom.config.labels import LABELS
+from seqloom.config.recipes import RECIPES, STANDARD, completed
 from seqloom.embedding.matrices import shard_digests
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
@@ -18,15 +19,16 @@ from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import write_tsv
 from seqloom.files.tensors import read_metadata
 from seqloom.learn.calibration import fit_calibration
-from seqloom.learn.classifier import describe_inputs, network_log_odds, write_weights
+from seqloom.learn.classifier import FORMAT, describe_inputs, network_log_odds, write_weights
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
 from seqloom.learn.scores import label_weights
-from seqloom.learn.training import Examples, Recipe, train
+from seqloom.learn.training import Examples, Recipe, frame_weights, train
 from seqloom.learn.verdict import validation_summary, warning
 from seqloom.report.model_card import model_card
 
 log = logging.getLogger(__name__)
 
+RECIPE_KEYS = [field.name for field in dataclasses.fields(Recipe)]
 FILES = ("classifier.safetensors", "classifier.json", "history.tsv", "model_card.md")
 
 
@@ -36,13 +38,15 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--split", type=Path, required=True)
     options.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
     options.add_argument("--fused", type=Path, nargs="+", required=True, help="in this order")
-    options.add_argument("--hidden", type=int, default=512)
-    options.add_argument("--dropout", type=float, default=0.5)
-    options.add_argument("--optimizer", choices=["sgd", "adamw"], default="sgd")
-    options.add_argument("--lr", type=float, default=2e-4)
-    options.add_argument("--batch-size", type=int, default=32)
-    options.add_argument("--max-epochs", type=int, default=200)
-    options.add_argument("--patience", type=int, default=5)
+    options.add_argument("--recipe", choices=list(RECIPES), default=STANDARD)
+    for name, value in RECIPES[STANDARD].items():
+        option = f"--{name.replace('_', '-')}"
+        options.add_argument(
+            option,
+            type=type(value),
+            default=argparse.SUPPRESS,
+            help="by default that of the recipe",
+        )
     options.add_argument("--seed", type=int, default=42)
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--out", type=Path, required=True, help="folder of the classifier")
@@ -54,23 +58,29 @@ def main(args: argparse.Namespace) -> None:
     inputs = {"experiment": args.experiment} | describe_inputs(read_metadata(args.fused[0]))
     check_shards(inputs, args.frames, args.fused)
     parts = {p: chosen_frames(args.split, args.frames, p) for p in ("train", "validation")}
+    recipe = Recipe(**completed({k: v for k, v in vars(args).items() if k in RECIPE_KEYS}))
+    weighted = recipe.recipe == STANDARD
     # Validation is read whole; its labels weigh what they do in training, where a balance thins.
-    viral_share = (parts["train"]["label"] == "viral").mean()
+    viral_share = 0.5 if weighted else (parts["train"]["label"] == "viral").mean()
     weight = label_weights(parts["validation"], viral_share)
     parts["validation"] = parts["validation"].assign(weight=weight)
+    weights = {
+        "train": frame_weights(parts["train"]) if weighted else None,
+        "validation": weight,
+    }
     examples = {
         part: Examples(
             feature_matrix(rows, args.fused),
             (rows["label"] == "viral").to_numpy(),
-            weight if part == "validation" else None,
+            weights[part],
         )
         for part, rows in parts.items()
     }
-    recipe = Recipe(**{f.name: getattr(args, f.name) for f in dataclasses.fields(Recipe)})
     trained = train(examples["train"], examples["validation"], recipe)
     scores = network_log_odds(trained.network, examples["validation"].matrix)
     validation = parts["validation"].assign(logit=scores)
     description = {
+        "format": FORMAT,
         "experiment": args.experiment,
         "labels": list(LABELS),
         "architecture": {

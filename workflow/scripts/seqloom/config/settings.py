@@ -14,6 +14,7 @@ from seqloom.config.annotation import (
     with_raw_species,
 )
 from seqloom.config.given import Given, config_of, name_of, read_given
+from seqloom.config.recipes import completed
 from seqloom.config.registry import Backend, own_backend, read_backend, read_backends
 from seqloom.config.schemas import hint_of, read_schema, read_yaml, validated
 from seqloom.config.sharding import shard_names
@@ -172,6 +173,8 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
         applied = _given_classifier(given)
         given = config_of(applied, given)
     values = validated(given, read_schema("config"), "config")
+    for experiment in values["experiments"].values():
+        experiment["train"] = completed(experiment["train"])
     downloads = _listed_downloads(values["refseq"])
     annotate = values["annotate"]
     raw = {}

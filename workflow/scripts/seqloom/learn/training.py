@@ -1,4 +1,4 @@
-"""The training loop of VirNucPro, which keeps the weights of the best validation epoch."""
+"""The training loop, which keeps the weights of the best validation epoch."""
 
 import copy
 import logging
@@ -9,8 +9,10 @@ import pandas as pd
 import torch
 from torch import nn
 
+from seqloom.config.labels import LABELS
+from seqloom.config.recipes import STANDARD
 from seqloom.errors import InputError
-from seqloom.learn.classifier import network_log_odds, new_network
+from seqloom.learn.classifier import Network, network_log_odds
 from seqloom.learn.metrics import binary_metrics
 from seqloom.learn.scores import IDENTITY, calibrated, log_losses
 
@@ -23,7 +25,7 @@ HISTORY_METRICS = ("accuracy", "precision", "recall", "f1", "auroc")
 
 @dataclass(frozen=True)
 class Recipe:
-    """The training settings."""
+    """The training settings; `recipe` is the name of one in config/recipes.py."""
 
     hidden: int
     dropout: float
@@ -33,11 +35,12 @@ class Recipe:
     max_epochs: int
     patience: int
     seed: int
+    recipe: str = STANDARD
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows of a fused matrix, whether each is viral, and what it weighs in the validation loss."""
+    """Rows of a fused matrix, whether each is viral, and what it weighs in the loss (mean 1)."""
 
     matrix: np.ndarray
     viral: np.ndarray
@@ -48,16 +51,32 @@ class Examples:
 class Trained:
     """The network of the best epoch, and the training history."""
 
-    network: nn.Module
+    network: Network
     best_epoch: int
     history: pd.DataFrame
 
 
+def frame_weights(frames: pd.DataFrame) -> np.ndarray:
+    """Weights of mean 1 under which both labels weigh the same.
+
+    In a label, categories and their groups weigh as the square root of their number of frames, so
+    that neither a large one decides nor a frame of a small one.
+    """
+    category = frames.groupby(["label", "category"])["label"].transform("size")
+    group = frames.groupby(["label", "category", "group"])["label"].transform("size")
+    weight = 1 / np.sqrt(category * group)
+    total = weight.groupby(frames["label"]).transform("sum")
+    return (weight / total * len(frames) / frames["label"].nunique()).to_numpy()
+
+
 def train(training: Examples, validation: Examples, recipe: Recipe) -> Trained:
     """Train until the validation loss has not improved for `patience` epochs."""
+    _check_labels(training, validation)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
-    network = new_network(training.matrix.shape[1], recipe.hidden, recipe.dropout).to(device)
+    network = Network(training.matrix.shape[1], recipe.hidden, recipe.dropout).to(device)
+    if recipe.recipe == STANDARD:
+        network.standardize(training.matrix)
     optimizer = _optimizer(network, recipe)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, DECAY_EPOCHS, DECAY)
     rows: list[dict[str, float]] = []
@@ -87,25 +106,37 @@ def train(training: Examples, validation: Examples, recipe: Recipe) -> Trained:
     return Trained(network.cpu().eval(), best_epoch, pd.DataFrame(rows))
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _check_labels(training: Examples, validation: Examples) -> None:
+    for part, examples in (("train", training), ("validation", validation)):
+        for label, is_it in zip(LABELS, (~examples.viral, examples.viral), strict=True):
+            if not is_it.any():
+                raise InputError(
+                    f"the {part} part of the split has no {label} frame, so there is nothing to "
+                    f"tell apart; add {label} genomes of more groups"
+                )
+
+
+def _optimizer(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(network.parameters(), lr=recipe.lr)
     return torch.optim.SGD(network.parameters(), lr=recipe.lr, momentum=MOMENTUM)
 
 
 def _train_epoch(
-    network: nn.Module, optimizer: torch.optim.Optimizer, examples: Examples, batch_size: int
+    network: Network, optimizer: torch.optim.Optimizer, examples: Examples, batch_size: int
 ) -> float:
     """Train on all examples once, in random order, and return the mean loss."""
     network.train()
     device = next(network.parameters()).device
     count = len(examples.viral)
+    weight = np.ones(count) if examples.weight is None else examples.weight
     total = torch.zeros((), device=device)
     # Batches of almost equal size; BatchNorm could not normalize a last batch of one row.
     for rows in torch.randperm(count).tensor_split(max(1, count // batch_size)):
         batch = torch.from_numpy(examples.matrix[rows.numpy()]).to(device).float()
         target = torch.from_numpy(examples.viral[rows.numpy()]).to(device).long()
-        loss = nn.functional.cross_entropy(network(batch), target)
+        each = nn.functional.cross_entropy(network(batch), target, reduction="none")
+        loss = (each * torch.from_numpy(weight[rows.numpy()]).to(device)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

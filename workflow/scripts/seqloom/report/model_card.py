@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from seqloom.config.recipes import STANDARD, VIRNUCPRO
 from seqloom.learn.verdict import warning
 
 
@@ -27,7 +28,8 @@ def model_card(description: Mapping[str, Any], history: pd.DataFrame) -> str:
         for part, c in description["train"].items()
     )
     layers = (
-        f"Linear({architecture['columns']}, {architecture['hidden']}), BatchNorm, ReLU, "
+        f"{_RECIPES[recipe['recipe']]}Linear({architecture['columns']}, "
+        f"{architecture['hidden']}), BatchNorm, ReLU, "
         f"Dropout({architecture['dropout']}), Linear({architecture['hidden']}, 2)"
     )
     doubt = warning(description)
@@ -47,8 +49,9 @@ as below: prediction on others stops with an error.
 {backends}
 
 ## Training
-{layers}; {recipe["optimizer"]}, learning rate {recipe["lr"]}, batches of {recipe["batch_size"]},
-seed {recipe["seed"]}. Of {len(history)} epochs number {description["best_epoch"]} had the lowest
+Recipe `{recipe["recipe"]}`: {layers};
+{recipe["optimizer"]}, learning rate {recipe["lr"]}, batches of {recipe["batch_size"]}, seed
+{recipe["seed"]}. Of {len(history)} epochs number {description["best_epoch"]} had the lowest
 validation loss, {best["validation_loss"]:.4f} (AUROC of frames {best["auroc"]:.4f}); its weights
 are saved. The loss of chance is {validation["chance"]:.4f}, and the standard error over
 {validation["groups"]} groups of the validation part {validation["error"]:.4f}.
@@ -74,6 +77,11 @@ evaluation; how related the parts are is in the audit of the split.
 """
 
 
+_RECIPES = {
+    STANDARD: "columns standardized by the training rows, frames weighted by label, category and "
+    "group; ",
+    VIRNUCPRO: "",
+}
 _CODING = """Trained, calibrated and evaluated on frames that lie in {}; of other sequences
 all frames are scored, coding or not, and the figures of the evaluation do not cover that.
 
