@@ -194,5 +194,7 @@ def report_step(metrics: str, card: str) -> Step:
     read = [*files, metrics, card, "classifiers/toy/history.tsv"]
     read += [f"evaluation/toy/{name}.svg" for name in ("roc", "calibration", "sweep", "pca")]
     read.append("evaluation/toy/strata.tsv")
-    read += [f"predictions/toy/lake/{name}" for name in ("contigs.tsv", "summary.json")]
+    read += [
+        f"predictions/toy/lake/{name}" for name in ("contigs.tsv", "regions.tsv", "summary.json")
+    ]
     return Step(report, words, read, "report")

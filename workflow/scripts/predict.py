@@ -31,6 +31,7 @@ from seqloom.cli import parser, run
 from seqloom.embedding.matrices import shard_digests
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
+from seqloom.files.packed import classifier_files, classifier_folder
 from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import read_table, write_table, write_tsv
 from seqloom.learn.classifier import Classifier, load, log_odds
@@ -49,7 +50,7 @@ FILES = (
 
 def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
-    options.add_argument("--classifier", type=Path, required=True, help="folder")
+    options.add_argument("--classifier", type=Path, required=True, help="folder, or packed")
     options.add_argument("--sample", required=True, help="its name")
     options.add_argument("--contigs", type=Path, required=True, help="TSV of plan.py")
     options.add_argument("--genome", type=Path, required=True, help="bgzip of index.py")
@@ -69,7 +70,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
-    classifier = load(args.classifier)
+    with classifier_folder(args.classifier) as folder:
+        classifier = load(folder)
     description = classifier.description
     check_shards(description, args.frames, args.fused)
     shards = zip(args.frames, args.fused, strict=True)
@@ -89,12 +91,8 @@ def main(args: argparse.Namespace) -> None:
     calls = contig_calls(records, windows, description, rule)
     lengths = dict(zip(records["contig"], records["length"], strict=True))
     regions = viral_regions(windows, calibration, lengths, chain)
-    inputs = {
-        "weights": args.classifier / "classifier.safetensors",
-        "classifier": args.classifier / "classifier.json",
-        "contigs": args.contigs,
-        "genome": args.genome,
-    }
+    inputs = {"contigs": args.contigs, "genome": args.genome}
+    inputs |= dict(zip(("classifier", "weights"), classifier_files(args.classifier), strict=False))
     names = {"experiment": description["experiment"], "sample": args.sample}
     digests = shard_digests(frames=args.frames, fused=args.fused)
     chosen = asdict(rule) | {"regions": vars(chain)}

@@ -185,7 +185,7 @@ class Needs:
         return _PANDAS + 0.001 * most
 
     def memory_to_predict(self, experiment: str, sample: str) -> float:
-        chosen = self.settings["experiments"][experiment]
+        chosen = self.settings.applied[experiment]
         shard = self.shard_mb(chosen["fusion"], chosen["cut"], sample)
         return _TORCH + 3.1 * shard + 0.0005 * self.work.frames(chosen["cut"], sample)
 
