@@ -5,7 +5,10 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from seqloom.files.tables import write_table
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "report.py"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>a figure</text></svg>'
@@ -16,6 +19,10 @@ METRICS = {
     **dict.fromkeys(["accuracy", "precision", "recall", "f1", "brier", "ece"], 0.75),
     **dict.fromkeys(["mcc", "auroc", "average_precision"]),
 }
+METRICS["intervals"] = {name: [0.5, 0.875] for name in METRICS}
+METRICS["note"] = "no interval: groups: 1 host"
+METRICS["confusion"] = {"viral_called_viral": 3, "viral_called_host": 2}
+METRICS["confusion"] |= {"host_called_viral": 1, "host_called_host": 9}
 
 
 def made(**versions):
@@ -34,11 +41,17 @@ def write_tsv(path, text):
 
 def write_experiment(folder: Path, name: str, random: bool, warning=None, leak=""):
     evaluation, classifier = folder / "evaluation" / name, folder / "classifiers" / name
-    metrics = {"random": random, "warning": warning}
+    metrics = {"random": random, "warning": warning, "split": name}
     metrics |= {"levels": dict.fromkeys(["frame", "window", "contig"], METRICS)}
-    categories = {"viral": {"n": 3, "accuracy": 0.625}, "fungi": {"n": 0, "accuracy": None}}
-    write_json(evaluation / "metrics.json", metrics | {"categories": categories} | made())
-    for figure in ("roc.svg", "calibration.svg"):
+    write_json(evaluation / "metrics.json", metrics | made())
+    ends = " ".join(f"{x} {x}_low {x}_high" for x in ("recall", "specificity", "auroc"))
+    write_tsv(
+        evaluation / "strata.tsv",
+        f"by stratum contigs viral groups {ends} note\n"
+        "category viral 3 3 3 0.6250 0.5000 0.7500       \n"
+        "group viral7 3 3 1 0.6250         alone\n",
+    )
+    for figure in ("roc.svg", "calibration.svg", "sweep.svg", "pca.svg"):
         (evaluation / figure).write_text(SVG)
     backend = {"backend": "esm", "width": 8, "weights_sha256": "ab" * 32, "revision": None}
     backend |= {"dtype": "float32", "pooling": "mean", "random": random}
@@ -65,11 +78,28 @@ def write_prediction(folder: Path, calls: str, random: bool, warning=None):
     out = folder / "predictions" / "first" / "lake"
     columns = "contig length windows scored_windows viral_windows probability fdr call"
     write_tsv(out / "contigs.tsv", f"{columns} confidence reason\n{calls}")
+    write_tsv(out / "regions.tsv", f"{REGION_COLUMNS}\n{REGIONS}")
+    rows = {
+        "contig": ["host"] * 3 + ["dark"],
+        "start": [0, 300, 600, 0],
+        "end": [300, 600, 900, 40],
+    }
+    rows["probability"] = [0.1, 0.9, None, 0.5]
+    write_table(out / "windows.parquet", pd.DataFrame(rows), {})
     counts = {call: calls.count(f" {call} ") for call in ("viral", "host", "uncalled")}
-    summary = {"contigs": counts, "bases": counts, "fdr": 0.125, "threshold": 0.5}
+    summary = {"contigs": counts, "bases": counts, "regions": 25, "fdr": 0.125, "threshold": 0.5}
+    summary |= {"prevalence": 0.5, "estimated_prevalence": 0.1, "fdr_at_estimate": 0.5}
     write_json(out / "summary.json", summary | {"random": random, "warning": warning} | made())
 
 
+REGION_COLUMNS = (
+    "region contig start end length windows viral_windows probability score edge left_flank "
+    "right_flank"
+)
+REGIONS = (
+    f"{NASTY}:1-900 {NASTY} 0 900 900 3 3 0.8750 1.0000 both 0 0\n"
+    "host:301-600 host 300 600 300 1 1 0.9000 0.7500 none 300 300\n"
+)
 CALLS = (
     f"{NASTY} 900 3 3 3 0.8750 0.1250 viral medium all\n"
     "dark 40 1 0 0   uncalled  why\n"
@@ -99,19 +129,22 @@ def full_report(folder: Path, random=False, warning=None, leak="") -> tuple[str,
     write_experiment(folder, "first", random, warning)
     write_experiment(folder, "second", random, leak=leak)
     write_prediction(folder, CALLS, random, warning)
-    row = "both w300 8 contig 40 0.9375 0.9 0.8 0.7 0.85 0.1 0.05"
-    write_tsv(
-        folder / "comparison" / "comparison.tsv",
-        "experiment model fusion cut columns level n auroc average_precision f1 mcc accuracy brier"
-        f" ece\nfirst classifier {row}\nfirst baseline {row.replace('0.9375', '')}\n",
-    )
+    names = ["average_precision", "f1", "mcc", "accuracy", "brier", "ece"]
+    row = {f"{name}{end}": 0.5 for name in names for end in ("", "_low", "_high")}
+    row |= {"fusion": "both", "cut": "w300", "level": "contig", "n": 40, "note": ""}
+    row |= {"viral_groups": 5, "host_groups": 4, "reference": None}
+    row |= {"auroc": 0.9375, "auroc_low": 0.875, "auroc_high": 1.0}
+    small = row | {"note": "no better than chance", "auroc": 0.55, "verdict": "open"}
+    small |= {"reference": "first", "change": -0.041, "change_low": -0.1, "change_high": 0.02}
+    rows = [row | {"experiment": "first"}, small | {"experiment": "kmer_w300"}]
+    write_json(folder / "comparison" / "comparison.json", {"rows": rows})
     (folder / "comparison" / "comparison.svg").write_text(SVG)
     return report(
         folder,
         *("--evaluations", "evaluation/first", "evaluation/second"),
         *("--classifiers", "classifiers/second", "classifiers/first"),
         *("--audits", "splits/second.audit.tsv", "splits/first.audit.tsv"),
-        *("--comparison", "comparison/comparison.tsv", "--figure", "comparison/comparison.svg"),
+        *("--comparison", "comparison/comparison.json", "--figure", "comparison/comparison.svg"),
         *("--predictions", "predictions/first/lake"),
         *("--settings", json.dumps({"cuts": {"w300": {"window": 300}}, "samples": "s.tsv"})),
     )
@@ -158,8 +191,8 @@ def test_the_page_fetches_nothing(results):
         if name in ("src", "href", "xlink:href", "srcset", "data", "action"):
             assert value.startswith(("data:", "#")), (name, value)
     assert not re.search(r"https?://|@import|url\(", html)
-    # The comparison, and two figures for each of two experiments.
-    assert html.count('src="data:image/svg+xml;base64,') == 5
+    # The comparison, and four figures for each of two experiments.
+    assert html.count('src="data:image/svg+xml;base64,') == 9
 
 
 def test_all_links_have_targets(results):
@@ -212,30 +245,37 @@ def test_the_page_shows_all_results(results):
     text = Page(html).text
     for part in (
         "12,345,678",
-        "first classifier both w300 40 0.938",
-        "first baseline both w300 40 -",
+        "first both w300 40 5 + 4 0.938 0.875 to 1.000",
+        "open AUROC -4.1 % (-10.0 % to +2.0 %) of first no better than chance",
+        "Of 5 viral contigs 3 are called viral, of 10 host contigs 9 are called host.",
         "best epoch 2 of 3",
-        "viral 3 62.5 %",
-        "fungi 0 -",
+        "category viral 3 3 0.625 0.500 to 0.750",
         "no group of test shares more than 3.1 % of its 21-mers with a group of train",
         "(closest: vir|7 and bac|3)",
         "Equal sequences: 6 contigs have a twin.",
         "train viral 12 4 2,400 1,200 75.0 %",
-        "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong.",
+        "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong, "
+        "if 50.0 % of all contigs are viral. The scores themselves suggest 10.0 %, with 50.0 % of "
+        "the calls wrong.",
         "viral 0.875 12.5 % medium 900 all",
         "dark uncalled - - 40 why",
+        "the 2 longest of 25 regions, whole contigs last",
+        "host:301-600 300 1 1 0.900 0.750 none 300 300",
         "torch 2.13.0",
         "window: 300",
     ):
         assert part in text, part
+    # The track of the host: a window up, one down, one without a frame; in thirds of 1000.
+    assert 'd="M500.0 40v-32.0"' in html and 'd="M166.7 40v32.0"' in html
+    assert '<rect class="region" x="333.3" y="0" width="333.3" height="80"/>' in html
     # Viral first, then host, then contigs that could not be read.
     assert text.index(NASTY) < text.index("host host") < text.index("dark uncalled")
     assert headline.splitlines() == [
         "A & B",
         "  samples: 1, bases and residues: 12,345,678",
         "AUROC by contig, on contigs that no training has seen",
-        "  first, classifier             0.938 (40 contigs)",
-        "  first, baseline               - (40 contigs)",
+        "  first (both)                  0.938 (40 contigs; 95 %: 0.875 to 1.000)",
+        "  kmer_w300 (both)              0.550 (40 contigs; no better than chance)",
         "Calls",
         "  contigs of lake by first: 1 viral, 1 host, 1 uncalled",
         "Report: report.html",

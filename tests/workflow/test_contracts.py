@@ -49,6 +49,7 @@ def metadata_of(path: Path) -> dict[str, str]:
     [
         ("contigs/{cut}/{sample}.tsv", "contigs/w300/viral.tsv"),
         ("predictions/{experiment}/{sample}/", "predictions/long/query/contigs.tsv"),
+        ("predictions/{experiment}/{sample}/regions.tsv", "predictions/long/query/regions.tsv"),
     ],
 )
 def test_columns_of_tables(finished, title, pattern):
@@ -113,8 +114,8 @@ def test_files_have_the_documented_metadata(finished, pattern, keys):
             "classifiers/long/classifier.json",
             "labels architecture cut_settings backends",
         ),
-        ("evaluation/long/metrics.json", "experiment model random levels categories"),
-        ("evaluation/long/baseline.json", "experiment model random levels categories"),
+        ("evaluation/long/metrics.json", "experiment split random levels categories"),
+        ("evaluation/kmer_w150/metrics.json", "experiment split random levels categories"),
         ("comparison/comparison.json", ""),
         ("predictions/long/query/summary.json", "contigs bases threshold min_windows random fdr"),
     ],

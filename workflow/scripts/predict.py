@@ -3,19 +3,35 @@
 
 import argparse
 import logging
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from seqloom.calls.contig_calls import VIRAL, check_complete, contig_calls, window_table
-from seqloom.calls.regions import viral_regions, write_bed, write_gff3, write_viral
+from seqloom.calls.contig_calls import (
+    COLUMNS,
+    VIRAL,
+    Rule,
+    check_complete,
+    contig_calls,
+    window_table,
+)
+from seqloom.calls.hmm import Chain
+from seqloom.calls.region_files import (
+    write_bed,
+    write_contigs_fasta,
+    write_gff3,
+    write_regions_fasta,
+)
+from seqloom.calls.regions import viral_regions, with_regions
 from seqloom.calls.summary import summary
 from seqloom.cli import parser, run
 from seqloom.embedding.matrices import shard_digests
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
+from seqloom.files.packed import classifier_files, classifier_folder
 from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import read_table, write_table, write_tsv
 from seqloom.learn.classifier import Classifier, load, log_odds
@@ -27,21 +43,26 @@ from seqloom.seqs.genome import open_genome
 log = logging.getLogger(__name__)
 
 FILES = (
-    *("contigs.tsv", "windows.parquet", "regions.gff3", "regions.bed"),
-    *("viral.fna.gz", "summary.json"),
+    *("contigs.tsv", "windows.parquet", "regions.tsv", "regions.gff3", "regions.bed"),
+    *("regions.fna.gz", "viral.fna.gz", "summary.json"),
 )
 
 
 def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
-    options.add_argument("--classifier", type=Path, required=True, help="folder")
+    options.add_argument("--classifier", type=Path, required=True, help="folder, or packed")
     options.add_argument("--sample", required=True, help="its name")
     options.add_argument("--contigs", type=Path, required=True, help="TSV of plan.py")
     options.add_argument("--genome", type=Path, required=True, help="bgzip of index.py")
     options.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
     options.add_argument("--fused", type=Path, nargs="+", required=True, help="in this order")
+    options.add_argument("--prevalence", type=float, default=0.5, help="share of viral contigs")
     options.add_argument("--threshold", type=float, default=0.5, help="least for viral")
     options.add_argument("--min-windows", type=int, default=1, help="least for a call")
+    options.add_argument(
+        "--region-length", type=int, default=20000, help="mean length of viral regions"
+    )
+    options.add_argument("--region-share", type=float, default=0.02, help="of viral bases")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--out", type=Path, required=True, help="folder of the prediction")
     return options
@@ -49,7 +70,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
-    classifier = load(args.classifier)
+    with classifier_folder(args.classifier) as folder:
+        classifier = load(folder)
     description = classifier.description
     check_shards(description, args.frames, args.fused)
     shards = zip(args.frames, args.fused, strict=True)
@@ -59,38 +81,40 @@ def main(args: argparse.Namespace) -> None:
     check_complete(records, frames, args.contigs)
     check_contigs(args.contigs, contigs, genome)
 
+    rule = Rule(**{field.name: getattr(args, field.name) for field in fields(Rule)})
+    chain = Chain(args.region_length, args.region_share)
     calibration = description["calibration"]
-    settings = {"threshold": args.threshold, "min_windows": args.min_windows}
     windows = window_table(frames, calibration["frame"])
     failure, doubt = learning_failure(description), warning(description)
     if failure:
         windows["probability"] = np.nan
-    calls = contig_calls(records, windows, calibration["contig"], failure, **settings)
-    regions = viral_regions(windows)
-    inputs = {
-        "weights": args.classifier / "classifier.safetensors",
-        "classifier": args.classifier / "classifier.json",
-        "contigs": args.contigs,
-        "genome": args.genome,
-    }
+    calls = contig_calls(records, windows, description, rule)
+    lengths = dict(zip(records["contig"], records["length"], strict=True))
+    regions = viral_regions(windows, calibration, lengths, chain)
+    inputs = {"contigs": args.contigs, "genome": args.genome}
+    inputs |= dict(zip(("classifier", "weights"), classifier_files(args.classifier), strict=False))
     names = {"experiment": description["experiment"], "sample": args.sample}
     digests = shard_digests(frames=args.frames, fused=args.fused)
-    origin = {"provenance": provenance("predict", inputs, settings, ("torch", "pandas"), digests)}
+    chosen = asdict(rule) | {"regions": vars(chain)}
+    origin = {"provenance": provenance("predict", inputs, chosen, ("torch", "pandas"), digests)}
     card = {
         **names,
         "warning": doubt,
-        **summary(calls, regions),
-        **settings,
+        **summary(calls, regions, rule.prevalence),
+        **asdict(rule),
         "random": any(backend["random"] for backend in description["backends"]),
         **origin,
     }
     viral = dict(records.loc[calls["call"] == VIRAL, ["contig", "header"]].to_numpy())
-    with atomic_all([args.out / name for name in FILES]) as (tsv, parquet, gff3, bed, fna, json):
-        write_tsv(tsv, calls)
+    files = atomic_all([args.out / name for name in FILES])
+    with files as (tsv, parquet, table, gff3, bed, parts, fna, json):
+        write_tsv(tsv, with_regions(calls[COLUMNS], regions))
         write_table(parquet, windows, as_strings(names | origin))
-        write_gff3(gff3, regions, dict(zip(records["contig"], records["length"], strict=True)))
+        write_tsv(table, regions)
+        write_gff3(gff3, regions, lengths)
         write_bed(bed, regions)
-        write_viral(fna, genome, viral)
+        write_regions_fasta(parts, regions, genome)
+        write_contigs_fasta(fna, viral, genome)
         write_json(json, card)
     if doubt:
         log.warning("%s", doubt)

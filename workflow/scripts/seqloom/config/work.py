@@ -107,14 +107,14 @@ class Work:
 
     def dtype(self, backend: str, device: Device) -> str:
         """The precision of the matrix products on a device."""
-        chosen = self.settings["embed"]["dtype"]
+        chosen = self.settings.dtype(backend)
         if chosen != "auto":
             return chosen
         return "float32" if device.name == CPU else self.settings.backends[backend].dtype
 
     def gpu_memory_gb(self, backend: str) -> float:
         """Weights as they are computed with, and a guess of what a batch takes beside them."""
-        dtype = self.settings["embed"]["dtype"]
+        dtype = self.settings.dtype(backend)
         model = self.settings.backends[backend]
         is_wide = (model.dtype if dtype == "auto" else dtype) == "float32"
         return 1.2e-3 * (4 if is_wide else 2) * model.parameters + _BATCH_GB
@@ -193,7 +193,7 @@ class Work:
             return _Amount(0, 0, _BYTES_PER_WEIGHT * weights)
         if rule in GENET5 and "sample" not in wildcards:
             return _Amount(0, 0, GeneWork(self.settings).weights_bytes())
-        chosen = self.settings["experiments"].get(wildcards.get("experiment"), {})
+        chosen = self.settings.applied.get(wildcards.get("experiment"), {})
         cut = wildcards.get("cut", chosen.get("cut", WHOLE))
         samples = self.settings.labeled() if chosen else self.settings.samples
         parts = 1
