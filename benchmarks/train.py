@@ -26,7 +26,7 @@ from seqloom.learn.classifier import Network
 from seqloom.learn.features import StoredRows, feature_matrix
 from seqloom.learn.training import Examples, Recipe, train_epoch
 
-ROWS, MANY_ROWS, COLUMNS, ROUNDS, MEMORY_MB = 8192, 100_000, 2048, 3, 40
+ROWS, MANY_ROWS, COLUMNS, ROUNDS, MEMORY_MB = 8192, 40_000, 2048, 3, 40
 WAYS = ("in order", "published", "ours", "ours, from the disk")
 
 
