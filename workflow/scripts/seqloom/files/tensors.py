@@ -99,6 +99,7 @@ class StoredTensor:
     """An array that stays in its file."""
 
     path: Path
+    name: str
     shape: tuple[int, ...]
     dtype: np.dtype
     offset: int
@@ -115,7 +116,8 @@ class StoredTensor:
             block = self.rows(slice(first, first + BLOCK_ROWS))
             if crc32(block) != expected:
                 last = first + len(block) - 1
-                raise damaged(self.path, f"rows {first} to {last} differ from their checksum")
+                reason = f"rows {first} to {last} of {self.name} differ from their checksum"
+                raise damaged(self.path, reason)
             yield block
 
 
@@ -127,4 +129,4 @@ def stored_tensor(path: str | Path, name: str) -> StoredTensor:
     with open(path, "rb") as handle:
         length = int.from_bytes(handle.read(8), "little")
         begin, _ = json.loads(handle.read(length))[name]["data_offsets"]
-    return StoredTensor(Path(path), tuple(shape), dtype, 8 + length + begin, checksums)
+    return StoredTensor(Path(path), name, tuple(shape), dtype, 8 + length + begin, checksums)

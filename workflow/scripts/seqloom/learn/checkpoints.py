@@ -3,7 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 import torch
@@ -32,6 +32,7 @@ class Progress:
     optimizer: torch.optim.Optimizer
     best: dict[str, torch.Tensor]
     history: list[dict[str, Any]]
+    lock: TextIO | None = None
 
 
 def going_on(progress: Progress, work: Work) -> None:
