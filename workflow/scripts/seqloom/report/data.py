@@ -142,7 +142,7 @@ def _experiment(evaluation: Path, classifier: Path, audit: Path) -> Experiment:
         figures={title: read_figure(evaluation / file) for file, title in FIGURES.items()},
         parts=[row for row in rows if row["category"]],
         equal=next(row for row in rows if row["part"] == "equal sequences"),
-        leaks=[row for row in rows if "|" in row["part"]],
+        leaks=[row for row in rows if " in " in row["part"]],
     )
 
 
