@@ -1,12 +1,15 @@
 """Planted leaks, and whether the audit finds them."""
 
+import dnaio
 import numpy as np
 import pandas as pd
 import pytest
 from Bio.Data.CodonTable import unambiguous_dna_by_id
+from facts import SHARED
 
 from seqloom.errors import InputError
 from seqloom.learn.audit import audit_split, refuse_leaks
+from seqloom.learn.split import split_table
 from seqloom.seqs.bgzip import bgzip
 
 EQUALITY = {"part": "equal sequences", "contigs": 0, "groups": 0}
@@ -75,7 +78,8 @@ def test_one_equal_genome_among_twenty_of_a_group_is_found(tmp_path, rng):
     assert summary_of(audit, "train in test")["contig"] == "s:b"
     assert summary_of(audit, "validation in train")["highest"] == 0
     with pytest.raises(
-        InputError, match=r"the 21-mers of 2 contigs .* s:b of train, 100 % of which are in test"
+        InputError,
+        match=r"contig s:\S+ of (test|train) has 100 % of the 21-mers of s:\S+ .* 2 contigs in all",
     ):
         refuse_leaks(audit.leaks, 0.1)
     refuse_leaks(audit.leaks, 1)
@@ -90,7 +94,9 @@ def test_a_train_virus_inside_a_long_test_host_is_found(tmp_path, rng):
     row = row_of(audit, "s:virus")
     assert (row["share"], row["closest"], row["other_part"]) == (1, "s:host", "test")
     assert row_of(audit, "s:virus", "protein") is not None
-    with pytest.raises(InputError, match=r"s:virus of train, 100 % .* in test .closest is s:host"):
+    with pytest.raises(
+        InputError, match="s:host of test has 100 % of the 21-mers of s:virus of train"
+    ):
         refuse_leaks(audit.leaks, 0.1)
 
 
@@ -98,9 +104,11 @@ def test_pieces_of_many_train_contigs_add_up(tmp_path, rng):
     whole = dna(rng, 8000)
     train = {f"t{i}": whole[1000 * i : 1000 * i + 500] + dna(rng, 4000) for i in range(8)}
     parts = {"train": train, "validation": {"v": dna(rng, 3000)}, "test": {"x": whole}}
-    row = row_of(audit_of(tmp_path, parts), "s:x")
+    audit = audit_of(tmp_path, parts)
+    row = row_of(audit, "s:x")
     assert row["shared_bases"] == pytest.approx(8 * 480, abs=40)
     assert row["share_of_closest"] == pytest.approx(480 / 7980, abs=0.002)
+    refuse_leaks(audit.leaks, 0.11)
 
 
 def test_short_contigs_are_not_auditable_and_do_not_stop(tmp_path, rng):
@@ -150,3 +158,27 @@ def test_the_summary_counts_contigs_groups_and_frames(tmp_path, rng):
     assert counts["part"].tolist() == ["train", "validation", "test"]
     assert counts.iloc[0][["contigs", "groups", "frames", "take"]].tolist() == [2, 1, 8, 2]
     assert counts["share"].tolist() == [1, 0.5, 0.5]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="it needs the whole genomes of ../shared")
+def test_real_genomes_stop_a_run_without_groups_and_pass_with_them(tmp_path):
+    listed = pd.read_csv(SHARED / "data/CLUSTERS.tsv", sep="\t", dtype=str)
+    wanted = r"viral/|archaea/|mycoplasmoides|chloroplast"
+    listed = listed[listed["file"].str.contains(wanted)].assign(frames=10)
+    listed["sample"] = listed["file"].str.extract(r"/([^.]*)\.", expand=False)
+    listed = listed.rename(columns={"record": "contig"})
+    listed["label"] = np.where(listed["category"] == "viral", "viral", "host")
+    genomes = {}
+    for file, sample in set(zip(listed["file"], listed["sample"], strict=True)):
+        with dnaio.open(SHARED / "data" / file) as records:
+            texts = {record.id: record.sequence for record in records}
+        genomes[sample] = genome(tmp_path / f"{sample}.fa.gz", texts)
+    alone = listed.assign(group=listed["sample"] + ":" + listed["contig"])
+    for table, stops in ((alone, True), (listed, False)):
+        split = split_table(table, [0.7, 0.15, 0.15], "none", seed=1)
+        leaks = audit_split(split, genomes, EQUALITY).leaks
+        if stops:
+            with pytest.raises(InputError, match="of the 21-mers of "):
+                refuse_leaks(leaks, 0.1)
+        else:
+            refuse_leaks(leaks, 0.1)

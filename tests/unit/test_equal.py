@@ -29,7 +29,14 @@ def run_split(world, folder):
     command += ["--samples", *map(json.dumps, world.samples)]
     command += ["--contigs", *world.contigs, "--genomes", *world.genomes]
     command += ["--fractions", "0.5", "0.25", "0.25"]
-    command += ["--out", folder / "split.parquet", "--audit", folder / "audit.tsv", "--leaks", folder / "leaks.tsv"]
+    command += [
+        "--out",
+        folder / "split.parquet",
+        "--audit",
+        folder / "audit.tsv",
+        "--leaks",
+        folder / "leaks.tsv",
+    ]
     return subprocess.run(command, capture_output=True, text=True)
 
 

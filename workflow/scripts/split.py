@@ -41,7 +41,7 @@ def arguments() -> argparse.ArgumentParser:
         "--max-containment",
         type=float,
         default=0.1,
-        help="stop if a contig has a larger share of its 21-mers in train, or one of train in test",
+        help="stop if a contig has more of the 21-mers of one on the other side of the split",
     )
     options.add_argument("--out", type=Path, required=True, help="parquet, a row per contig")
     options.add_argument("--audit", type=Path, required=True, help="TSV of counts and containment")
