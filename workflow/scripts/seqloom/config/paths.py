@@ -37,7 +37,9 @@ EMBEDDING = "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors"
 RECORDS = "results/records/{backend}/{sample}.tsv"
 RESIDUES = "results/residues/{backend}/{sample}/{shard}.safetensors"
 FUSED = "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors"
-SPLIT = beside("results/splits/{experiment}", table=".parquet", audit=".audit.tsv")
+SPLIT = beside(
+    "results/splits/{experiment}", table=".parquet", audit=".audit.tsv", leaks=".leaks.tsv"
+)
 _CLASSIFIER_FOLDER = "results/classifiers/{experiment}"
 CLASSIFIER = beside(
     _CLASSIFIER_FOLDER,
