@@ -164,15 +164,16 @@ class Needs:
 
     def memory_to_train(self, experiment: str) -> float:
         device = _CUDA if self.gpu_pays(experiment) else 0
-        matrices = self._largest_shard_mb(experiment) + 1.3 * self._training_mb(experiment)
-        return _TORCH + device + matrices
+        most = self.settings["experiments"][experiment]["train"]["memory_mb"]
+        matrices = 1.3 * min(self._training_mb(experiment), most)
+        return _TORCH + device + matrices + 0.002 * self._labeled_frames(experiment)
 
     def gpu_pays(self, experiment: str) -> bool:
         """Whether one core might train for more than an hour."""
         chosen = self.settings["experiments"][experiment]
         recipe = chosen["train"]
         weights = self._columns(chosen["fusion"]) * recipe["hidden"]
-        frames = self._labeled_frames(experiment) * recipe["max_epochs"]
+        frames = self._labeled_frames(experiment) * recipe["max_epochs"] * recipe["seeds"]
         return weights * frames > 3600 * TRAINED_PER_SECOND
 
     def memory_to_evaluate(self, experiment: str) -> float:
