@@ -164,7 +164,7 @@ def test_the_summary_counts_contigs_groups_and_frames(tmp_path, rng):
 def test_real_genomes_stop_a_run_without_groups_and_pass_with_them(tmp_path):
     listed = pd.read_csv(SHARED / "data/CLUSTERS.tsv", sep="\t", dtype=str)
     wanted = r"viral/|archaea/|mycoplasmoides|chloroplast"
-    listed = listed[listed["file"].str.contains(wanted)].assign(frames=10)
+    listed = listed[listed["file"].str.contains(wanted)].assign(frames=10, gc=0.5)
     listed["sample"] = listed["file"].str.extract(r"/([^.]*)\.", expand=False)
     listed = listed.rename(columns={"record": "contig"})
     listed["label"] = np.where(listed["category"] == "viral", "viral", "host")
