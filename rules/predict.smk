@@ -4,8 +4,6 @@ rule predict_sample:
         only(SETTINGS.queries()),
         unpack(of(PATHS.predict_inputs)),
         **paths.GENOME,
-        weights=paths.CLASSIFIER["weights"],
-        card=paths.CLASSIFIER["card"],
     output:
         **paths.PREDICTION,
     log:
@@ -19,14 +17,11 @@ rule predict_sample:
         **asking("predict_sample", NEEDS.memory_to_predict),
     params:
         version=CALL_VERSION,
-        classifier=subpath(input.card, parent=True),
+        classifier=of(PATHS.classifier),
         folder=subpath(output.card, parent=True),
-        threshold=SETTINGS["predict"]["threshold"],
-        min_windows=SETTINGS["predict"]["min_windows"],
-        regions=options({f"region_{k}": v for k, v in SETTINGS["predict"]["regions"].items()}),
+        rule=OPTIONS.rule_of_calls(),
     shell:
-        "predict.py --classifier {params.classifier} --sample {wildcards.sample}"
+        "predict.py --classifier {params.classifier:q} --sample {wildcards.sample}"
         " --contigs {input.contigs} --genome {input.genome}"
         " --frames @<(lines {input.frames:q}) --fused @<(lines {input.fused:q})"
-        " --threshold {params.threshold} --min-windows {params.min_windows} {params.regions}"
-        " --threads {threads} --out {params.folder} 2> {log}"
+        " {params.rule} --threads {threads} --out {params.folder} 2> {log}"

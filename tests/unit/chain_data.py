@@ -94,6 +94,7 @@ def chain() -> Iterator[tuple[str, Step]]:
     rows = [{"sample": s, "label": LABELS[s], "category": s, "groups": None} for s in LABELS]
     words = ["--samples", *map(json.dumps, rows), "--contigs", *contigs, "--genomes", *genomes]
     words += ["--experiment", "toy", "--out", "OUT/split.parquet", "--audit", "OUT/toy.audit.tsv"]
+    words += ["--leaks", "OUT/toy.leaks.tsv"]
     yield "split", Step(split, words, [*contigs, *genomes], "splits")
 
     learned = ["--split", "splits/split.parquet", "--frames", *tables]
@@ -194,5 +195,7 @@ def report_step(metrics: str, card: str) -> Step:
     read = [*files, metrics, card, "classifiers/toy/history.tsv"]
     read += [f"evaluation/toy/{name}.svg" for name in ("roc", "calibration", "sweep", "pca")]
     read.append("evaluation/toy/strata.tsv")
-    read += [f"predictions/toy/lake/{name}" for name in ("contigs.tsv", "summary.json")]
+    read += [
+        f"predictions/toy/lake/{name}" for name in ("contigs.tsv", "regions.tsv", "summary.json")
+    ]
     return Step(report, words, read, "report")

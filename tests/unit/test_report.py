@@ -61,16 +61,17 @@ def write_experiment(folder: Path, name: str, random: bool, warning=None, leak="
     )
     history = "epoch lr train_loss validation_loss\n1 1 0.7 0.6\n2 1 0.5 0.3\n3 1 0.3 0.4\n"
     write_tsv(classifier / "history.tsv", history)
-    columns = "part category contigs groups frames take share containment train_group other_group"
+    columns = "part category contigs groups frames take share words not_auditable above_0.1"
+    columns += " above_0.9 highest contig closest"
     audit = folder / "splits" / f"{name}.audit.tsv"
     write_tsv(
         audit,
         f"{columns} note\n"
-        "train viral 12 4 2400 1200 0.7500    \n"
-        "equal|sequences  6 4       EQUAL\n"
-        "train|test       0.0312 vir|7 bac|3 LEAK\n",
+        f"train viral 12 4 2400 1200 0.7500{' ' * 8}\n"
+        f"equal|sequences  6 4{' ' * 11}EQUAL\n"
+        "test|in|train  9     dna 2 1 0 0.0312 vir:v7 bac:b3 LEAK\n",
     )
-    text = audit.read_text().replace("equal|sequences", "equal sequences")
+    text = audit.read_text().replace("|", " ")
     audit.write_text(text.replace("EQUAL", "6 contigs have a twin").replace("LEAK", leak))
 
 
@@ -88,6 +89,7 @@ def write_prediction(folder: Path, calls: str, random: bool, warning=None):
     write_table(out / "windows.parquet", pd.DataFrame(rows), {})
     counts = {call: calls.count(f" {call} ") for call in ("viral", "host", "uncalled")}
     summary = {"contigs": counts, "bases": counts, "regions": 25, "fdr": 0.125, "threshold": 0.5}
+    summary |= {"prevalence": 0.5, "estimated_prevalence": 0.1, "fdr_at_estimate": 0.5}
     write_json(out / "summary.json", summary | {"random": random, "warning": warning} | made())
 
 
@@ -249,11 +251,12 @@ def test_the_page_shows_all_results(results):
         "Of 5 viral contigs 3 are called viral, of 10 host contigs 9 are called host.",
         "best epoch 2 of 3",
         "category viral 3 3 0.625 0.500 to 0.750",
-        "no group of test shares more than 3.1 % of its 21-mers with a group of train",
-        "(closest: vir|7 and bac|3)",
+        "test in train dna 9 2 1 0 3.1 % vir:v7 bac:b3",
         "Equal sequences: 6 contigs have a twin.",
         "train viral 12 4 2,400 1,200 75.0 %",
-        "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong.",
+        "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong, "
+        "if 50.0 % of all contigs are viral. The scores themselves suggest 10.0 %, with 50.0 % of "
+        "the calls wrong.",
         "viral 0.875 12.5 % medium 900 all",
         "dark uncalled - - 40 why",
         "the 2 longest of 25 regions, whole contigs last",

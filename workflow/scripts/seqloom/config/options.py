@@ -67,16 +67,26 @@ class Options:
         coding = options({"coding": self.paths.coding(cut, sample)})
         return f"{self.cut(cut, sample)} {chosen} {coding}"
 
-    def embed(self, cut: str) -> str:
+    def embed(self, cut: str, backend: str | None = None) -> str:
         """How sequences are embedded; only a protein may be left without an embedding."""
         keys = ["dtype", "store", "too_long"] + (["failures"] if cut == WHOLE else [])
-        return options({key: self.settings["embed"][key] for key in keys})
+        chosen = {key: self.settings["embed"][key] for key in keys}
+        if self.settings.given and backend:
+            trained = self.settings.given.backends[backend]
+            chosen |= {key: trained[key] for key in ("dtype", "weights_sha256")}
+        return options(chosen)
 
     def split(self, experiment: str) -> str:
         return options(self.settings["experiments"][experiment]["split"])
 
     def train(self, experiment: str) -> str:
         return options(self.settings["experiments"][experiment]["train"])
+
+    def rule_of_calls(self) -> str:
+        rule = dict(self.settings["predict"])
+        del rule["experiments"]
+        regions = {f"region_{key}": value for key, value in rule.pop("regions").items()}
+        return options(rule | regions)
 
     def compare(self) -> str:
         """Millions of weights in the models of each experiment."""

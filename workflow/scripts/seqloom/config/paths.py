@@ -37,9 +37,12 @@ EMBEDDING = "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors"
 RECORDS = "results/records/{backend}/{sample}.tsv"
 RESIDUES = "results/residues/{backend}/{sample}/{shard}.safetensors"
 FUSED = "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors"
-SPLIT = beside("results/splits/{experiment}", table=".parquet", audit=".audit.tsv")
+SPLIT = beside(
+    "results/splits/{experiment}", table=".parquet", audit=".audit.tsv", leaks=".leaks.tsv"
+)
+_CLASSIFIER_FOLDER = "results/classifiers/{experiment}"
 CLASSIFIER = beside(
-    "results/classifiers/{experiment}",
+    _CLASSIFIER_FOLDER,
     weights="/classifier.safetensors",
     card="/classifier.json",
     history="/history.tsv",
@@ -183,13 +186,25 @@ class Paths:
         }
 
     def predict_inputs(self, experiment: str, sample: str) -> dict[str, str | list[str]]:
-        chosen = self.settings["experiments"][experiment]
+        chosen = self.settings.applied[experiment]
         cut = chosen["cut"]
         return {
+            "classifier": self.classifier_files(experiment),
             "contigs": PLAN["contigs"].format(cut=cut, sample=sample),
             "frames": self.tables(cut, [sample]),
             "fused": self.fused(chosen["fusion"], cut, [sample]),
         }
+
+    def classifier_files(self, experiment: str) -> list[str]:
+        """What prediction reads of a classifier."""
+        if given := self.settings.given:
+            return given.files
+        return [CLASSIFIER[name].format(experiment=experiment) for name in ("weights", "card")]
+
+    def classifier(self, experiment: str) -> str:
+        """The folder of a classifier, or the packed file that was given."""
+        given = self.settings.given
+        return given.path if given else _CLASSIFIER_FOLDER.format(experiment=experiment)
 
     def matrix_inputs(self, backend: str, cut: str, sample: str) -> dict[str, list[str]]:
         """The matrices of a backend or of a fusion."""
@@ -289,7 +304,7 @@ class Paths:
         proteins = [p for f, s in settings.protein_fusions() for p in self.fused(f, WHOLE, [s])]
         return proteins + [
             path
-            for name, e in settings["experiments"].items()
+            for name, e in settings.applied.items()
             for path in self.fused(e["fusion"], e["cut"], settings.learned_samples(name))
         ]
 

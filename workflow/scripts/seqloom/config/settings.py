@@ -13,12 +13,13 @@ from seqloom.config.annotation import (
     raw_species,
     with_raw_species,
 )
+from seqloom.config.given import Given, config_of, name_of, read_given
 from seqloom.config.kmers import add_kmer_experiments
 from seqloom.config.recipes import completed
 from seqloom.config.registry import KMER, Backend, own_backend, read_backend, read_backends
 from seqloom.config.schemas import hint_of, read_schema, read_yaml, validated
 from seqloom.config.sharding import shard_names
-from seqloom.config.sheet import Sample, read_sheet
+from seqloom.config.sheet import Sample, query_sample, read_sheet
 from seqloom.config.sheet_files import REFSEQ_FOLDER
 from seqloom.config.tsv import file_problem, read_rows
 from seqloom.errors import InputError
@@ -44,6 +45,7 @@ class Settings:
     backends: dict[str, Backend]
     downloads: dict[str, Download]
     beside: dict[str, str]
+    given: Given | None = None
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
@@ -52,6 +54,15 @@ class Settings:
     def value_bytes(self) -> int:
         """Bytes of a stored number of a matrix."""
         return 2 if self["embed"]["store"] == "float16" else 4
+
+    @property
+    def applied(self) -> dict[str, dict[str, Any]]:
+        """The cut and the fusion of each experiment, or of the classifier that was given."""
+        return {self.given.name: self.given.recipe} if self.given else self["experiments"]
+
+    def dtype(self, backend: str) -> str:
+        """The precision that is asked of a backend."""
+        return self.given.backends[backend]["dtype"] if self.given else self["embed"]["dtype"]
 
     def labeled(self) -> list[str]:
         """Labeled samples by name, so that the order of the sheet has no effect on training."""
@@ -100,7 +111,7 @@ class Settings:
 
     def used_cuts(self) -> list[str]:
         """DNA cuts that experiments or the export of frames use."""
-        used = [e["cut"] for e in self["experiments"].values()]
+        used = [e["cut"] for e in self.applied.values()]
         if "virnucpro" in self["export"]:
             used += self.legacy_cuts()
         return list(dict.fromkeys(used))
@@ -127,7 +138,7 @@ class Settings:
         used = sorted(
             {
                 (e["cut"], backend)
-                for name, e in self["experiments"].items()
+                for name, e in self.applied.items()
                 if name not in self.beside
                 for backend in self["fusions"][e["fusion"]]
             }
@@ -190,6 +201,10 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
                     f"config: {section}: the name {name} is read as a number; put letters into it, "
                     "such as w300"
                 )
+    applied = None
+    if given.get("contigs") or given.get("classifier"):
+        applied = _given_classifier(given)
+        given = config_of(applied, given)
     values = validated(given, read_schema("config"), "config")
     for experiment in values["experiments"].values():
         experiment["train"] = completed(experiment["train"])
@@ -202,7 +217,12 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
         values["annotate"] = annotate = validated(annotate, read_schema("annotate"), where)
         raw = raw_species(annotate)
     sheet = {}
-    if not raw or "samples" in given:
+    if applied:
+        sample = query_sample(name_of(values["contigs"]), values["contigs"])
+        sheet = {sample.name: sample}
+        if check_files:
+            sample.check_files()
+    elif not raw or "samples" in given:
         sheet = read_sheet(values["samples"], downloads, check_files)
     samples = with_raw_species(raw, sheet)
     used = {name for backends in values["fusions"].values() for name in backends}
@@ -211,8 +231,14 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
     used |= {annotate["backend"]} if annotate else set()
     own = values["backends"]
     backends = {name: own_backend(name, own[name]) for name in sorted(used & own.keys())}
+    known = read_yaml(REGISTRY).keys()
+    for name in sorted(used - own.keys() - known) if applied else ():
+        raise InputError(
+            f"config: classifier: {applied.path} was trained on {name}, which is not a backend of "
+            "models.yaml; add it to `backends` in the config, as where the classifier was trained"
+        )
     backends |= read_backends(REGISTRY, sorted(used - own.keys()))
-    settings = Settings(values, samples, backends, downloads, beside)
+    settings = Settings(values, samples, backends, downloads, beside, applied)
     problems = chain(_problems(settings), annotation_problems(values, samples, backends))
     if annotate and check_files:
         problems = chain(problems, program_problems(annotate))
@@ -224,6 +250,16 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
         elif check_files:
             sample.check_files()
     return settings
+
+
+def _given_classifier(config: dict[str, Any]) -> Given:
+    for key, other in (("contigs", "classifier"), ("classifier", "contigs")):
+        if not isinstance(config.get(key), str):
+            raise InputError(
+                f"config: {key} is missing beside {other}; give both, such as "
+                "`--config contigs=my.fa.gz classifier=my.seqloom.zip`"
+            )
+    return read_given(config["classifier"])
 
 
 def _listed_downloads(refseq: dict[str, Any] | None) -> dict[str, Download]:
@@ -267,7 +303,7 @@ def _problems(settings: Settings) -> Iterator[str]:
                     f"cuts.{cut}.training: all"
                 )
     for name in settings["predict"]["experiments"]:
-        if name not in settings["experiments"]:
+        if name not in settings.applied:
             hint = hint_of(name, settings["experiments"])
             yield f'config: predict.experiments: "{name}" is not an experiment{hint}'
     legacy = settings.legacy_cuts() + settings.legacy_cuts_and_fusions()

@@ -18,7 +18,7 @@ from seqloom.files.tensors import read_tensor, write_tensors
 # Every batch is padded to this size, so that a score does not depend on the other rows.
 BATCH = 1024
 # Of classifier.json and the weights; raised when either is to be read differently.
-FORMAT = 2
+FORMAT = 3
 # A column that varies by less than this share of its mean is constant but for rounding.
 LEAST_DEVIATION = 1e-6
 
@@ -58,7 +58,7 @@ class Network(nn.Module):
         for start in range(0, len(matrix), BATCH):
             rows = matrix[start : start + BATCH].astype(np.float64)
             total += rows.sum(axis=0)
-            squares += (rows**2).sum(axis=0)
+            squares += np.einsum("ij,ij->j", rows, rows)
         mean = total / len(matrix)
         deviation = np.sqrt(np.maximum(squares / len(matrix) - mean**2, 0))
         varies = deviation > LEAST_DEVIATION * np.abs(mean)

@@ -167,7 +167,7 @@ def _experiment(
         ],
         parts=[row for row in rows if row["category"]],
         equal=next(row for row in rows if row["part"] == "equal sequences"),
-        leaks=[row for row in rows if "|" in row["part"]],
+        leaks=[row for row in rows if " in " in row["part"]],
     )
 
 
