@@ -141,6 +141,17 @@ def test_the_verdict_is_against_the_largest_model_on_the_same_contigs(tmp_path):
     assert by_contig["guess"]["change_high"] < -0.05 < by_contig["near"]["change_low"]
 
 
+def test_a_share_of_an_auroc_of_zero_is_unknown(tmp_path):
+    table = contigs(1, noise=0)
+    wrong = table.assign(probability=1 - table["probability"])
+    evaluations = [
+        evaluated(tmp_path, "large", wrong, 3000),
+        evaluated(tmp_path, "small", table, 8),
+    ]
+    small = comparison_rows(evaluations)[-1]
+    assert (small["change"], small["verdict"]) == (None, "none: too few groups")
+
+
 def test_nothing_is_within_five_percent_of_a_guess(tmp_path):
     table = contigs(20)
     guess = table.assign(probability=RNG.random(len(table)))
