@@ -40,9 +40,13 @@ def sizes(seed, count):
 
 @pytest.mark.parametrize("shift", [0.0, 2.0])
 def test_contigs_of_every_length_have_true_probabilities(shift):
-    calibration = fit_calibration(simulated(0, sizes(0, 2000), shift))["contig"]
+    fitted = fit_calibration(simulated(0, sizes(0, 2000), shift))
+    calibration = fitted["contig"]
     assert calibration["trust"] == 1
     assert calibration["correlation"] == pytest.approx(0.5, abs=0.1)
+    # Of neighbors, whose contig's own part of 0.8 ** 2 is common to both.
+    between = (0.64 + 0.5 * 4) / (0.64 + 4)
+    assert fitted["frame"]["correlation"] == pytest.approx(between, abs=0.05)
     for length in LENGTHS:
         contigs = contigs_of(simulated(1, [length] * 10_000, shift))
         probability = calibrated(contigs["logit"], calibration, contigs["independent"])

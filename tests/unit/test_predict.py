@@ -32,7 +32,8 @@ SHARDS = [
 ]
 RECORDS = {"vir": 90, "n": 0, "bac": 60, "dark": 30}
 KEPT = {"kept_windows": [3, 0, 2, 1], "kept_frames": [3, 0, 3, 0]}
-FILES = ["contigs.tsv", "regions.bed", "regions.gff3", "summary.json", "viral.fna.gz"]
+FILES = ["contigs.tsv", "regions.bed", "regions.fna.gz", "regions.gff3", "regions.tsv"]
+FILES += ["summary.json", "viral.fna.gz"]
 
 
 def write_classifier(folder):
@@ -139,7 +140,12 @@ def test_a_sample_from_its_shards_to_its_calls(lake):
     assert windows["logit"].isna().tolist() == [False, True, False, False, False, True]
     assert read_table_metadata(out / "windows.parquet")["experiment"] == "toy"
 
-    assert (out / "regions.bed").read_text().split("\t")[:4] == ["vir", "0", "90", "region_1"]
+    assert (out / "regions.bed").read_text().split("\t")[:4] == ["vir", "0", "90", "vir:1-90"]
+    regions = pd.read_csv(out / "regions.tsv", sep="\t")
+    assert regions[["region", "windows", "edge"]].to_numpy().tolist() == [["vir:1-90", 2, "both"]]
+    assert calls["regions"].fillna("").tolist() == ["1-90", "", "", ""]
+    fasta = gzip.decompress((out / "regions.fna.gz").read_bytes()).decode()
+    assert fasta == f">vir:1-90\n{'A' * 80}\n{'A' * 10}\n"
     fasta = gzip.decompress((out / "viral.fna.gz").read_bytes()).decode()
     assert fasta == f">vir and more\n{'A' * 80}\n{'A' * 10}\n"
     summary = json.loads((out / "summary.json").read_text())

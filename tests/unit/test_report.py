@@ -5,7 +5,10 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from seqloom.files.tables import write_table
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "report.py"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>a figure</text></svg>'
@@ -65,12 +68,28 @@ def write_prediction(folder: Path, calls: str, random: bool, warning=None):
     out = folder / "predictions" / "first" / "lake"
     columns = "contig length windows scored_windows viral_windows probability fdr call"
     write_tsv(out / "contigs.tsv", f"{columns} confidence reason\n{calls}")
+    write_tsv(out / "regions.tsv", f"{REGION_COLUMNS}\n{REGIONS}")
+    rows = {
+        "contig": ["host"] * 3 + ["dark"],
+        "start": [0, 300, 600, 0],
+        "end": [300, 600, 900, 40],
+    }
+    rows["probability"] = [0.1, 0.9, None, 0.5]
+    write_table(out / "windows.parquet", pd.DataFrame(rows), {})
     counts = {call: calls.count(f" {call} ") for call in ("viral", "host", "uncalled")}
-    summary = {"contigs": counts, "bases": counts, "fdr": 0.125, "threshold": 0.5}
+    summary = {"contigs": counts, "bases": counts, "regions": 25, "fdr": 0.125, "threshold": 0.5}
     summary |= {"prevalence": 0.5, "estimated_prevalence": 0.1, "fdr_at_estimate": 0.5}
     write_json(out / "summary.json", summary | {"random": random, "warning": warning} | made())
 
 
+REGION_COLUMNS = (
+    "region contig start end length windows viral_windows probability score edge left_flank "
+    "right_flank"
+)
+REGIONS = (
+    f"{NASTY}:1-900 {NASTY} 0 900 900 3 3 0.8750 1.0000 both 0 0\n"
+    "host:301-600 host 300 600 300 1 1 0.9000 0.7500 none 300 300\n"
+)
 CALLS = (
     f"{NASTY} 900 3 3 3 0.8750 0.1250 viral medium all\n"
     "dark 40 1 0 0   uncalled  why\n"
@@ -227,10 +246,15 @@ def test_the_page_shows_all_results(results):
         "the calls wrong.",
         "viral 0.875 12.5 % medium 900 all",
         "dark uncalled - - 40 why",
+        "the 2 longest of 25 regions, whole contigs last",
+        "host:301-600 300 1 1 0.900 0.750 none 300 300",
         "torch 2.13.0",
         "window: 300",
     ):
         assert part in text, part
+    # The track of the host: a window up, one down, one without a frame; in thirds of 1000.
+    assert 'd="M500.0 40v-32.0"' in html and 'd="M166.7 40v32.0"' in html
+    assert '<rect class="region" x="333.3" y="0" width="333.3" height="80"/>' in html
     # Viral first, then host, then contigs that could not be read.
     assert text.index(NASTY) < text.index("host host") < text.index("dark uncalled")
     assert headline.splitlines() == [

@@ -49,6 +49,7 @@ def metadata_of(path: Path) -> dict[str, str]:
     [
         ("contigs/{cut}/{sample}.tsv", "contigs/w300/viral.tsv"),
         ("predictions/{experiment}/{sample}/", "predictions/long/query/contigs.tsv"),
+        ("predictions/{experiment}/{sample}/regions.tsv", "predictions/long/query/regions.tsv"),
     ],
 )
 def test_columns_of_tables(finished, title, pattern):

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from seqloom.calls.contig_calls import (
-    COLUMNS,
-    VIRAL,
-    Rule,
-    check_complete,
-    contig_calls,
-    window_table,
+from seqloom.calls.contig_calls import VIRAL, Rule, check_complete, contig_calls, window_table
+from seqloom.calls.hmm import Chain
+from seqloom.calls.region_files import (
+    write_bed,
+    write_contigs_fasta,
+    write_gff3,
+    write_regions_fasta,
 )
-from seqloom.calls.regions import viral_regions, write_bed, write_gff3, write_viral
+from seqloom.calls.regions import viral_regions, with_regions
 from seqloom.calls.summary import summary
 from seqloom.cli import parser, run
 from seqloom.embedding.matrices import shard_digests
@@ -35,8 +35,8 @@ from seqloom.seqs.genome import open_genome
 log = logging.getLogger(__name__)
 
 FILES = (
-    *("contigs.tsv", "windows.parquet", "regions.gff3", "regions.bed"),
-    *("viral.fna.gz", "summary.json"),
+    *("contigs.tsv", "windows.parquet", "regions.tsv", "regions.gff3", "regions.bed"),
+    *("regions.fna.gz", "viral.fna.gz", "summary.json"),
 )
 
 
@@ -51,6 +51,10 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--prevalence", type=float, default=0.5, help="share of viral contigs")
     options.add_argument("--threshold", type=float, default=0.5, help="least for viral")
     options.add_argument("--min-windows", type=int, default=1, help="least for a call")
+    options.add_argument(
+        "--region-length", type=int, default=20000, help="mean length of viral regions"
+    )
+    options.add_argument("--region-share", type=float, default=0.02, help="of viral bases")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--out", type=Path, required=True, help="folder of the prediction")
     return options
@@ -69,12 +73,15 @@ def main(args: argparse.Namespace) -> None:
     check_contigs(args.contigs, contigs, genome)
 
     rule = Rule(**{field.name: getattr(args, field.name) for field in fields(Rule)})
+    chain = Chain(args.region_length, args.region_share)
     windows = window_table(frames, description["calibration"]["frame"])
     failure, doubt = learning_failure(description), warning(description)
     if failure:
         windows["probability"] = np.nan
     calls = contig_calls(records, windows, description, rule)
-    regions = viral_regions(windows)
+    lengths = dict(zip(records["contig"], records["length"], strict=True))
+    regions = viral_regions(windows, description["calibration"], lengths, chain)
+    calls = with_regions(calls, regions)
     inputs = {
         "weights": args.classifier / "classifier.safetensors",
         "classifier": args.classifier / "classifier.json",
@@ -83,9 +90,8 @@ def main(args: argparse.Namespace) -> None:
     }
     names = {"experiment": description["experiment"], "sample": args.sample}
     digests = shard_digests(frames=args.frames, fused=args.fused)
-    origin = {
-        "provenance": provenance("predict", inputs, asdict(rule), ("torch", "pandas"), digests)
-    }
+    chosen = asdict(rule) | {"regions": vars(chain)}
+    origin = {"provenance": provenance("predict", inputs, chosen, ("torch", "pandas"), digests)}
     card = {
         **names,
         "warning": doubt,
@@ -95,12 +101,15 @@ def main(args: argparse.Namespace) -> None:
         **origin,
     }
     viral = dict(records.loc[calls["call"] == VIRAL, ["contig", "header"]].to_numpy())
-    with atomic_all([args.out / name for name in FILES]) as (tsv, parquet, gff3, bed, fna, json):
-        write_tsv(tsv, calls[COLUMNS])
+    files = atomic_all([args.out / name for name in FILES])
+    with files as (tsv, parquet, table, gff3, bed, parts, fna, json):
+        write_tsv(tsv, calls.drop(columns="log_odds"))
         write_table(parquet, windows, as_strings(names | origin))
-        write_gff3(gff3, regions, dict(zip(records["contig"], records["length"], strict=True)))
+        write_tsv(table, regions)
+        write_gff3(gff3, regions, lengths)
         write_bed(bed, regions)
-        write_viral(fna, genome, viral)
+        write_regions_fasta(parts, regions, genome)
+        write_contigs_fasta(fna, viral, genome)
         write_json(json, card)
     if doubt:
         log.warning("%s", doubt)

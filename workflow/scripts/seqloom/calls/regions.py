@@ -1,79 +1,101 @@
-"""Viral regions of contigs, from runs of viral windows, and their files."""
+"""Viral regions of contigs, and what they say about their contigs."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.special import expit
 
-from seqloom.calls.contig_calls import VIRAL_WINDOW
-from seqloom.seqs.bgzip import bgzip
-from seqloom.seqs.genome import Genome
-from seqloom.seqs.storing import wrapped
+from seqloom.calls.contig_calls import HOST, VIRAL_WINDOW
+from seqloom.calls.hmm import Chain, viral_stretches
+from seqloom.learn.scores import calibrated, calibrated_log_odds, contig_scores
 
-# Characters besides letters, digits and `_.-~` that GFF3 allows in a sequence id.
-_GFF3_SAFE = ":^*$@!+?|"
+COLUMNS = [
+    *("region", "contig", "start", "end", "length", "windows", "viral_windows"),
+    *("probability", "score", "edge", "left_flank", "right_flank"),
+]
+EDGES = np.array(["none", "left", "right", "both"])
 
 
-def viral_regions(windows: pd.DataFrame) -> pd.DataFrame:
-    """Merged runs of viral windows: contig, start, end, scored windows, mean probability.
+def viral_regions(
+    windows: pd.DataFrame,
+    calibration: Mapping[str, Mapping[str, Any]],
+    lengths: Mapping[str, int],
+    chain: Chain,
+) -> pd.DataFrame:
+    """The viral regions of all contigs, in order, as half-open intervals from 0.
 
-    A host window or a window that was not read ends a run; a window without a frame does not.
+    A window without a probability says nothing, and no region begins or ends with one.
     """
-    follows = (windows["contig"] == windows["contig"].shift()) & (
-        windows["window"] == windows["window"].shift() + 1
+    contig = windows["contig"]
+    first = (contig != contig.shift()).to_numpy()
+    evidence = window_evidence(windows, calibration)
+    found = viral_stretches(evidence, windows["start"].to_numpy(), first, chain)
+    depth = np.zeros(len(windows) + 1, np.int8)
+    depth[found.begin] += 1
+    depth[found.end] -= 1
+    is_inside = np.cumsum(depth, dtype=np.int8)[:-1] > 0
+    number = np.cumsum(np.isin(np.arange(len(windows)), found.begin)) - 1
+
+    scored = windows.assign(number=number, is_inside=is_inside)[windows["probability"].notna()]
+    scored = scored.assign(
+        at_left=scored["contig"] != scored["contig"].shift(),
+        at_right=scored["contig"] != scored["contig"].shift(-1),
+        is_viral=scored["probability"] > VIRAL_WINDOW,
+    )[scored["is_inside"]]
+    regions = scored.groupby("number").agg(
+        contig=("contig", "first"),
+        start=("start", "first"),
+        end=("end", "last"),
+        viral_windows=("is_viral", "sum"),
+        at_left=("at_left", "any"),
+        at_right=("at_right", "any"),
     )
-    stretch = (~follows).cumsum()
-    scored = windows[windows["frames"] > 0].assign(stretch=stretch)
-    is_viral = scored["probability"] > VIRAL_WINDOW
-    scored["run"] = (
-        (is_viral != is_viral.shift()) | (scored["stretch"] != scored["stretch"].shift())
-    ).cumsum()
-    return (
-        scored[is_viral]
-        .groupby("run")
-        .agg(
-            contig=("contig", "first"),
-            start=("start", "min"),
-            end=("end", "max"),
-            windows=("window", "size"),
-            probability=("probability", "mean"),
-        )
-        .reset_index(drop=True)
-    )
+    means = contig_scores(scored, ["number"]).set_index("number")
+    place = [f"{c}:{s + 1}-{e}" for c, s, e in regions[["contig", "start", "end"]].to_numpy()]
+    return regions.assign(
+        region=pd.Series(place, regions.index, dtype="str"),
+        length=regions["end"] - regions["start"],
+        windows=means["scored_windows"],
+        probability=calibrated(means["logit"], calibration["contig"], means["independent"]),
+        score=expit(found.log_odds),
+        edge=EDGES[regions["at_left"] + 2 * regions["at_right"]],
+        left_flank=regions["start"],
+        right_flank=regions["contig"].map(lengths).astype("int64") - regions["end"],
+    )[COLUMNS].reset_index(drop=True)
 
 
-def write_gff3(path: Path, regions: pd.DataFrame, lengths: Mapping[str, int]) -> None:
-    """Write regions as viral_sequence (SO:0001041), 1-based and closed."""
-    with open(path, "w") as out:
-        out.write("##gff-version 3\n")
-        for contig in regions["contig"].unique():
-            out.write(f"##sequence-region {_gff3(contig)} 1 {lengths[contig]}\n")
-        for number, region in enumerate(regions.itertuples(), start=1):
-            out.write(
-                f"{_gff3(region.contig)}\tseqloom\tviral_sequence\t{region.start + 1}\t"
-                f"{region.end}\t{region.probability:.4f}\t.\t.\tID=region_{number};windows={region.windows}\n"
-            )
+def window_evidence(
+    windows: pd.DataFrame, calibration: Mapping[str, Mapping[str, Any]]
+) -> np.ndarray:
+    """The log-odds that each window adds to those of its neighbors."""
+    # If windows resemble their neighbors by a factor r, the mean of n is as certain as that of
+    # n * (1 - r) / (1 + r) windows that do not.
+    r = calibration["frame"]["correlation"]
+    independent = windows["new"].to_numpy() * (1 - r) / (1 + r)
+    evidence = independent * calibrated_log_odds(windows["logit"], calibration["frame"])
+    return np.where(windows["probability"].notna(), evidence, 0.0)
 
 
-def write_bed(path: Path, regions: pd.DataFrame) -> None:
-    """Write regions as BED6, 0-based and half-open; the score is 1000 times the probability."""
-    with open(path, "w") as out:
-        for number, region in enumerate(regions.itertuples(), start=1):
-            score = round(1000 * region.probability)
-            out.write(
-                f"{region.contig}\t{region.start}\t{region.end}\tregion_{number}\t{score}\t.\n"
-            )
+def with_regions(calls: pd.DataFrame, regions: pd.DataFrame) -> pd.DataFrame:
+    """The calls with their regions in a column, and in the reason unless they are the whole."""
+    places = (regions["start"] + 1).astype(str) + "-" + regions["end"].astype(str)
+    of_contig = places.groupby(regions["contig"]).agg(",".join)
+    parts = regions[regions["edge"] != "both"].sort_values("length", ascending=False, kind="stable")
+    count = parts["contig"].value_counts()
+    longest = parts.drop_duplicates("contig").set_index("contig")[["start", "end"]] / 1000
+    rows = longest.itertuples()
+    told = {contig: _stretches(count[contig], start, end) for contig, start, end in rows}
+    told = calls["contig"].map(told).astype(object).fillna("")
+    host = (calls["call"] == HOST) & (told != "")
+    calls = calls.assign(reason=np.where(host, "host with ", "") + told + calls["reason"])
+    calls.insert(calls.columns.get_loc("reason"), "regions", calls["contig"].map(of_contig))
+    return calls
 
 
-def write_viral(path: Path, genome: Genome, headers: Mapping[str, str]) -> None:
-    """Write the contigs named in `headers` with these headers, as bgzip."""
-    lengths = genome.length_of
-    with bgzip(path) as write:
-        for contig, header in headers.items():
-            letters = genome.region(contig, 0, lengths[contig])
-            write(f">{header}\n".encode() + wrapped(letters))
-
-
-def _gff3(name: str) -> str:
-    return quote(name, safe=_GFF3_SAFE)
+def _stretches(count: int, start: float, end: float) -> str:
+    """The number of viral stretches of a contig, and where the longest is, in kb."""
+    if count == 1:
+        return f"viral stretch {start:.1f}-{end:.1f} kb; "
+    return f"{count} viral stretches, the longest {start:.1f}-{end:.1f} kb; "

@@ -79,7 +79,10 @@ class Options:
         return options(self.settings["experiments"][experiment]["train"])
 
     def rule_of_calls(self) -> str:
-        return options({k: v for k, v in self.settings["predict"].items() if k != "experiments"})
+        """How scores become calls and regions."""
+        chosen = self.settings["predict"]
+        rule = {key: chosen[key] for key in ("prevalence", "threshold", "min_windows")}
+        return options(rule | {f"region_{key}": value for key, value in chosen["regions"].items()})
 
     def label(self, sample: str) -> str:
         return options({"label": self.settings.samples[sample].label})

@@ -59,8 +59,10 @@ PREDICTION = beside(
     "results/predictions/{experiment}/{sample}",
     contigs="/contigs.tsv",
     windows="/windows.parquet",
+    regions="/regions.tsv",
     gff="/regions.gff3",
     bed="/regions.bed",
+    region_fasta="/regions.fna.gz",
     fasta="/viral.fna.gz",
     card="/summary.json",
 )

@@ -42,12 +42,14 @@ def demo_files(demo: Demo) -> dict[str, str]:
     files["query.truth.tsv"] = table(
         ("contig", "truth", "note"), ((q.name, q.truth, q.note) for q in demo.query)
     )
-    files["proteins.faa"] = fasta(
-        (contig.protein_id(gene), contig.protein(gene))
-        for contig in demo.genomes["viral"]
-        for gene in contig.genes
-    )
+    files["proteins.faa"] = fasta(_protein_set(demo.genomes["viral"]))
     return files
+
+
+def _protein_set(contigs: Iterable[Contig]) -> list[tuple[str, str]]:
+    """The proteins of all genes, then the first one again and one of unknown residues."""
+    genes = [(contig.protein_id(g), contig.protein(g)) for contig in contigs for g in contig.genes]
+    return [*genes, ("copy", genes[0][1]), ("unknown", 60 * "X")]
 
 
 def fasta(records: Iterable[tuple[str, str]]) -> str:

@@ -52,6 +52,20 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Tab
         return file.read(columns)
 
 
+def matching_rows(
+    path: str | Path, columns: Sequence[str], key: str, values: Sequence[str]
+) -> pa.Table:
+    """The rows of a parquet file of any length whose `key` is one of these values."""
+    wanted = pa.array(values)
+    with (
+        reraise_as_damaged(path, *_DAMAGE),
+        pq.ParquetFile(path, page_checksum_verification=True) as file,
+    ):
+        batches = file.iter_batches(columns=columns)
+        found = [batch.filter(pc.is_in(batch[key], value_set=wanted)) for batch in batches]
+    return pa.Table.from_batches(found)
+
+
 def read_table_metadata(path: str | Path) -> dict[str, str]:
     """The metadata of a parquet file."""
     with reraise_as_damaged(path, *_DAMAGE):

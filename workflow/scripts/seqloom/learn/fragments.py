@@ -11,13 +11,21 @@ WHOLE = 0  # the length of whole contigs in the table
 MOST = 3  # fragments of a length from a contig
 
 
-def labeled_fragments(frames: pd.DataFrame) -> pd.DataFrame:
-    """The fragments of the contigs of labeled frames, with label and group.
+def labeled_windows(frames: pd.DataFrame) -> pd.DataFrame:
+    """The windows of labeled frames, with label and group.
 
     `frames` has sample, contig, window, start, end, label, group, logit.
     """
-    facts = frames.drop_duplicates(CONTIG)[[*CONTIG, "label", "group"]]
-    return fragments(window_scores(frames, CONTIG)).merge(facts, on=CONTIG)
+    return window_scores(frames, CONTIG).merge(_facts(frames), on=CONTIG)
+
+
+def labeled_fragments(windows: pd.DataFrame) -> pd.DataFrame:
+    """The fragments of the contigs of `labeled_windows`, with label and group."""
+    return fragments(windows).merge(_facts(windows), on=CONTIG)
+
+
+def _facts(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.drop_duplicates(CONTIG)[[*CONTIG, "label", "group"]]
 
 
 def fragments(windows: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from seqloom.errors import InputError
 from seqloom.files.damage import reraise_as_damaged
 from seqloom.files.json_files import read_json
 from seqloom.files.tables import open_tsv
+from seqloom.report.regions import Track, first_regions, tracks
 
 Row = dict[str, str]
 CALLS = ("viral", "host", "uncalled")
@@ -35,12 +36,14 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The prediction of one experiment for one sample, with its first calls."""
+    """The prediction of one experiment for one sample, with its first calls and regions."""
 
     experiment: str
     sample: str
     summary: dict[str, Any]
     calls: list[Row]
+    regions: list[Row]
+    tracks: list[Track]
 
 
 @dataclass(frozen=True)
@@ -148,17 +151,21 @@ def _experiment(evaluation: Path, classifier: Path, audit: Path) -> Experiment:
 
 def read_predictions(folders: Iterable[Path]) -> list[Prediction]:
     """Predictions ordered by sample; folders are EXPERIMENT/SAMPLE."""
-    predictions = [
-        Prediction(
-            experiment=folder.parent.name,
-            sample=folder.name,
-            summary=read_json(folder / "summary.json"),
-            calls=first_calls(folder / "contigs.tsv"),
-        )
-        for folder in folders
-    ]
+    predictions = [_prediction(folder) for folder in folders]
     samples = list(dict.fromkeys(p.sample for p in predictions))
     return sorted(predictions, key=lambda p: samples.index(p.sample))
+
+
+def _prediction(folder: Path) -> Prediction:
+    regions = first_regions(folder / "regions.tsv")
+    return Prediction(
+        experiment=folder.parent.name,
+        sample=folder.name,
+        summary=read_json(folder / "summary.json"),
+        calls=first_calls(folder / "contigs.tsv"),
+        regions=regions,
+        tracks=tracks(folder / "windows.parquet", regions),
+    )
 
 
 def read_protein_sets(tables: Sequence[Path]) -> list[ProteinSet]:
