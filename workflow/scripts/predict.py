@@ -3,7 +3,7 @@
 
 import argparse
 import logging
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from seqloom.calls.region_files import (
     write_regions_fasta,
 )
 from seqloom.calls.regions import viral_regions, with_regions
+from seqloom.calls.rollups import VIRNUCPRO, WEIGHTED_DELTA
 from seqloom.calls.summary import summary
 from seqloom.cli import parser, run
 from seqloom.embedding.matrices import shard_digests
@@ -28,6 +29,7 @@ from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import read_table, write_table, write_tsv
 from seqloom.learn.classifier import Classifier, load, log_odds
 from seqloom.learn.features import check_shards, feature_matrix
+from seqloom.learn.scores import MEAN
 from seqloom.learn.verdict import learning_failure, warning
 from seqloom.seqs.contigs import check_contigs, read_contigs
 from seqloom.seqs.genome import open_genome
@@ -40,6 +42,9 @@ FILES = (
 )
 
 
+ROLLUPS = (MEAN, VIRNUCPRO, WEIGHTED_DELTA)
+
+
 def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--classifier", type=Path, required=True, help="folder")
@@ -49,7 +54,9 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
     options.add_argument("--fused", type=Path, nargs="+", required=True, help="in this order")
     options.add_argument("--prevalence", type=float, default=0.5, help="share of viral contigs")
-    options.add_argument("--threshold", type=float, default=0.5, help="least for viral")
+    options.add_argument("--threshold", type=float, default=0.7, help="least for viral")
+    options.add_argument("--host-threshold", type=float, default=0.3, help="below it is host")
+    options.add_argument("--rollup", choices=ROLLUPS, help="that of the classifier if absent")
     options.add_argument("--min-windows", type=int, default=1, help="least for a call")
     options.add_argument(
         "--region-length", type=int, default=20000, help="mean length of viral regions"
@@ -73,6 +80,7 @@ def main(args: argparse.Namespace) -> None:
     check_contigs(args.contigs, contigs, genome)
 
     rule = Rule(**{field.name: getattr(args, field.name) for field in fields(Rule)})
+    rule = replace(rule, rollup=args.rollup or description["rollup"])
     chain = Chain(args.region_length, args.region_share)
     windows = window_table(frames, description["calibration"]["frame"])
     failure, doubt = learning_failure(description), warning(description)

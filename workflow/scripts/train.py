@@ -20,7 +20,7 @@ from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.classifier import describe_inputs, network_log_odds, write_weights
 from seqloom.learn.false_calls import false_calls
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
-from seqloom.learn.scores import label_weights
+from seqloom.learn.scores import MEAN, label_weights
 from seqloom.learn.split import PARTS
 from seqloom.learn.training import Examples, Recipe, train
 from seqloom.learn.verdict import validation_summary, warning
@@ -82,6 +82,7 @@ def main(args: argparse.Namespace) -> None:
         },
         **inputs,
         "calibration": calibration,
+        "rollup": MEAN,
         "false_calls": false_calls(validation, calibration["contig"]),
         "recipe": dataclasses.asdict(recipe),
         "best_epoch": trained.best_epoch,

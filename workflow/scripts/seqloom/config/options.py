@@ -81,7 +81,8 @@ class Options:
     def rule_of_calls(self) -> str:
         """How scores become calls and regions."""
         chosen = self.settings["predict"]
-        rule = {key: chosen[key] for key in ("prevalence", "threshold", "min_windows")}
+        keys = ("prevalence", "threshold", "host_threshold", "min_windows", "rollup")
+        rule = {key: chosen[key] for key in keys}
         return options(rule | {f"region_{key}": value for key, value in chosen["regions"].items()})
 
     def label(self, sample: str) -> str:
