@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from seqloom.calls.summary import CALLS as KINDS
 from seqloom.files.tables import write_table
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "report.py"
@@ -77,8 +78,10 @@ def write_experiment(folder: Path, name: str, random: bool, warning=None, leak="
 
 def write_prediction(folder: Path, calls: str, random: bool, warning=None):
     out = folder / "predictions" / "first" / "lake"
-    columns = "contig length windows scored_windows viral_windows probability fdr call"
+    columns = "contig length windows scored frames probability fdr call"
     write_tsv(out / "contigs.tsv", f"{columns} confidence reason\n{calls}")
+    table = (out / "contigs.tsv").read_text().replace("not|scored", "not scored")
+    (out / "contigs.tsv").write_text(table)
     write_tsv(out / "regions.tsv", f"{REGION_COLUMNS}\n{REGIONS}")
     rows = {
         "contig": ["host"] * 3 + ["dark"],
@@ -87,7 +90,7 @@ def write_prediction(folder: Path, calls: str, random: bool, warning=None):
     }
     rows["probability"] = [0.1, 0.9, None, 0.5]
     write_table(out / "windows.parquet", pd.DataFrame(rows), {})
-    counts = {call: calls.count(f" {call} ") for call in ("viral", "host", "uncalled")}
+    counts = {call: calls.count(f" {call.replace(' ', '|')} ") for call in KINDS}
     summary = {"contigs": counts, "bases": counts, "regions": 25, "fdr": 0.125, "threshold": 0.5}
     summary |= {"prevalence": 0.5, "estimated_prevalence": 0.1, "fdr_at_estimate": 0.5}
     write_json(out / "summary.json", summary | {"random": random, "warning": warning} | made())
@@ -103,7 +106,7 @@ REGIONS = (
 )
 CALLS = (
     f"{NASTY} 900 3 3 3 0.8750 0.1250 viral medium all\n"
-    "dark 40 1 0 0   uncalled  why\n"
+    "dark 40 1 0 0   not|scored  why\n"
     "host 900 3 3 0 0.1000  host high none\n"
 )
 
@@ -230,7 +233,7 @@ def test_warnings_come_before_all_numbers(results):
 
 
 def test_the_warning_of_a_prediction_is_shown(results):
-    write_prediction(results, "dark 40 1 1 0   uncalled  why\n", False, warning="nothing")
+    write_prediction(results, "dark 40 1 1 0   not|scored  why\n", False, warning="nothing")
     _, headline = report(results, "--predictions", "predictions/first/lake")
     assert headline.splitlines()[1] == "  Warning: first: nothing."
 
@@ -258,7 +261,7 @@ def test_the_page_shows_all_results(results):
         "if 50.0 % of all contigs are viral. The scores themselves suggest 10.0 %, with 50.0 % of "
         "the calls wrong.",
         "viral 0.875 12.5 % medium 900 all",
-        "dark uncalled - - 40 why",
+        "dark not scored - - 40 why",
         "the 2 longest of 25 regions, whole contigs last",
         "host:301-600 300 1 1 0.900 0.750 none 300 300",
         "torch 2.13.0",
@@ -269,7 +272,7 @@ def test_the_page_shows_all_results(results):
     assert 'd="M500.0 40v-32.0"' in html and 'd="M166.7 40v32.0"' in html
     assert '<rect class="region" x="333.3" y="0" width="333.3" height="80"/>' in html
     # Viral first, then host, then contigs that could not be read.
-    assert text.index(NASTY) < text.index("host host") < text.index("dark uncalled")
+    assert text.index(NASTY) < text.index("host host") < text.index("dark not scored")
     assert headline.splitlines() == [
         "A & B",
         "  samples: 1, bases and residues: 12,345,678",
@@ -277,7 +280,7 @@ def test_the_page_shows_all_results(results):
         "  first (both)                  0.938 (40 contigs; 95 %: 0.875 to 1.000)",
         "  kmer_w300 (both)              0.550 (40 contigs; no better than chance)",
         "Calls",
-        "  contigs of lake by first: 1 viral, 1 host, 1 uncalled",
+        "  contigs of lake by first: 1 viral, 1 host, 0 uncertain, 1 not scored",
         "Report: report.html",
     ]
 

@@ -3,21 +3,14 @@
 
 import argparse
 import logging
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from seqloom.calls.contig_calls import (
-    COLUMNS,
-    VIRAL,
-    Rule,
-    check_complete,
-    contig_calls,
-    window_table,
-)
+from seqloom.calls.contig_calls import VIRAL, Rule, check_complete, contig_calls, window_table
 from seqloom.calls.hmm import Chain
 from seqloom.calls.region_files import (
     write_bed,
@@ -26,6 +19,7 @@ from seqloom.calls.region_files import (
     write_regions_fasta,
 )
 from seqloom.calls.regions import viral_regions, with_regions
+from seqloom.calls.rollups import VIRNUCPRO, WEIGHTED_DELTA
 from seqloom.calls.summary import summary
 from seqloom.cli import parser, run
 from seqloom.embedding.matrices import shard_digests
@@ -36,6 +30,7 @@ from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import read_table, write_table, write_tsv
 from seqloom.learn.classifier import Classifier, load, log_odds
 from seqloom.learn.features import check_shards, feature_matrix
+from seqloom.learn.scores import MEAN
 from seqloom.learn.verdict import learning_failure, warning
 from seqloom.seqs.contigs import check_contigs, read_contigs
 from seqloom.seqs.genome import open_genome
@@ -48,6 +43,9 @@ FILES = (
 )
 
 
+ROLLUPS = (MEAN, VIRNUCPRO, WEIGHTED_DELTA)
+
+
 def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--classifier", type=Path, required=True, help="folder, or packed")
@@ -57,7 +55,9 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
     options.add_argument("--fused", type=Path, nargs="+", required=True, help="in this order")
     options.add_argument("--prevalence", type=float, default=0.5, help="share of viral contigs")
-    options.add_argument("--threshold", type=float, default=0.5, help="least for viral")
+    options.add_argument("--threshold", type=float, default=0.7, help="least for viral")
+    options.add_argument("--host-threshold", type=float, default=0.3, help="below it is host")
+    options.add_argument("--rollup", choices=ROLLUPS, help="that of the classifier if absent")
     options.add_argument("--min-windows", type=int, default=1, help="least for a call")
     options.add_argument(
         "--region-length", type=int, default=20000, help="mean length of viral regions"
@@ -82,15 +82,16 @@ def main(args: argparse.Namespace) -> None:
     check_contigs(args.contigs, contigs, genome)
 
     rule = Rule(**{field.name: getattr(args, field.name) for field in fields(Rule)})
+    rule = replace(rule, rollup=args.rollup or description["rollup"])
     chain = Chain(args.region_length, args.region_share)
-    calibration = description["calibration"]
-    windows = window_table(frames, calibration["frame"])
+    windows = window_table(frames, description["calibration"]["frame"])
     failure, doubt = learning_failure(description), warning(description)
     if failure:
         windows["probability"] = np.nan
     calls = contig_calls(records, windows, description, rule)
     lengths = dict(zip(records["contig"], records["length"], strict=True))
-    regions = viral_regions(windows, calibration, lengths, chain)
+    regions = viral_regions(windows, description["calibration"], lengths, chain)
+    calls = with_regions(calls, regions)
     inputs = {"contigs": args.contigs, "genome": args.genome}
     inputs |= dict(zip(("classifier", "weights"), classifier_files(args.classifier), strict=False))
     names = {"experiment": description["experiment"], "sample": args.sample}
@@ -108,7 +109,7 @@ def main(args: argparse.Namespace) -> None:
     viral = dict(records.loc[calls["call"] == VIRAL, ["contig", "header"]].to_numpy())
     files = atomic_all([args.out / name for name in FILES])
     with files as (tsv, parquet, table, gff3, bed, parts, fna, json):
-        write_tsv(tsv, with_regions(calls[COLUMNS], regions))
+        write_tsv(tsv, calls.drop(columns="log_odds"))
         write_table(parquet, windows, as_strings(names | origin))
         write_tsv(table, regions)
         write_gff3(gff3, regions, lengths)

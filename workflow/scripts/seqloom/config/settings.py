@@ -306,6 +306,9 @@ def _problems(settings: Settings) -> Iterator[str]:
         if name not in settings.applied:
             hint = hint_of(name, settings["experiments"])
             yield f'config: predict.experiments: "{name}" is not an experiment{hint}'
+    low, high = (settings["predict"][key] for key in ("host_threshold", "threshold"))
+    if low > high:
+        yield f"config: predict.host_threshold: {low} is above predict.threshold {high}; lower it"
     legacy = settings.legacy_cuts() + settings.legacy_cuts_and_fusions()
     if "virnucpro" in settings["export"] and not legacy:
         yield (
