@@ -21,6 +21,7 @@ from seqloom.config.labels import LABELS
 from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.classifier import network_log_odds
 from seqloom.learn.metrics import level_tables
+from seqloom.learn.split import PARTS
 from seqloom.learn.training import Examples, Recipe, train
 from seqloom.learn.verdict import learning_failure, validation_summary, warning
 
@@ -73,6 +74,8 @@ def outcome(groups: int, signal: float, seed: int) -> dict[str, object]:
     description = {
         "calibration": fit_calibration(scored[0]),
         "validation": validation_summary(scored[0].assign(weight=1.0)),
+        # Enough contigs, so that the loss alone gives a warning.
+        "train": {part: {f"{label}_contigs": 100 for label in LABELS} for part in PARTS},
     }
     contigs = level_tables(scored[1], description["calibration"])["contig"]
     return {

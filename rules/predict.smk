@@ -19,12 +19,9 @@ rule predict_sample:
         version=CALL_VERSION,
         classifier=of(PATHS.classifier),
         folder=subpath(output.card, parent=True),
-        threshold=SETTINGS["predict"]["threshold"],
-        min_windows=SETTINGS["predict"]["min_windows"],
-        regions=options({f"region_{k}": v for k, v in SETTINGS["predict"]["regions"].items()}),
+        rule=OPTIONS.rule_of_calls(),
     shell:
         "predict.py --classifier {params.classifier:q} --sample {wildcards.sample}"
         " --contigs {input.contigs} --genome {input.genome}"
         " --frames @<(lines {input.frames:q}) --fused @<(lines {input.fused:q})"
-        " --threshold {params.threshold} --min-windows {params.min_windows} {params.regions}"
-        " --threads {threads} --out {params.folder} 2> {log}"
+        " {params.rule} --threads {threads} --out {params.folder} 2> {log}"

@@ -48,17 +48,17 @@ class World:
     fused: list[Path] = field(default_factory=list)
 
 
-def make_world(folder: Path, signal: float = 2.0, seed: int = 0) -> World:
+def make_world(folder: Path, signal: float = 2.0, noise: float = 1.0) -> World:
     """Write the inputs of split, and the fused matrices."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     world = World()
     for sample, (label, count, frames) in SAMPLES.items():
         names = [f"{sample}{i}" for i in range(count)]
-        add_sample(world, folder, sample, label, dict.fromkeys(names, frames), rng, signal)
+        add_sample(world, folder, sample, label, dict.fromkeys(names, frames), rng, signal, noise)
     return world
 
 
-def add_sample(world, folder, sample, label, frames_of, rng, signal):
+def add_sample(world, folder, sample, label, frames_of, rng, signal=2.0, noise=1.0):
     """A sample with these contigs: name -> number of frames; pairs of contigs share a group."""
     groups = folder / f"{sample}.groups.tsv"
     names = list(frames_of)
@@ -83,7 +83,7 @@ def add_sample(world, folder, sample, label, frames_of, rng, signal):
         rows = [(n, i) for n in part for i in range(frames_of[n])]
         write_shard(world, folder / f"{sample}.{shard}", sample, shard, rows, genome)
         centers = signal if label == "viral" else 0.0
-        matrix = rng.normal(centers, 1, (len(rows), WIDTH)).astype(np.float16)
+        matrix = rng.normal(centers, noise, (len(rows), WIDTH)).astype(np.float16)
         write_fused(world.fused[-1], sample, shard, matrix)
 
 

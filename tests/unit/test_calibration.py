@@ -7,22 +7,22 @@ import pytest
 from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.fragments import LENGTHS
 from seqloom.learn.metrics import CONTIG, calibration_error
-from seqloom.learn.scores import calibrated, contig_scores, window_scores
+from seqloom.learn.scores import IDENTITY, calibrated, contig_scores, window_scores
 
 
-def simulated(seed, sizes, shift=0.0, correlation=0.5):
+def simulated(seed, sizes, shift=0.0, correlation=0.5, own=0.8, each=2.0):
     """Windows of contigs, half of them viral, that score 1 and -1 on average.
 
-    Each contig is off by a normal 0.8, each window by a normal 2 that resembles the one before.
+    A contig is off by a normal `own`, a window by a normal `each` that resembles the one before.
     """
     rng = np.random.default_rng(seed)
     rows = []
     for contig, size in enumerate(sizes):
-        noise = rng.normal(0, 2, size)
+        noise = rng.normal(0, each, size)
         for i in range(1, size):
             fresh = np.sqrt(1 - correlation**2) * noise[i]
             noise[i] = correlation * noise[i - 1] + fresh
-        rows.append(noise + rng.normal(0, 0.8) + (1 if contig % 2 else -1) + shift)
+        rows.append(noise + rng.normal(0, own) + (1 if contig % 2 else -1) + shift)
     contig = np.repeat(np.arange(len(sizes)), sizes)
     window = np.concatenate([np.arange(size) for size in sizes])
     table = pd.DataFrame({"sample": "s", "contig": contig, "window": window, "group": contig})
@@ -53,12 +53,30 @@ def test_contigs_of_every_length_have_true_probabilities(shift):
         assert calibration_error(np.arange(10_000) % 2 == 1, probability) <= 0.03
 
 
-def test_few_contigs_are_trusted_in_proportion():
-    fitted = fit_calibration(simulated(0, sizes(0, 10)))
-    assert fitted["contig"]["trust"] == fitted["frame"]["trust"] == pytest.approx(5 / 30)
+@pytest.mark.parametrize("count", [10, 58])
+def test_few_contigs_make_no_probabilities_much_worse_than_raw_ones(count):
+    """Raw log-odds are nearly right here: what is the contig's own outweighs its windows."""
+    noise = {"correlation": 0.0, "own": 3.0, "each": 3.0}
+
+    def scored(seed, sizes):
+        table = simulated(seed, sizes, **noise)
+        return table.assign(logit=table["logit"] / 5)
+
+    fits = [fit_calibration(scored(seed, sizes(seed, count) // 3 + 1)) for seed in range(8)]
+    assert fits[0]["contig"]["trust"] == fits[0]["frame"]["trust"] == count / 200
+    for length in (1, 10, 100):
+        contigs = contigs_of(scored(99, [length] * 2000))
+        raw, *errors = (
+            calibration_error(
+                np.arange(2000) % 2 == 1,
+                calibrated(contigs["logit"], numbers, contigs["independent"]),
+            )
+            for numbers in (IDENTITY, *(fit["contig"] for fit in fits))
+        )
+        assert np.mean(errors) <= raw + 0.02
 
 
 def test_scores_of_the_wrong_direction_have_no_slope():
     table = simulated(0, [5] * 80)
-    fitted = fit_calibration(table.assign(logit=-table["logit"]))
-    assert fitted["frame"]["slope"] == fitted["contig"]["slope"] == 0
+    calibration = fit_calibration(table.assign(logit=-table["logit"]))
+    assert calibration["frame"]["slope"] == calibration["contig"]["slope"] == 0

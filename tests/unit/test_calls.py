@@ -4,18 +4,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from seqloom.calls.contig_calls import (
     COLUMNS,
+    Rule,
     contig_calls,
-    expected_fdr,
     window_table,
 )
 from seqloom.calls.summary import summary
 from seqloom.files.tables import write_tsv
 from seqloom.learn.scores import IDENTITY
+from seqloom.learn.split import PARTS
 from seqloom.seqs.contigs import planned_contigs
 from seqloom.seqs.frames import STATUSES
 from seqloom.seqs.windows import Layout
@@ -41,9 +40,24 @@ def records(*rows):
     return pd.DataFrame(rows, columns=columns)
 
 
-def calls_of(contigs, frames, threshold=0.5, min_windows=1, calibration=IDENTITY, nothing=None):
+KNOWN = {"windows": [1, 2], "log_odds": [-2.0, 0.0, 2.0], "ratio": [[1, 0.5, 0.1], [1, 0.25, 0.01]]}
+
+
+def classifier(calibration=IDENTITY, **validation):
+    """The description of a classifier of which nothing speaks against."""
+    facts = {"loss": 0.2, "chance": 0.6931, "error": 0.01, "groups": 20} | validation
+    return {
+        "calibration": {"frame": IDENTITY, "contig": calibration},
+        "false_calls": KNOWN,
+        "validation": facts,
+        "train": {part: {"host_contigs": 40, "viral_contigs": 40} for part in PARTS},
+    }
+
+
+def calls_of(contigs, frames, description=None, **rule):
     windows = window_table(frames, IDENTITY)
-    calls = contig_calls(contigs, windows, calibration, nothing, threshold, min_windows)
+    rule = Rule(**{"prevalence": 0.5, "threshold": 0.5, "min_windows": 1} | rule)
+    calls = contig_calls(contigs, windows, description or classifier(), rule)
     return calls.set_index("contig", drop=False)
 
 
@@ -86,7 +100,7 @@ FRAMES = frame_rows(
 def test_every_record_has_a_row_in_input_order():
     calls = calls_of(METAGENOME, FRAMES)
     assert calls["contig"].tolist() == METAGENOME["contig"].tolist()
-    assert list(calls) == COLUMNS
+    assert list(calls[COLUMNS]) == COLUMNS
 
 
 def test_calls_and_counts():
@@ -154,8 +168,8 @@ def test_too_few_scored_windows_stay_uncalled():
 
 
 def test_a_classifier_that_learned_nothing_calls_nothing_and_gives_the_reason():
-    why = "the classifier learned nothing"
-    calls = calls_of(METAGENOME, FRAMES, threshold=0, nothing=why)
+    why = "the classifier learned nothing: validation loss 0.7000 is no better than chance (0.6931)"
+    calls = calls_of(METAGENOME, FRAMES, classifier(loss=0.7), threshold=0)
     assert calls["call"].unique().tolist() == ["uncalled"]
     assert calls[["probability", "fdr", "confidence"]].isna().all(axis=None)
     assert calls.loc[["host", "phage", "NA"], "reason"].tolist() == [why] * 3
@@ -171,32 +185,24 @@ def test_a_probability_at_the_threshold_is_viral():
 
 
 def test_probabilities_of_contigs_use_their_own_calibration():
-    calls = calls_of(METAGENOME, FRAMES, calibration=IDENTITY | {"slope": 2.0, "offset": 2.5})
+    calls = calls_of(METAGENOME, FRAMES, classifier(IDENTITY | {"slope": 2.0, "offset": 2.5}))
     assert calls.loc["phage", "probability"] == pytest.approx(1 / (1 + np.exp(1)))
     assert calls.loc["phage", ["viral_windows", "call"]].tolist() == [2, "host"]
 
 
-def test_fdr_is_the_running_mean_of_error_probabilities_of_viral_calls():
-    logits = {"a": 0.5, "b": 3.0, "c": -2.0, "d": 1.0}
-    contigs = records(*((name, 300, 1, "ok", "") for name in logits))
-    calls = calls_of(contigs, frame_rows(*((n, 1, [x]) for n, x in logits.items())))
-    doubt = {name: 1 / (1 + np.exp(x)) for name, x in logits.items()}
-    assert calls["fdr"].to_dict() == pytest.approx(
-        {
-            "b": doubt["b"],
-            "d": (doubt["b"] + doubt["d"]) / 2,
-            "a": (doubt["b"] + doubt["d"] + doubt["a"]) / 3,
-            "c": np.nan,
-        },
-        nan_ok=True,
-    )
+def test_the_fdr_is_looked_up_by_score_and_length():
+    calls = calls_of(METAGENOME, FRAMES, prevalence=0.2)
+    # Log-odds: -1 of three windows, 2 of two, 3 of one.
+    expected = {"host": 4 / 5, "phage": 0.04 / 1.04, "NA": 0.4 / 1.4}
+    assert calls["fdr"].dropna().to_dict() == pytest.approx(expected)
 
 
-@given(st.lists(st.sampled_from([0.5, 0.6, 0.75, 0.9, 1.0]), max_size=12))
-def test_fdr_is_the_mean_error_probability_of_calls_at_least_as_probable(probabilities):
-    p = np.array(probabilities)
-    expected = [np.mean(1 - p[p >= x]) for x in p]
-    np.testing.assert_allclose(expected_fdr(p), expected, atol=1e-12)
+def test_the_prevalence_moves_probabilities_and_with_them_calls():
+    calls = calls_of(METAGENOME, FRAMES, prevalence=0.1)
+    odds = {"host": np.exp(-1) / 9, "phage": np.exp(2) / 9, "NA": np.exp(3) / 9}
+    expected = {name: x / (1 + x) for name, x in odds.items()}
+    assert calls["probability"].dropna().to_dict() == pytest.approx(expected)
+    assert calls.loc[["host", "phage", "NA"], "call"].tolist() == ["host", "host", "viral"]
 
 
 @pytest.mark.parametrize(
@@ -216,6 +222,12 @@ def test_confidence_is_lower_for_uncertain_calls_and_few_windows(logit, windows,
     contigs = records(("a", 3000, windows, "ok", ""))
     frames = frame_rows(*(("a", i, [logit]) for i in range(1, windows + 1)))
     assert calls_of(contigs, frames).loc["a", "confidence"] == confidence
+
+
+def test_a_doubt_about_the_classifier_leaves_low_confidence():
+    calls = calls_of(METAGENOME, FRAMES, classifier(error=0.6))
+    assert calls.loc[["host", "phage", "NA"], "confidence"].tolist() == ["low"] * 3
+    assert calls["confidence"].notna().sum() == 3
 
 
 def test_the_window_table_has_all_windows_in_order():
@@ -247,14 +259,30 @@ def test_the_table_reads_back(tmp_path):
         rows = list(csv.DictReader(handle, delimiter="\t"))
     assert [row["contig"] for row in rows] == METAGENOME["contig"].tolist()
     assert rows[2]["probability"] == "0.8808" and rows[2]["scored_windows"] == "2"
-    assert rows[0]["fdr"] == "" and rows[1]["probability"] == "" and rows[1]["confidence"] == ""
+    assert (
+        rows[0]["fdr"] == "0.5000" and rows[1]["probability"] == "" and rows[1]["confidence"] == ""
+    )
 
 
 def test_the_summary_counts_all_contigs():
     calls = calls_of(METAGENOME, FRAMES)
-    numbers = summary(calls, pd.DataFrame({"region": ["phage:1-600"]}))
+    numbers = summary(calls, pd.DataFrame({"region": ["phage:1-600"]}), 0.5)
     assert numbers["contigs"] == {"viral": 2, "host": 1, "uncalled": 6}
     assert numbers["bases"] == {"viral": 900, "host": 900, "uncalled": 2812}
     doubt = (1 / (1 + np.exp(2)) + 1 / (1 + np.exp(3))) / 2
     assert numbers["fdr"] == pytest.approx(doubt, abs=1e-4)
     assert numbers["regions"] == 1
+    assert (numbers["estimated_prevalence"], numbers["fdr_at_estimate"]) == (1, 0)
+
+
+def test_the_summary_has_what_the_sample_suggests():
+    logits = [3.0] + [-3.0] * 9
+    contigs = records(*((f"c{i}", 300, 1, "ok", "") for i in range(10)))
+    calls = calls_of(contigs, frame_rows(*((f"c{i}", 1, [x]) for i, x in enumerate(logits))))
+    numbers = summary(calls, calls.iloc[:0], 0.5)
+    # Where the mean probability is the prevalence itself.
+    prevalence = numbers["estimated_prevalence"]
+    odds = np.exp(logits) * prevalence / (1 - prevalence)
+    assert np.mean(odds / (1 + odds)) == pytest.approx(prevalence, abs=1e-5)
+    assert numbers["fdr_at_estimate"] == pytest.approx(1 / (1 + odds[0]), abs=1e-4)
+    assert numbers["fdr"] == pytest.approx(1 / (1 + np.exp(3)), abs=1e-4)

@@ -20,6 +20,7 @@ from seqloom.files.tables import read_table_metadata, write_table
 from seqloom.files.tensors import write_tensors
 from seqloom.learn.classifier import FORMAT, Network, write_weights
 from seqloom.learn.scores import IDENTITY
+from seqloom.learn.split import PARTS
 
 CUT = {"window": 30, "scheme": "even", "training": "all"}
 BACKEND = {"backend": "toy", "width": 4, "weights_sha256": "ab", "random": True}
@@ -56,7 +57,9 @@ def write_classifier(folder):
             "fusion": "toys",
             "backends": [BACKEND],
             "calibration": {"frame": IDENTITY, "contig": IDENTITY},
+            "false_calls": {"windows": [1], "log_odds": [0.0, 4.2], "ratio": [[0.5, 0.01]]},
             "validation": {"loss": 0.2, "chance": 0.6931, "error": 0.01, "groups": 20},
+            "train": {part: {"host_contigs": 40, "viral_contigs": 40} for part in PARTS},
         },
     )
 
@@ -87,11 +90,20 @@ def lake(tmp_path, monkeypatch):
     write_classifier(tmp_path / "toy")
     for number, windows in enumerate(SHARDS, start=1):
         write_shard(tmp_path, number, windows)
-    stored(tmp_path, {name: b"A" * length for name, length in RECORDS.items()})
-    contigs = contig_frame("g.tsv").assign(windows=KEPT["kept_windows"], **KEPT)
-    contigs.loc[3, ["status", "reason"]] = ["no_frame", "no open frame in 1 window"]
-    write_frame("contigs.tsv", contigs)
+    write_contigs(RECORDS)
     return tmp_path
+
+
+def write_contigs(names):
+    """The genome and the table of these contigs."""
+    stored(Path(), {name: b"A" * RECORDS[name] for name in names})
+    kept = pd.DataFrame(KEPT, index=list(RECORDS)).loc[list(names)].reset_index(drop=True)
+    contigs = contig_frame("g.tsv").assign(windows=kept["kept_windows"], **kept)
+    contigs.loc[contigs["contig"] == "dark", ["status", "reason"]] = [
+        "no_frame",
+        "no open frame in 1 window",
+    ]
+    write_frame("contigs.tsv", contigs)
 
 
 def arguments(out="out", shards=(1, 2)):
@@ -221,7 +233,24 @@ def test_a_classifier_of_a_weak_signal_makes_calls(lake):
     predict()
     summary = json.loads(Path("out/summary.json").read_text())
     assert summary["contigs"] == {"viral": 1, "host": 1, "uncalled": 2}
-    assert summary["warning"] is None and "learned nothing" not in card
+    assert "fewer than 10 contigs of a label (4 host in validation" in summary["warning"]
+    assert f"**Warning: {summary['warning']}.**" in card and "learned nothing" not in card
+    calls = contig_frame("out/contigs.tsv")
+    assert set(calls["confidence"]) == {"low", ""}
+
+
+def test_the_row_of_a_contig_does_not_depend_on_the_others(lake):
+    predict()
+    whole = (lake / "out" / "contigs.tsv").read_text().splitlines()
+    rows = dict(zip(RECORDS, whole[1:], strict=True))
+    shards = [window for shard in SHARDS for window in shard]
+    for number, names in enumerate((["dark", "bac", "n", "vir"], ["vir"], ["bac", "n"]), start=3):
+        chosen = [window for name in names for window in shards if window[0] == name]
+        write_shard(lake, number, chosen)
+        write_contigs(names)
+        predict(out=f"out{number}", shards=[number])
+        part = (lake / f"out{number}" / "contigs.tsv").read_text().splitlines()
+        assert part[1:] == [rows[name] for name in names]
 
 
 def test_a_second_prediction_gives_the_same_bytes(lake):

@@ -37,7 +37,7 @@ def write_tsv(path, text):
 
 def write_experiment(folder: Path, name: str, random: bool, warning=None, leak=""):
     evaluation, classifier = folder / "evaluation" / name, folder / "classifiers" / name
-    metrics = {"random": random, "warning": warning}
+    metrics = {"random": random, "warning": warning, "split": name}
     metrics |= {"levels": dict.fromkeys(["frame", "window", "contig"], METRICS)}
     categories = {"viral": {"n": 3, "accuracy": 0.625}, "fungi": {"n": 0, "accuracy": None}}
     write_json(evaluation / "metrics.json", metrics | {"categories": categories} | made())
@@ -78,6 +78,7 @@ def write_prediction(folder: Path, calls: str, random: bool, warning=None):
     write_table(out / "windows.parquet", pd.DataFrame(rows), {})
     counts = {call: calls.count(f" {call} ") for call in ("viral", "host", "uncalled")}
     summary = {"contigs": counts, "bases": counts, "regions": 25, "fdr": 0.125, "threshold": 0.5}
+    summary |= {"prevalence": 0.5, "estimated_prevalence": 0.1, "fdr_at_estimate": 0.5}
     write_json(out / "summary.json", summary | {"random": random, "warning": warning} | made())
 
 
@@ -121,8 +122,8 @@ def full_report(folder: Path, random=False, warning=None, leak="") -> tuple[str,
     row = "both w300 8 contig 40 0.9375 0.9 0.8 0.7 0.85 0.1 0.05"
     write_tsv(
         folder / "comparison" / "comparison.tsv",
-        "experiment model fusion cut columns level n auroc average_precision f1 mcc accuracy brier"
-        f" ece\nfirst classifier {row}\nfirst baseline {row.replace('0.9375', '')}\n",
+        "experiment fusion cut columns level n auroc average_precision f1 mcc accuracy brier"
+        f" ece\nfirst {row}\nkmer_w300 {row.replace('0.9375', '')}\n",
     )
     (folder / "comparison" / "comparison.svg").write_text(SVG)
     return report(
@@ -231,8 +232,8 @@ def test_the_page_shows_all_results(results):
     text = Page(html).text
     for part in (
         "12,345,678",
-        "first classifier both w300 40 0.938",
-        "first baseline both w300 40 -",
+        "first both w300 40 0.938",
+        "kmer_w300 both w300 40 -",
         "best epoch 2 of 3",
         "viral 3 62.5 %",
         "fungi 0 -",
@@ -240,7 +241,9 @@ def test_the_page_shows_all_results(results):
         "(closest: vir|7 and bac|3)",
         "Equal sequences: 6 contigs have a twin.",
         "train viral 12 4 2,400 1,200 75.0 %",
-        "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong.",
+        "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong, "
+        "if 50.0 % of all contigs are viral. The scores themselves suggest 10.0 %, with 50.0 % of "
+        "the calls wrong.",
         "viral 0.875 12.5 % medium 900 all",
         "dark uncalled - - 40 why",
         "the 2 longest of 25 regions, whole contigs last",
@@ -258,8 +261,8 @@ def test_the_page_shows_all_results(results):
         "A & B",
         "  samples: 1, bases and residues: 12,345,678",
         "AUROC by contig, on contigs that no training has seen",
-        "  first, classifier             0.938 (40 contigs)",
-        "  first, baseline               - (40 contigs)",
+        "  first (both)                  0.938 (40 contigs)",
+        "  kmer_w300 (both)              - (40 contigs)",
         "Calls",
         "  contigs of lake by first: 1 viral, 1 host, 1 uncalled",
         "Report: report.html",

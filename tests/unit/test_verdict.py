@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seqloom.learn.split import PARTS
 from seqloom.learn.verdict import learning_failure, validation_summary, warning
 
 CALIBRATION = {level: {"slope": 1.0, "intercept": 0.0} for level in ("frame", "contig")}
@@ -11,7 +12,8 @@ CALIBRATION = {level: {"slope": 1.0, "intercept": 0.0} for level in ("frame", "c
 
 def described(loss, error=0.01, **calibration):
     facts = {"loss": loss, "chance": 0.6931, "groups": 6, "error": error}
-    return {"validation": facts, "calibration": CALIBRATION | calibration}
+    contigs = {part: {"host_contigs": 30, "viral_contigs": 30} for part in PARTS}
+    return {"validation": facts, "calibration": CALIBRATION | calibration, "train": contigs}
 
 
 def test_chance_answers_the_share_of_viral_frames():
@@ -66,3 +68,24 @@ def test_a_classifier_near_chance_has_a_warning_but_is_used():
 
 def test_a_weak_classifier_of_many_groups_has_no_warning():
     assert warning(described(0.68, error=0.01)) is None
+
+
+def test_few_contigs_and_all_other_doubts_make_one_warning():
+    description = described(0.68, error=0.02)
+    description["train"]["validation"]["host_contigs"] = 3
+    description["train"]["test"] |= {"viral_contigs": 9, "host_contigs": 10}
+    near_chance = warning(described(0.68, error=0.02))
+    assert warning(description) == (
+        f"{near_chance}; a part has fewer than 10 contigs of a label (3 host in validation, "
+        "9 viral in test), so its figures may be luck; validation has fewer than 30 contigs of a "
+        "label (3), so the probabilities are hardly calibrated"
+    )
+
+
+def test_a_calibration_on_few_contigs_has_a_warning():
+    description = described(0.3)
+    description["train"]["validation"]["viral_contigs"] = 29
+    assert warning(description) == (
+        "validation has fewer than 30 contigs of a label (29), so the probabilities are hardly "
+        "calibrated"
+    )

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compare all experiments and their baselines in one table and one figure."""
+"""Compare all experiments in one table and one figure."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,7 @@ from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import provenance
 from seqloom.files.tables import write_tsv
-from seqloom.learn.comparison import comparison_table, metrics_files
+from seqloom.learn.comparison import comparison_table
 from seqloom.report.figures import write_comparison
 
 
@@ -20,7 +20,7 @@ def arguments() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         required=True,
-        help="folders with metrics.json and baseline.json",
+        help="folders with metrics.json",
     )
     options.add_argument("--out", type=Path, required=True, help="TSV; beside it .json")
     options.add_argument("--figure", type=Path, required=True, help="SVG")
@@ -28,9 +28,8 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    files = metrics_files(args.evaluations)
-    table = comparison_table(files)
-    inputs = {f"{file.stem} of {file.parent.name}": file for file in files}
+    table = comparison_table(args.evaluations)
+    inputs = {f"metrics of {folder.name}": folder / "metrics.json" for folder in args.evaluations}
     origin = provenance("compare", inputs, {}, ("pandas", "matplotlib"))
     with atomic_all([args.out, args.figure, args.out.with_suffix(".json")]) as (tsv, svg, json):
         write_tsv(tsv, table)

@@ -14,7 +14,7 @@ from seqloom.files.atomic import atomic_all
 from seqloom.files.checksums import sha256
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import as_strings, provenance
-from seqloom.files.tables import write_table
+from seqloom.files.tables import read_table_metadata, write_table
 from seqloom.learn.classifier import load, log_odds
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
 from seqloom.learn.metrics import all_metrics, level_tables
@@ -62,7 +62,7 @@ def main(args: argparse.Namespace) -> None:
     metrics = {
         "experiment": description["experiment"],
         "warning": doubt,
-        "model": "classifier",
+        "split": read_table_metadata(args.split)["experiment"],
         "fusion": description["fusion"],
         "cut": description["cut"],
         "columns": description["architecture"]["columns"],

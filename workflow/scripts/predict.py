@@ -3,13 +3,21 @@
 
 import argparse
 import logging
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from seqloom.calls.contig_calls import VIRAL, check_complete, contig_calls, window_table
+from seqloom.calls.contig_calls import (
+    COLUMNS,
+    VIRAL,
+    Rule,
+    check_complete,
+    contig_calls,
+    window_table,
+)
 from seqloom.calls.hmm import Chain
 from seqloom.calls.region_files import (
     write_bed,
@@ -48,6 +56,7 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--genome", type=Path, required=True, help="bgzip of index.py")
     options.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
     options.add_argument("--fused", type=Path, nargs="+", required=True, help="in this order")
+    options.add_argument("--prevalence", type=float, default=0.5, help="share of viral contigs")
     options.add_argument("--threshold", type=float, default=0.5, help="least for viral")
     options.add_argument("--min-windows", type=int, default=1, help="least for a call")
     options.add_argument(
@@ -72,35 +81,34 @@ def main(args: argparse.Namespace) -> None:
     check_complete(records, frames, args.contigs)
     check_contigs(args.contigs, contigs, genome)
 
-    calibration = description["calibration"]
-    settings = {"threshold": args.threshold, "min_windows": args.min_windows}
+    rule = Rule(**{field.name: getattr(args, field.name) for field in fields(Rule)})
     chain = Chain(args.region_length, args.region_share)
+    calibration = description["calibration"]
     windows = window_table(frames, calibration["frame"])
     failure, doubt = learning_failure(description), warning(description)
     if failure:
         windows["probability"] = np.nan
-    calls = contig_calls(records, windows, calibration["contig"], failure, **settings)
+    calls = contig_calls(records, windows, description, rule)
     lengths = dict(zip(records["contig"], records["length"], strict=True))
     regions = viral_regions(windows, calibration, lengths, chain)
-    calls = with_regions(calls, regions)
     inputs = {"contigs": args.contigs, "genome": args.genome}
     inputs |= dict(zip(("classifier", "weights"), classifier_files(args.classifier), strict=False))
     names = {"experiment": description["experiment"], "sample": args.sample}
     digests = shard_digests(frames=args.frames, fused=args.fused)
-    chosen = settings | {"regions": vars(chain)}
+    chosen = asdict(rule) | {"regions": vars(chain)}
     origin = {"provenance": provenance("predict", inputs, chosen, ("torch", "pandas"), digests)}
     card = {
         **names,
         "warning": doubt,
-        **summary(calls, regions),
-        **settings,
+        **summary(calls, regions, rule.prevalence),
+        **asdict(rule),
         "random": any(backend["random"] for backend in description["backends"]),
         **origin,
     }
     viral = dict(records.loc[calls["call"] == VIRAL, ["contig", "header"]].to_numpy())
     files = atomic_all([args.out / name for name in FILES])
     with files as (tsv, parquet, table, gff3, bed, parts, fna, json):
-        write_tsv(tsv, calls)
+        write_tsv(tsv, with_regions(calls[COLUMNS], regions))
         write_table(parquet, windows, as_strings(names | origin))
         write_tsv(table, regions)
         write_gff3(gff3, regions, lengths)

@@ -6,7 +6,6 @@ import dataclasses
 import logging
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from seqloom.cli import parser, run
@@ -16,12 +15,14 @@ from seqloom.embedding.matrices import shard_digests
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import as_strings, provenance
-from seqloom.files.tables import write_tsv
+from seqloom.files.tables import read_table, write_tsv
 from seqloom.files.tensors import read_metadata
 from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.classifier import FORMAT, describe_inputs, network_log_odds, write_weights
+from seqloom.learn.false_calls import false_calls
 from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
 from seqloom.learn.scores import label_weights
+from seqloom.learn.split import PARTS
 from seqloom.learn.training import Examples, Recipe, frame_weights, train
 from seqloom.learn.verdict import validation_summary, warning
 from seqloom.report.model_card import model_card
@@ -79,6 +80,7 @@ def main(args: argparse.Namespace) -> None:
     trained = train(examples["train"], examples["validation"], recipe)
     scores = network_log_odds(trained.network, examples["validation"].matrix)
     validation = parts["validation"].assign(logit=scores)
+    calibration = fit_calibration(validation)
     description = {
         "format": FORMAT,
         "experiment": args.experiment,
@@ -89,11 +91,12 @@ def main(args: argparse.Namespace) -> None:
             "dropout": recipe.dropout,
         },
         **inputs,
-        "calibration": fit_calibration(validation),
+        "calibration": calibration,
+        "false_calls": false_calls(validation, calibration["contig"]),
         "recipe": dataclasses.asdict(recipe),
         "best_epoch": trained.best_epoch,
         "validation": validation_summary(validation),
-        "train": {part: counts(rows) for part, rows in parts.items()},
+        "train": counts(args.split),
         "provenance": provenance(
             "train",
             {"split": args.split},
@@ -112,12 +115,18 @@ def main(args: argparse.Namespace) -> None:
         log.warning("%s", doubt)
 
 
-def counts(frames: pd.DataFrame) -> dict[str, int]:
-    contigs = frames.drop_duplicates(["sample", "contig"])
+def counts(split_file: Path) -> dict[str, dict[str, int]]:
+    """Frames and contigs of each label that a part uses."""
+    split = read_table(split_file).to_pandas()
+    contigs = split[split["take"] > 0].groupby(["part", "label"])["take"]
+    units = {"frames": contigs.sum(), "contigs": contigs.size()}
     return {
-        f"{label}_{unit}": int((rows["label"] == label).sum())
-        for unit, rows in (("frames", frames), ("contigs", contigs))
-        for label in LABELS
+        part: {
+            f"{label}_{unit}": int(numbers.get((part, label), 0))
+            for unit, numbers in units.items()
+            for label in LABELS
+        }
+        for part in PARTS
     }
 
 

@@ -1,13 +1,18 @@
 """Calls: the log-odds of frames become scores of windows, and these one call per contig."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
 from seqloom.errors import InputError
-from seqloom.learn.scores import calibrated, contig_scores, window_scores
+from seqloom.learn.false_calls import expected_fdr
+from seqloom.learn.scores import calibrated, calibrated_log_odds, contig_scores, window_scores
+from seqloom.learn.verdict import learning_failure, warning
 from seqloom.seqs.contigs import counted
 
 VIRAL, HOST, UNCALLED = "viral", "host", "uncalled"
@@ -28,6 +33,15 @@ VIRAL_WINDOW = 0.5
 HIGH, MEDIUM = 0.9, 0.7
 TIERS = np.array(["low", "medium", "high"])
 FEW_WINDOWS = 5
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How probabilities become calls."""
+
+    prevalence: float
+    threshold: float
+    min_windows: int
 
 
 def check_complete(records: pd.DataFrame, frames: pd.DataFrame, table: Path) -> None:
@@ -60,39 +74,35 @@ def window_table(frames: pd.DataFrame, calibration: Mapping[str, float]) -> pd.D
 
 
 def contig_calls(
-    records: pd.DataFrame,
-    windows: pd.DataFrame,
-    calibration: Mapping[str, float],
-    learning_failure: str | None,
-    threshold: float,
-    min_windows: int,
+    records: pd.DataFrame, windows: pd.DataFrame, description: Mapping[str, Any], rule: Rule
 ) -> pd.DataFrame:
-    """One row per input record, in input order; with a `learning_failure` none is called."""
+    """One row per input record, in input order: COLUMNS, and log_odds at equal odds.
+
+    A row depends on its contig, the classifier's `description` and the rule alone. A classifier
+    that learned nothing calls nothing; one with a warning has no more than low confidence.
+    """
+    failure = learning_failure(description)
     scored = windows[windows["frames"] > 0]
     viral = scored[scored["probability"] > VIRAL_WINDOW].groupby("contig").size()
     calls = records.merge(contig_scores(scored), how="left", on="contig")
     calls["scored_windows"] = calls["scored_windows"].fillna(0).astype("int64")
     calls["viral_windows"] = calls["contig"].map(viral).fillna(0).astype("int64")
-    called = (calls["scored_windows"] >= min_windows) & (learning_failure is None)
-    calls["probability"] = np.where(
-        called, calibrated(calls["logit"], calibration, calls["independent"]), np.nan
+    called = (calls["scored_windows"] >= rule.min_windows) & (failure is None)
+    independent = calls["independent"].fillna(1)
+    log_odds = calibrated_log_odds(
+        calls["logit"], description["calibration"]["contig"], independent
     )
-    calls["call"] = np.where(calls["probability"] >= threshold, VIRAL, HOST)
+    calls["log_odds"] = np.where(called, log_odds, np.nan)
+    calls["probability"] = expit(calls["log_odds"] + logit(rule.prevalence))
+    calls["fdr"] = expected_fdr(
+        calls["log_odds"], independent, description["false_calls"], rule.prevalence
+    )
+    calls["call"] = np.where(calls["probability"] >= rule.threshold, VIRAL, HOST)
     calls["call"] = calls["call"].where(called, UNCALLED)
-    is_viral = calls["call"] == VIRAL
-    calls["fdr"] = np.nan
-    calls.loc[is_viral, "fdr"] = expected_fdr(calls.loc[is_viral, "probability"].to_numpy())
-    calls["confidence"] = np.where(called, _confidence(calls), None)
-    calls["reason"] = [_reason(row, learning_failure, min_windows) for row in calls.itertuples()]
-    return calls[COLUMNS]
-
-
-def expected_fdr(probability: np.ndarray) -> np.ndarray:
-    """For each viral call, the expected share of false calls among those at least as probable."""
-    ranked = np.sort(probability)[::-1]
-    running = np.cumsum(1 - ranked) / np.arange(1, len(ranked) + 1)
-    # Equal probabilities get the same FDR, whatever their order.
-    return running[np.searchsorted(-ranked, -probability, side="right") - 1]
+    sure = TIERS[0] if warning(description) else _confidence(calls)
+    calls["confidence"] = np.where(called, sure, None)
+    calls["reason"] = [_reason(row, failure, rule.min_windows) for row in calls.itertuples()]
+    return calls
 
 
 def _confidence(calls: pd.DataFrame) -> np.ndarray:
@@ -103,12 +113,12 @@ def _confidence(calls: pd.DataFrame) -> np.ndarray:
     return TIERS[(tier - few).clip(lower=0)]
 
 
-def _reason(row, learning_failure: str | None, min_windows: int) -> str:
+def _reason(row, failure: str | None, min_windows: int) -> str:
     """The reason for the call of a contig."""
     if row.call != UNCALLED:
         return f"{row.viral_windows} of {row.scored_windows} scored windows viral"
-    if row.scored_windows and learning_failure:
-        return learning_failure
+    if row.scored_windows and failure:
+        return failure
     if row.scored_windows:
         return f"{counted(row.scored_windows, 'scored window')}, {min_windows} needed"
     if row.status == "ok":

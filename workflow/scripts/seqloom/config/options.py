@@ -82,6 +82,12 @@ class Options:
     def train(self, experiment: str) -> str:
         return options(self.settings["experiments"][experiment]["train"])
 
+    def rule_of_calls(self) -> str:
+        rule = dict(self.settings["predict"])
+        del rule["experiments"]
+        regions = {f"region_{key}": value for key, value in rule.pop("regions").items()}
+        return options(rule | regions)
+
     def label(self, sample: str) -> str:
         return options({"label": self.settings.samples[sample].label})
 

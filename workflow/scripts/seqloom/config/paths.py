@@ -54,7 +54,6 @@ EVALUATION = beside(
     roc="/roc.svg",
     calibration="/calibration.svg",
 )
-BASELINE = f"{_EVALUATION_FOLDER}/baseline.json"
 COMPARISON = beside("results/comparison/comparison", table=".tsv", figure=".svg", card=".json")
 PREDICTION = beside(
     "results/predictions/{experiment}/{sample}",
@@ -174,17 +173,9 @@ class Paths:
         chosen = self.settings["experiments"][experiment]
         labeled = self.settings.labeled()
         return {
-            "split": SPLIT["table"].format(experiment=experiment),
+            "split": SPLIT["table"].format(experiment=self.settings.split_of(experiment)),
             "frames": self.tables(chosen["cut"], labeled),
             "fused": self.fused(chosen["fusion"], chosen["cut"], labeled),
-        }
-
-    def baseline_inputs(self, experiment: str) -> dict[str, str | list[str]]:
-        cut, labeled = self._cut(experiment), self.settings.labeled()
-        return {
-            "split": SPLIT["table"].format(experiment=experiment),
-            "frames": self.tables(cut, labeled),
-            "dna": self.shard_files(SHARD["dna"], cut, labeled),
         }
 
     def predict_inputs(self, experiment: str, sample: str) -> dict[str, str | list[str]]:
@@ -262,10 +253,9 @@ class Paths:
 
     def report_inputs(self) -> dict[str, list[str]]:
         """The inputs of the report besides evaluations and predictions."""
-        names = self.settings["experiments"]
         return {
             "genomes": [INDEX["card"].format(sample=s) for s in self.settings.samples],
-            "audits": [SPLIT["audit"].format(experiment=name) for name in names],
+            "audits": self.splits("audit"),
             "classifiers": self.classifiers(),
             "records": self.records(),
         }
@@ -283,7 +273,8 @@ class Paths:
         return PT_PUBLISHED if self.settings["export_names"] == "published" else PT
 
     def all_embeddings(self) -> list[str]:
-        return [path for b, c, s in self.settings.matrices() for path in self.embeddings(b, c, [s])]
+        matrices = self.settings.matrices() + self.settings.matrices_beside()
+        return [path for b, c, s in matrices for path in self.embeddings(b, c, [s])]
 
     def all_residues(self) -> list[str]:
         return [
@@ -307,13 +298,13 @@ class Paths:
         return proteins + [
             path
             for name, e in settings.applied.items()
-            for path in self.fused(
-                e["fusion"],
-                e["cut"],
-                settings.labeled()
-                + (settings.queries() if name in settings["predict"]["experiments"] else []),
-            )
+            for path in self.fused(e["fusion"], e["cut"], settings.learned_samples(name))
         ]
+
+    def splits(self, *files: str) -> list[str]:
+        """These files of each split."""
+        names = dict.fromkeys(map(self.settings.split_of, self.settings["experiments"]))
+        return [SPLIT[file].format(experiment=name) for name in names for file in files]
 
     def classifiers(self) -> list[str]:
         return self._of_experiments(CLASSIFIER.values())
@@ -322,7 +313,7 @@ class Paths:
         return self._of_experiments([_EVALUATION_FOLDER])
 
     def evaluations(self) -> list[str]:
-        found = self._of_experiments([*EVALUATION.values(), BASELINE])
+        found = self._of_experiments(EVALUATION.values())
         return [*found, *COMPARISON.values()] if found else []
 
     def predictions(self) -> list[str]:
@@ -374,7 +365,7 @@ class Paths:
             for pattern in (PROTEINS if cut == WHOLE else SHARD).values():
                 paths += self.shard_files(pattern, cut, [sample])
         paths += self.all_embeddings() + self.all_fused() + self.all_residues() + self.records()
-        paths += self._of_experiments(SPLIT.values()) + self.classifiers()
+        paths += self.splits(*SPLIT) + self.classifiers()
         return paths + self.evaluations() + self.predictions() + self.exports()
 
     def _cut(self, experiment: str) -> str:

@@ -94,8 +94,8 @@ class Needs:
         return _TORCH + _CUDA + GeneWork(self.settings).memory_mb("predict_genet5")
 
     def memory_to_join_genet5(self, sample: str) -> float:
-        """The genes, and the longest contig."""
-        return _FEW + self._genes_mb(sample) + 2 * self._megabases(sample)
+        """Neighboring tiles, and a stretch of their contig: 90 MB were taken (RESULTS.md)."""
+        return _FEW
 
     def memory_to_score_genes(self, sample: str) -> float:
         """Genes with a thousand exons per Mb took 0.4 MB per Mb (RESULTS.md)."""
@@ -141,6 +141,12 @@ class Needs:
         device = _CUDA if not model.demo else min(1300, 0.7 * rows) if cut == WHOLE else 300
         return _TORCH + device + weights + 1.05 * self._matrix_mb(backend, rows) + 0.0025 * rows
 
+    def memory_to_count_kmers(self, backend: str, cut: str, sample: str) -> float:
+        """The sequences of a shard, and its matrix."""
+        rows, window = self.work.frames_per_shard(cut, sample), self.settings["cuts"][cut]["window"]
+        letters = 1e-6 * rows * (window + 300)  # a text of Python's takes some more
+        return _FEW + 50 + 2 * letters + 1.05 * self._matrix_mb(backend, rows)
+
     def memory_to_embed_residues(self, backend: str, sample: str) -> float:
         embedding = self.memory_to_embed(backend, WHOLE, sample)
         return embedding + 1.05 * self.residues_mb(backend, sample)
@@ -172,11 +178,6 @@ class Needs:
     def memory_to_evaluate(self, experiment: str) -> float:
         matrices = self._largest_shard_mb(experiment) + 0.6 * self._training_mb(experiment)
         return _TORCH + matrices
-
-    def memory_to_fit_baseline(self, experiment: str) -> float:
-        """Memory for frames with their counts, and the sequences of a shard."""
-        window = self.settings["cuts"][self.settings["experiments"][experiment]["cut"]]["window"]
-        return _TORCH + 1e-6 * (1500 + 2 * window) * self._labeled_frames(experiment)
 
     def memory_to_compare(self) -> float:
         return _PANDAS

@@ -14,8 +14,9 @@ from seqloom.config.annotation import (
     with_raw_species,
 )
 from seqloom.config.given import Given, config_of, name_of, read_given
+from seqloom.config.kmers import add_kmer_experiments
 from seqloom.config.recipes import completed
-from seqloom.config.registry import Backend, own_backend, read_backend, read_backends
+from seqloom.config.registry import KMER, Backend, own_backend, read_backend, read_backends
 from seqloom.config.schemas import hint_of, read_schema, read_yaml, validated
 from seqloom.config.sharding import shard_names
 from seqloom.config.sheet import Sample, query_sample, read_sheet
@@ -33,12 +34,17 @@ _BASES_PER_TOKEN = (4.5, 5.5)
 
 @dataclass(frozen=True)
 class Settings:
-    """A checked configuration; `values` has every key of the schema, `downloads` are by path."""
+    """A checked configuration; `values` has every key of the schema, `downloads` are by path.
+
+    `beside` are the experiments on k-mers that the config does not name, with the experiment whose
+    split each has.
+    """
 
     values: dict[str, Any]
     samples: dict[str, Sample]
     backends: dict[str, Backend]
     downloads: dict[str, Download]
+    beside: dict[str, str]
     given: Given | None = None
 
     def __getitem__(self, key: str) -> Any:
@@ -110,18 +116,40 @@ class Settings:
             used += self.legacy_cuts()
         return list(dict.fromkeys(used))
 
+    def kmer_backends(self) -> list[str]:
+        return [name for name, backend in self.backends.items() if backend.architecture == KMER]
+
+    def split_of(self, experiment: str) -> str:
+        """The experiment whose split this one has."""
+        return self.beside.get(experiment, experiment)
+
+    def learned_samples(self, experiment: str) -> list[str]:
+        """Samples whose frames the classifier of an experiment reads."""
+        is_applied = experiment in self["predict"]["experiments"]
+        return self.labeled() + (self.queries() if is_applied else [])
+
     def matrices(self) -> list[tuple[str, str, str]]:
-        """Backend, cut and sample of everything that is embedded."""
+        """Backend, cut and sample of everything that the config names to be embedded."""
         used = sorted(
             {
                 (e["cut"], backend)
-                for e in self.applied.values()
+                for name, e in self.applied.items()
+                if name not in self.beside
                 for backend in self["fusions"][e["fusion"]]
             }
         )
         dna = [(b, c, s) for c, b in used for s in self.of_molecule("dna")]
         proteins = self.of_molecule("protein")
         return dna + [(b, WHOLE, s) for b in self.protein_backends() for s in proteins]
+
+    def matrices_beside(self) -> list[tuple[str, str, str]]:
+        """Those of the k-mers, for the experiments beside the others only."""
+        return [
+            (backend, self["experiments"][name]["cut"], sample)
+            for name in self.beside
+            for backend in self["fusions"][self["experiments"][name]["fusion"]]
+            for sample in self.learned_samples(name)
+        ]
 
     def exported_matrices(self) -> list[tuple[str, str, str]]:
         """Those of `matrices`, and the fusions of protein samples in place of a backend."""
@@ -175,6 +203,7 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
     values = validated(given, read_schema("config"), "config")
     for experiment in values["experiments"].values():
         experiment["train"] = completed(experiment["train"])
+    beside = add_kmer_experiments(values)
     downloads = _listed_downloads(values["refseq"])
     annotate = values["annotate"]
     raw = {}
@@ -204,7 +233,7 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
             "models.yaml; add it to `backends` in the config, as where the classifier was trained"
         )
     backends |= read_backends(REGISTRY, sorted(used - own.keys()))
-    settings = Settings(values, samples, backends, downloads, applied)
+    settings = Settings(values, samples, backends, downloads, beside, applied)
     problems = chain(_problems(settings), annotation_problems(values, samples, backends))
     if annotate and check_files:
         problems = chain(problems, program_problems(annotate))

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
-from seqloom.learn.fragments import fragments
+from seqloom.learn.fragments import WHOLE, labeled_fragments
 from seqloom.learn.metrics import CONTIG
 from seqloom.learn.scores import (
     IDENTITY,
@@ -24,8 +24,8 @@ from seqloom.learn.scores import (
 
 METHODS = ("temperature", "platt", "isotonic")  # from the simplest
 FOLDS = 5
-# With fewer contigs of a label the calibration is not trusted, in proportion.
-ENOUGH_CONTIGS = 30
+# With fewer contigs of a label the fitted log-odds are mixed with the raw ones, in proportion.
+ENOUGH_CONTIGS = 100
 MAX_K, MAX_CORRELATION = 1000.0, 0.95
 STEP = 1e-6  # of derivatives
 MAX_KNOTS = 50
@@ -36,21 +36,21 @@ def fit_calibration(validation: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
     `validation` has sample, contig, window, start, end, label, group, logit.
     """
-    facts = validation.drop_duplicates(CONTIG)[[*CONTIG, "label", "group"]]
-    windows = window_scores(validation, CONTIG).merge(facts, on=CONTIG)
-    pieces = fragments(windows).merge(facts, on=CONTIG)
+    pieces = labeled_fragments(validation)
     frames = validation.assign(independent=1.0, length=0, share=1.0)
-    trust = min(1.0, facts["label"].value_counts().min() / ENOUGH_CONTIGS)
+    contigs = pieces[pieces["length"] == WHOLE]["label"].value_counts()
+    trust = min(1.0, contigs.min() / ENOUGH_CONTIGS)
     calibration = {
         level: chosen_calibration(rows, most) | {"trust": float(trust)}
         for level, rows, most in (("frame", frames, 0.0), ("contig", pieces, MAX_K))
     }
-    calibration["frame"]["correlation"] = neighbor_correlation(windows)
+    calibration["frame"]["correlation"] = neighbor_correlation(validation)
     return calibration
 
 
-def neighbor_correlation(windows: pd.DataFrame) -> float:
+def neighbor_correlation(frames: pd.DataFrame) -> float:
     """How much a window resembles the next one of its contig beyond what their label explains."""
+    windows = window_scores(frames, [*CONTIG, "label"])
     rest = windows["logit"] - windows.groupby("label")["logit"].transform("mean")
     follows = windows.groupby(CONTIG, sort=False)["window"].diff() == 1
     if not (follows.any() and rest.any()):

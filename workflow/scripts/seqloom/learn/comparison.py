@@ -1,4 +1,4 @@
-"""Experiments and their baselines side by side."""
+"""Experiments side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,20 +7,15 @@ import pandas as pd
 
 from seqloom.files.json_files import read_json
 
-FACTS = ["experiment", "model", "fusion", "cut", "columns"]
+FACTS = ["experiment", "fusion", "cut", "columns"]
 METRICS = ["n", "auroc", "average_precision", "f1", "mcc", "accuracy", "brier", "ece"]
 
 
-def metrics_files(folders: Sequence[Path]) -> list[Path]:
-    """The metrics of every experiment and of its baseline."""
-    return [folder / name for folder in folders for name in ("metrics.json", "baseline.json")]
-
-
-def comparison_table(files: Sequence[Path]) -> pd.DataFrame:
-    """One row per level of every experiment and of every baseline."""
+def comparison_table(folders: Sequence[Path]) -> pd.DataFrame:
+    """One row per level of every experiment."""
     rows = [
         {fact: evaluation[fact] for fact in FACTS} | {"level": level} | metrics
-        for evaluation in map(read_json, files)
+        for evaluation in (read_json(folder / "metrics.json") for folder in folders)
         for level, metrics in evaluation["levels"].items()
     ]
     return pd.DataFrame(rows)[[*FACTS, "level", *METRICS]]

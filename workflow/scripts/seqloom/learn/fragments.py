@@ -4,10 +4,20 @@ import numpy as np
 import pandas as pd
 
 from seqloom.learn.metrics import CONTIG
+from seqloom.learn.scores import window_scores
 
 LENGTHS = (1, 2, 3, 5, 10, 30, 100)  # in scored windows
 WHOLE = 0  # the length of whole contigs in the table
 MOST = 3  # fragments of a length from a contig
+
+
+def labeled_fragments(frames: pd.DataFrame) -> pd.DataFrame:
+    """The fragments of the contigs of labeled frames, with label and group.
+
+    `frames` has sample, contig, window, start, end, label, group, logit.
+    """
+    facts = frames.drop_duplicates(CONTIG)[[*CONTIG, "label", "group"]]
+    return fragments(window_scores(frames, CONTIG)).merge(facts, on=CONTIG)
 
 
 def fragments(windows: pd.DataFrame) -> pd.DataFrame:

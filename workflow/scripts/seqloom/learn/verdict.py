@@ -1,12 +1,16 @@
 """Whether a classifier learned anything, judged by its validation part."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from seqloom.config.labels import LABELS
 from seqloom.learn.scores import log_losses
+
+# Contigs of a label, below which the figures of a part, and a calibration, are doubted.
+FEW_CONTIGS, FEW_TO_CALIBRATE = 10, 30
 
 
 def validation_summary(frames: pd.DataFrame) -> dict[str, Any]:
@@ -49,15 +53,35 @@ def learning_failure(description: Mapping[str, Any]) -> str | None:
 
 
 def warning(description: Mapping[str, Any]) -> str | None:
-    """The warning that goes with all results of a classifier, if any."""
+    """All that speaks against trust in a classifier's results, as one sentence, if anything."""
+    return "; ".join(_doubts(description)) or None
+
+
+def _doubts(description: Mapping[str, Any]) -> Iterator[str]:
+    validation, counts = description["validation"], description["train"]
     if failure := learning_failure(description):
-        return f"{failure}; it cannot tell viral from host sequences, so it calls no contig"
-    validation = description["validation"]
-    if validation["chance"] - validation["loss"] < validation["error"]:
-        return (
+        yield f"{failure}; it cannot tell viral from host sequences, so it calls no contig"
+    elif validation["chance"] - validation["loss"] < validation["error"]:
+        yield (
             f"the classifier may be no better than chance: validation loss "
             f"{validation['loss']:.4f}, standard error {validation['error']:.4f} over "
             f"{validation['groups']} groups, chance {validation['chance']:.4f}; "
             "its calls may be luck, so add unrelated genomes"
         )
-    return None
+    few = [
+        f"{counts[part][f'{label}_contigs']} {label} in {part}"
+        for part in ("validation", "test")
+        for label in LABELS
+        if counts[part][f"{label}_contigs"] < FEW_CONTIGS
+    ]
+    if few:
+        yield (
+            f"a part has fewer than {FEW_CONTIGS} contigs of a label ({', '.join(few)}), so its "
+            "figures may be luck"
+        )
+    least = min(counts["validation"][f"{label}_contigs"] for label in LABELS)
+    if least < FEW_TO_CALIBRATE:
+        yield (
+            f"validation has fewer than {FEW_TO_CALIBRATE} contigs of a label ({least}), so the "
+            "probabilities are hardly calibrated"
+        )

@@ -41,15 +41,15 @@ def write_calibration(path: Path, tables: Mapping[str, pd.DataFrame]) -> None:
 
 
 def write_comparison(path: Path, table: pd.DataFrame) -> None:
-    """AUROC of every experiment and baseline, for frames and for contigs."""
-    models = list(dict.fromkeys(zip(table["experiment"], table["model"], strict=True)))
-    figure = Figure(figsize=(6, 1 + 0.5 * len(models)), layout="constrained")
+    """AUROC of every experiment, for frames and for contigs."""
+    names = table["experiment"].drop_duplicates().tolist()
+    figure = Figure(figsize=(6, 1 + 0.5 * len(names)), layout="constrained")
     axes = figure.subplots()
-    auroc = table.set_index(["experiment", "model", "level"])["auroc"].astype(float)
+    auroc = table.set_index(["experiment", "level"])["auroc"].astype(float)
     for offset, level in ((-BAR / 2, "frame"), (BAR / 2, "contig")):
-        values = [auroc[*model, level] for model in models]
-        axes.barh([y + offset for y in range(len(models))], values, BAR, label=f"{level}s")
-    axes.set_yticks(range(len(models)), [f"{name}, {model}" for name, model in models])
+        values = [auroc[name, level] for name in names]
+        axes.barh([y + offset for y in range(len(names))], values, BAR, label=f"{level}s")
+    axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set(xlabel="AUROC on the test part", xlim=(0, 1))
     axes.axvline(0.5, **DIAGONAL)

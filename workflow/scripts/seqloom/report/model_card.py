@@ -35,6 +35,14 @@ def model_card(description: Mapping[str, Any], history: pd.DataFrame) -> str:
     doubt = warning(description)
     warned = f"\n**Warning: {doubt}.**\n" if doubt else ""
     frame, contig = description["calibration"]["frame"], description["calibration"]["contig"]
+    known = description["false_calls"]
+    lengths = " | ".join(map(str, known["windows"]))
+    thresholds = "\n".join(
+        f"| {t['prevalence']} | {t['fdr']} | "
+        + " | ".join("" if p is None else f"{p:.4f}" for p in t["probability"])
+        + f" | {t['reason'] if None in t['probability'] else ''} |"
+        for t in known["thresholds"]
+    )
     return f"""# Classifier {description["experiment"]}
 {warned}{_RANDOM if any(b["random"] for b in description["backends"]) else ""}
 Tells viral from host sequences by {architecture["columns"]} numbers per frame, then by the mean
@@ -68,8 +76,16 @@ cases, so few groups give modest probabilities. Slope {frame["slope"]:.4g} and o
 {contig["slope"]:.4g} * n / (n + {contig["k"]:.4g}) and
 {contig["offset"]:.4g} for contigs of n independent windows
 ({contig["method"]}), which count {contig["trust"]:.0%}
-beside the raw log-odds. With few viruses in a sample the share of false calls is
-higher than the FDR, which supposes equal prior odds.
+beside the raw log-odds.
+
+## Thresholds
+The least probability, at equal odds, from which on so few calls are false, for contigs of at least
+so many independent windows. False calls are those of validation contigs cut to that length; one
+more group with false calls is counted than was seen, and a standard error.
+
+| prevalence | FDR | {lengths} | where empty |
+|---|---|{"---|" * len(known["windows"])}---|
+{thresholds}
 
 ## Limits
 No frame of the test part was read in training. How well the classifier does there is in the

@@ -49,7 +49,7 @@ def headline(report: Report, path: Path) -> str:
     if levels:
         lines.append("AUROC by contig, on contigs that no training has seen")
     for row in levels.get("contig", []):
-        name = f"{row['experiment']}, {row['model']}"
+        name = f"{row['experiment']} ({row['fusion']})"
         lines.append(f"  {name:<30}{score(row['auroc'])} ({row['n']} contigs)")
     if report.predictions:
         lines.append("Calls")
