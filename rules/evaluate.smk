@@ -28,7 +28,10 @@ rule evaluate_classifier:
 rule compare:
     """All experiments in one table and one figure."""
     input:
-        metrics=expand(paths.EVALUATION["metrics"], experiment=SETTINGS["experiments"]),
+        expand(
+            [paths.EVALUATION[name] for name in ("metrics", "contigs", "predictions")],
+            experiment=SETTINGS["experiments"],
+        ),
     output:
         **paths.COMPARISON,
     log:
@@ -41,6 +44,9 @@ rule compare:
         **asking("compare", NEEDS.memory_to_compare),
     params:
         folders=PATHS.evaluation_folders(),
+        weights=OPTIONS.compare(),
+        version=LEARN_VERSION,
     shell:
-        "compare.py --evaluations {params.folders} --out {output.table} --figure {output.figure}"
-        " 2> {log}"
+        "compare.py --evaluations {params.folders} {params.weights} --out {output.table}"
+        " --benchmarks results/benchmarks --embeddings results/embeddings"
+        " --figure {output.figure} 2> {log}"

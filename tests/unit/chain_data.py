@@ -94,6 +94,7 @@ def chain() -> Iterator[tuple[str, Step]]:
     rows = [{"sample": s, "label": LABELS[s], "category": s, "groups": None} for s in LABELS]
     words = ["--samples", *map(json.dumps, rows), "--contigs", *contigs, "--genomes", *genomes]
     words += ["--experiment", "toy", "--out", "OUT/split.parquet", "--audit", "OUT/toy.audit.tsv"]
+    words += ["--leaks", "OUT/toy.leaks.tsv"]
     yield "split", Step(split, words, [*contigs, *genomes], "splits")
 
     learned = ["--split", "splits/split.parquet", "--frames", *tables]
@@ -104,9 +105,10 @@ def chain() -> Iterator[tuple[str, Step]]:
     classifier = [f"classifiers/toy/classifier.{end}" for end in ("safetensors", "json")]
     words = ["--classifier", "classifiers/toy", *learned, "--fused", *fused, "--out", "OUT"]
     yield "evaluate", Step(evaluate, words, [*read, *fused, *classifier], "evaluation/toy")
-    metrics = "evaluation/toy/metrics.json"
-    words = ["--evaluations", "evaluation/toy", "--out", "OUT/c.tsv", "--figure", "OUT/c.svg"]
-    yield "compare", Step(compare, words, [metrics], "comparison")
+    metrics, scores = (f"evaluation/toy/{name}" for name in ("metrics.json", "contigs.parquet"))
+    words = ["--evaluations", "evaluation/toy", "--weights", "1"]
+    words += ["--out", "OUT/c.tsv", "--figure", "OUT/c.svg"]
+    yield "compare", Step(compare, words, [metrics, scores], "comparison")
 
     files = [f"lake/{SHARD}.parquet", f"lake/{SHARD}.fused.safetensors"]
     indexed = [f"lake.fa.gz{end}" for end in ("", ".fai", ".gzi")]
@@ -186,12 +188,13 @@ def exports() -> Iterator[tuple[str, Step]]:
 def report_step(metrics: str, card: str) -> Step:
     folders = ["--evaluations", "evaluation/toy", "--classifiers", "classifiers/toy"]
     folders += ["--predictions", "predictions/toy/lake"]
-    files = ["comparison/c.tsv", "comparison/c.svg", "splits/toy.audit.tsv", "lake.json"]
+    files = ["comparison/c.json", "comparison/c.svg", "splits/toy.audit.tsv", "lake.json"]
     words = ["--title", "x", "--genomes", "lake.json", *folders, "--audits", files[2]]
     words += ["--comparison", files[0], "--figure", files[1]]
     words += ["--out", "OUT/report.html", "--summary", "OUT/summary.txt"]
     read = [*files, metrics, card, "classifiers/toy/history.tsv"]
-    read += [f"evaluation/toy/{name}.svg" for name in ("roc", "calibration")]
+    read += [f"evaluation/toy/{name}.svg" for name in ("roc", "calibration", "sweep", "pca")]
+    read.append("evaluation/toy/strata.tsv")
     read += [
         f"predictions/toy/lake/{name}" for name in ("contigs.tsv", "regions.tsv", "summary.json")
     ]

@@ -38,6 +38,7 @@ def run_split(world, folder):
         fractions=[0.5, 0.25, 0.25],
         out=folder / "split.parquet",
         audit=folder / "audit.tsv",
+        leaks=folder / "leaks.tsv",
     )
     return folder / "split.parquet"
 
@@ -75,7 +76,9 @@ def test_the_planted_signal_is_learned(learned):
     assert metrics["random"] is True
     few = "4 host in validation, 2 viral in validation, 4 host in test, 2 viral in test"
     assert few in metrics["warning"] and "learned nothing" not in metrics["warning"]
-    assert set(metrics["categories"]) == {"vir", "bac", "fun"}
+    strata = pd.read_csv(folder / "evaluation" / "strata.tsv", sep="\t")
+    assert set(strata[strata["by"] == "category"]["stratum"]) == {"vir", "bac", "fun"}
+    assert set(strata["by"]) == {"category", "length", "gc", "group"}
     assert metrics["split"] == "toy"
 
 
@@ -83,7 +86,10 @@ def test_audit_counts_are_integers(learned):
     _, folder = learned
     lines = (folder / "audit.tsv").read_text().splitlines()
     assert lines[1].split("\t")[:3] == ["train", "bac", "2"]
-    assert [line.split("\t")[0] for line in lines[-2:]] == ["train|test", "train|validation"]
+    assert [line.split("\t")[0] for line in lines[-2:]] == [
+        "validation in train",
+        "train in validation",
+    ]
 
 
 def test_the_provenance_of_a_split_names_all_its_inputs(learned):
@@ -181,11 +187,15 @@ def test_compare_has_a_row_per_experiment_and_level(learned, tmp_path):
     call(
         compare,
         evaluations=[folder / "evaluation"],
+        weights=1,
         out=tmp_path / "comparison.tsv",
         figure=tmp_path / "comparison.svg",
     )
     made = json.loads((tmp_path / "comparison.json").read_text())["provenance"]
-    assert set(made["inputs"]) == {"metrics of evaluation"}
+    assert set(made["inputs"]) == {
+        f"{file} of evaluation"
+        for file in ("metrics.json", "contigs.parquet", "predictions.parquet")
+    }
     table = pd.read_csv(tmp_path / "comparison.tsv", sep="\t")
     assert table["experiment"].tolist() == ["toy"] * 3
     assert table["columns"].tolist() == [8] * 3

@@ -4,26 +4,31 @@
 import argparse
 import dataclasses
 import logging
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import torch
 
-from seqloom.cli import parser, run
+from seqloom.cli import parser, positive, run
 from seqloom.config.labels import LABELS
 from seqloom.config.recipes import RECIPES, STANDARD, completed
 from seqloom.embedding.matrices import shard_digests
+from seqloom.embedding.resume import Work
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import read_table, write_tsv
-from seqloom.files.tensors import read_metadata
+from seqloom.files.tensors import read_layout, read_metadata
 from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.classifier import FORMAT, describe_inputs, network_log_odds, write_weights
 from seqloom.learn.false_calls import false_calls
-from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
+from seqloom.learn.features import StoredRows, check_shards, chosen_frames, feature_matrix
 from seqloom.learn.scores import label_weights
 from seqloom.learn.split import PARTS
-from seqloom.learn.training import Examples, Recipe, frame_weights, train
+from seqloom.learn.training import Examples, Recipe, frame_weights, spread, train
 from seqloom.learn.verdict import validation_summary, warning
 from seqloom.report.model_card import model_card
 
@@ -49,7 +54,10 @@ def arguments() -> argparse.ArgumentParser:
             help="by default that of the recipe",
         )
     options.add_argument("--seed", type=int, default=42)
+    options.add_argument("--seeds", type=positive, default=1, help="trainings; the first is saved")
+    options.add_argument("--memory-mb", type=positive, default=Recipe.memory_mb, help="for rows")
     options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--work", type=Path, help="folder for progress, to go on from")
     options.add_argument("--out", type=Path, required=True, help="folder of the classifier")
     return options
 
@@ -70,14 +78,24 @@ def main(args: argparse.Namespace) -> None:
         "validation": weight,
     }
     examples = {
-        part: Examples(
-            feature_matrix(rows, args.fused),
-            (rows["label"] == "viral").to_numpy(),
-            weights[part],
-        )
-        for part, rows in parts.items()
+        part: Examples(rows, (parts[part]["label"] == "viral").to_numpy(), weights[part])
+        for part, rows in fused_rows(parts, args.fused, recipe.memory_mb).items()
     }
-    trained = train(examples["train"], examples["validation"], recipe)
+    made = provenance(
+        "train",
+        {"split": args.split},
+        dataclasses.asdict(recipe) | {"seeds": args.seeds},
+        ("torch", "scikit-learn"),
+        shard_digests(frames=args.frames, fused=args.fused),
+    )
+    seeds = range(recipe.seed, recipe.seed + args.seeds)
+    trainings = []
+    for seed in seeds:
+        folder = args.work / f"seed-{seed}" if args.work else None
+        work = Work(folder, made | {"threads": args.threads, "seed": seed}) if folder else None
+        one = dataclasses.replace(recipe, seed=seed)
+        trainings.append(train(examples["train"], examples["validation"], one, work))
+    trained = trainings[0]
     scores = network_log_odds(trained.network, examples["validation"].matrix)
     validation = parts["validation"].assign(logit=scores)
     calibration = fit_calibration(validation)
@@ -97,13 +115,8 @@ def main(args: argparse.Namespace) -> None:
         "best_epoch": trained.best_epoch,
         "validation": validation_summary(validation),
         "train": counts(args.split),
-        "provenance": provenance(
-            "train",
-            {"split": args.split},
-            dataclasses.asdict(recipe),
-            ("torch", "scikit-learn"),
-            shard_digests(frames=args.frames, fused=args.fused),
-        ),
+        "seeds": spread([training.history for training in trainings]),
+        "provenance": made,
     }
     with atomic_all([args.out / name for name in FILES]) as (weights, card, history, text):
         provenance_only = {"provenance": description["provenance"]}
@@ -111,8 +124,20 @@ def main(args: argparse.Namespace) -> None:
         write_json(card, description)
         write_tsv(history, trained.history, "%.6g")
         text.write_text(model_card(description, trained.history))
+    if args.work:
+        shutil.rmtree(args.work, ignore_errors=True)
     if doubt := warning(description):
         log.warning("%s", doubt)
+
+
+def fused_rows(
+    parts: Mapping[str, pd.DataFrame], fused: Sequence[Path], memory_mb: int
+) -> dict[str, np.ndarray | StoredRows]:
+    """The fused rows of each part, in memory if all of them fit."""
+    [_, columns], dtype = read_layout(fused[0], "embedding")
+    size = sum(map(len, parts.values())) * columns * dtype.itemsize
+    read = feature_matrix if size <= memory_mb * 1e6 else StoredRows
+    return {part: read(rows, fused) for part, rows in parts.items()}
 
 
 def counts(split_file: Path) -> dict[str, dict[str, int]]:

@@ -88,6 +88,12 @@ class Options:
         regions = {f"region_{key}": value for key, value in rule.pop("regions").items()}
         return options(rule | regions)
 
+    def compare(self) -> str:
+        """Millions of weights in the models of each experiment."""
+        return options(
+            {"weights": [self.settings.weights_of(name) for name in self.settings["experiments"]]}
+        )
+
     def label(self, sample: str) -> str:
         return options({"label": self.settings.samples[sample].label})
 
@@ -208,7 +214,7 @@ class Options:
             {
                 "evaluations": evaluations,
                 "classifiers": _folders(inputs["classifiers"]),
-                "comparison": COMPARISON["table"] if evaluations else None,
+                "comparison": COMPARISON["card"] if evaluations else None,
                 "figure": COMPARISON["figure"] if evaluations else None,
                 "predictions": _folders(self.paths.predictions()),
                 "genomes": inputs["genomes"],

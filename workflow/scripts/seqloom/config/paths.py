@@ -37,7 +37,9 @@ EMBEDDING = "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors"
 RECORDS = "results/records/{backend}/{sample}.tsv"
 RESIDUES = "results/residues/{backend}/{sample}/{shard}.safetensors"
 FUSED = "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors"
-SPLIT = beside("results/splits/{experiment}", table=".parquet", audit=".audit.tsv")
+SPLIT = beside(
+    "results/splits/{experiment}", table=".parquet", audit=".audit.tsv", leaks=".leaks.tsv"
+)
 _CLASSIFIER_FOLDER = "results/classifiers/{experiment}"
 CLASSIFIER = beside(
     _CLASSIFIER_FOLDER,
@@ -51,8 +53,13 @@ EVALUATION = beside(
     _EVALUATION_FOLDER,
     metrics="/metrics.json",
     predictions="/predictions.parquet",
+    contigs="/contigs.parquet",
+    strata="/strata.tsv",
+    sweep="/sweep.tsv",
     roc="/roc.svg",
     calibration="/calibration.svg",
+    sweep_figure="/sweep.svg",
+    pca="/pca.svg",
 )
 COMPARISON = beside("results/comparison/comparison", table=".tsv", figure=".svg", card=".json")
 PREDICTION = beside(

@@ -158,21 +158,22 @@ class Needs:
         return _FEW + _READ * self.shard_mb(fusion, cut, sample)
 
     def memory_to_split(self) -> float:
-        """The audit keeps at most ten million 21-mers, one of ten of a small genome."""
+        """The audit keeps one word in ten of what is held out, and all words of a long contig."""
         megabases = sum(map(self._megabases, self.settings.labeled()))
-        return _PANDAS + 7 * min(megabases, 150) + megabases / 2
+        return _PANDAS + 24 * min(megabases, 250) + 1.5 * megabases
 
     def memory_to_train(self, experiment: str) -> float:
         device = _CUDA if self.gpu_pays(experiment) else 0
-        matrices = self._largest_shard_mb(experiment) + 1.3 * self._training_mb(experiment)
-        return _TORCH + device + matrices
+        most = self.settings["experiments"][experiment]["train"]["memory_mb"]
+        matrices = 1.3 * min(self._training_mb(experiment), most)
+        return _TORCH + device + matrices + 0.002 * self._labeled_frames(experiment)
 
     def gpu_pays(self, experiment: str) -> bool:
         """Whether one core might train for more than an hour."""
         chosen = self.settings["experiments"][experiment]
         recipe = chosen["train"]
         weights = self._columns(chosen["fusion"]) * recipe["hidden"]
-        frames = self._labeled_frames(experiment) * recipe["max_epochs"]
+        frames = self._labeled_frames(experiment) * recipe["max_epochs"] * recipe["seeds"]
         return weights * frames > 3600 * TRAINED_PER_SECOND
 
     def memory_to_evaluate(self, experiment: str) -> float:
@@ -180,7 +181,9 @@ class Needs:
         return _TORCH + matrices
 
     def memory_to_compare(self) -> float:
-        return _PANDAS
+        """The scores of two experiments at a time."""
+        most = max(map(self._labeled_frames, self.settings["experiments"]), default=0)
+        return _PANDAS + 0.001 * most
 
     def memory_to_predict(self, experiment: str, sample: str) -> float:
         chosen = self.settings.applied[experiment]

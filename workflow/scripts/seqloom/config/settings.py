@@ -133,6 +133,11 @@ class Settings:
         is_applied = experiment in self["predict"]["experiments"]
         return self.labeled() + (self.queries() if is_applied else [])
 
+    def weights_of(self, experiment: str) -> int:
+        """Millions of weights in its models."""
+        models = self["fusions"][self["experiments"][experiment]["fusion"]]
+        return sum(self.backends[name].parameters for name in models)
+
     def matrices(self) -> list[tuple[str, str, str]]:
         """Backend, cut and sample of everything that the config names to be embedded."""
         used = sorted(

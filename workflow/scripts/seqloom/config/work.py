@@ -28,7 +28,7 @@ _RESIDUES = 300  # of a typical protein
 # Measured (RESULTS.md, "Embedding on a CPU"): 300 bases are 66.2 tokens of DNABERT-S, 2 special.
 _BASES_PER_TOKEN = 300 / 64.2
 _SPECIAL_TOKENS = 2
-# Weights times frames of a training that one core does in a second (benchmarks/training.py).
+# Weights times frames of a training that one core does in a second (benchmarks/train.py).
 TRAINED_PER_SECOND = 4e9
 # Arithmetic: a step on a GPU is the start of some forty kernels, whatever the batch.
 _STEP_SECONDS = 0.001
@@ -139,6 +139,7 @@ class Work:
         chosen = self.settings["experiments"][experiment]
         recipe, most = chosen["train"], chosen["train"]["max_epochs"]
         epochs = (most, most / 2, min(most, 2 * recipe["patience"]))[case]
+        epochs *= recipe["seeds"]
         frames = epochs * sum(self.frames(chosen["cut"], s) for s in self.settings.labeled())
         weights = recipe["hidden"] * self._columns(chosen["fusion"])
         seconds = frames / recipe["batch_size"] * _STEP_SECONDS

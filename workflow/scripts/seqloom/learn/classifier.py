@@ -58,7 +58,7 @@ class Network(nn.Module):
         for start in range(0, len(matrix), BATCH):
             rows = matrix[start : start + BATCH].astype(np.float64)
             total += rows.sum(axis=0)
-            squares += (rows**2).sum(axis=0)
+            squares += np.einsum("ij,ij->j", rows, rows)
         mean = total / len(matrix)
         deviation = np.sqrt(np.maximum(squares / len(matrix) - mean**2, 0))
         varies = deviation > LEAST_DEVIATION * np.abs(mean)

@@ -17,7 +17,12 @@ from seqloom.report.regions import Track, first_regions, tracks
 Row = dict[str, str]
 CALLS = ("viral", "host", "uncalled")
 SHOWN_CALLS = 50
-FIGURES = {"roc.svg": "ROC curve", "calibration.svg": "Calibration"}
+FIGURES = {
+    "roc.svg": "ROC curve",
+    "calibration.svg": "Reliability",
+    "sweep.svg": "Thresholds",
+    "pca.svg": "Features",
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Experiment:
     history: list[Row]
     metrics: dict[str, Any]
     figures: dict[str, bytes]
+    strata: list[Row]
     parts: list[Row]
     equal: Row
     leaks: list[Row]
@@ -68,7 +74,7 @@ class Report:
     title: str
     samples: list[dict[str, Any]]
     experiments: list[Experiment]
-    comparison: list[Row]
+    comparison: list[dict[str, Any]]
     figure: bytes | None
     predictions: list[Prediction]
     proteins: list[ProteinSet]
@@ -156,9 +162,12 @@ def _experiment(
         history=result_rows(classifier / "history.tsv", "epoch"),
         metrics=metrics,
         figures={title: read_figure(evaluation / file) for file, title in FIGURES.items()},
+        strata=[
+            row for row in result_rows(evaluation / "strata.tsv", "by") if row["by"] != "group"
+        ],
         parts=[row for row in rows if row["category"]],
         equal=next(row for row in rows if row["part"] == "equal sequences"),
-        leaks=[row for row in rows if "|" in row["part"]],
+        leaks=[row for row in rows if " in " in row["part"]],
     )
 
 

@@ -63,7 +63,7 @@ Recipe `{recipe["recipe"]}`: {layers};
 validation loss, {best["validation_loss"]:.4f} (AUROC of frames {best["auroc"]:.4f}); its weights
 are saved. The loss of chance is {validation["chance"]:.4f}, and the standard error over
 {validation["groups"]} groups of the validation part {validation["error"]:.4f}.
-
+{_seeds(description["seeds"])}
 | part | viral frames | host frames | viral contigs | host contigs |
 |---|---|---|---|---|
 {parts}
@@ -91,6 +91,18 @@ more group with false calls is counted than was seen, and a standard error.
 No frame of the test part was read in training. How well the classifier does there is in the
 evaluation; how related the parts are is in the audit of the split.
 """
+
+
+def _seeds(spread: Mapping[str, Any]) -> str:
+    """What other seeds gave, if there are any."""
+    if spread["count"] == 1:
+        return ""
+    loss, auroc = spread["validation_loss"], spread["auroc"]
+    return (
+        f"Over {spread['count']} trainings with other seeds, of which the first is saved, the\n"
+        f"loss was {loss['mean']:.4f} (standard deviation {loss['deviation']:.4f}) and the AUROC "
+        f"{auroc['mean']:.4f} ({auroc['deviation']:.4f}).\n"
+    )
 
 
 _RECIPES = {
