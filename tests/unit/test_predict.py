@@ -266,6 +266,35 @@ def test_a_second_prediction_gives_the_same_bytes(lake):
         assert path.read_bytes() == (lake / "two" / path.name).read_bytes(), path.name
 
 
+def test_viral_contigs_are_written_up_to_a_false_discovery_rate(lake):
+    fdr = pd.read_csv(called(lake, "all") / "contigs.tsv", sep="\t")["fdr"][0]
+    for most, count in ((fdr + 0.001, 1), (fdr / 2, 0)):
+        out = called(lake, f"up to {count}", "--max-fdr", str(most))
+        fasta = gzip.decompress((out / "viral.fna.gz").read_bytes())
+        assert fasta.count(b">") == count
+        assert json.loads((out / "summary.json").read_text())["contigs"]["viral"] == 1
+
+
+def test_the_files_of_virnucpro_have_all_frames_and_windows(lake):
+    out = called(lake, "out", "--legacy")
+    frames = (out / "prediction_results.txt").read_text().splitlines()
+    assert [line.split("\t")[:2] for line in frames[1:4]] == [
+        ["vir_chunk_1F0", "virus"],
+        ["vir_chunk_1F1", "virus"],
+        ["vir_chunk_3F0", "virus"],
+    ]
+    windows = (out / "prediction_results_highestscore.csv").read_text()
+    assert windows == (
+        "Modified_ID\tIs_Virus\nbac_chunk_1\tFalse\nbac_chunk_2\tFalse\n"
+        "vir_chunk_1\tTrue\nvir_chunk_3\tTrue\n"
+    )
+
+
+def called(lake, out, *options):
+    script.main(script.arguments().parse_args([*arguments(out=out), *options]))
+    return lake / out
+
+
 def test_a_missing_shard_is_refused(lake):
     message = (
         'contigs.tsv: contig "bac" has 3 frames in 2 windows to read, but the shards have 1 in 1'

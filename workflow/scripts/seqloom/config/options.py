@@ -85,8 +85,8 @@ class Options:
     def rule_of_calls(self) -> str:
         """How scores become calls and regions."""
         chosen = self.settings["predict"]
-        keys = ("prevalence", "threshold", "host_threshold", "min_windows", "rollup")
-        rule = {key: chosen[key] for key in keys}
+        keys = chosen.keys() - {"experiments", "regions"}
+        rule = {key: chosen[key] for key in sorted(keys)}
         return options(rule | {f"region_{key}": value for key, value in chosen["regions"].items()})
 
     def compare(self) -> str:

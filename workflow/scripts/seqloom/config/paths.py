@@ -73,6 +73,11 @@ PREDICTION = beside(
     fasta="/viral.fna.gz",
     card="/summary.json",
 )
+LEGACY_CALLS = beside(
+    "results/predictions/{experiment}/{sample}/prediction_results",
+    frames=".txt",
+    highest="_highestscore.csv",
+)
 NPY = beside(
     "results/export/npy/{backend}/{cut}/{sample}", matrix=".npy", ids=".ids.txt", card=".json"
 )
@@ -328,8 +333,12 @@ class Paths:
             path
             for experiment in self.settings["predict"]["experiments"]
             for sample in self.settings.queries()
-            for path in filled(PREDICTION.values(), experiment=experiment, sample=sample)
+            for path in filled(self.prediction().values(), experiment=experiment, sample=sample)
         ]
+
+    def prediction(self) -> dict[str, str]:
+        """The patterns of a prediction, with the files of VirNucPro if these are asked for."""
+        return PREDICTION | (LEGACY_CALLS if self.settings.has_legacy_calls else {})
 
     def exports(self) -> list[str]:
         settings, dna = self.settings, self.settings.of_molecule("dna")

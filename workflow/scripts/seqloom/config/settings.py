@@ -64,6 +64,11 @@ class Settings:
         """The precision that is asked of a backend."""
         return self.given.backends[backend]["dtype"] if self.given else self["embed"]["dtype"]
 
+    @property
+    def has_legacy_calls(self) -> bool:
+        """Whether predictions are also written as VirNucPro does."""
+        return "virnucpro" in self["export"]
+
     def labeled(self) -> list[str]:
         """Labeled samples by name, so that the order of the sheet has no effect on training."""
         return sorted(s.name for s in self.samples.values() if s.label)
