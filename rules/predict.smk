@@ -5,7 +5,7 @@ rule predict_sample:
         unpack(of(PATHS.predict_inputs)),
         **paths.GENOME,
     output:
-        **paths.PREDICTION,
+        **PATHS.prediction(),
     log:
         "logs/predict/{experiment}/{sample}.log",
     benchmark:
@@ -20,8 +20,9 @@ rule predict_sample:
         classifier=of(PATHS.classifier),
         folder=subpath(output.card, parent=True),
         rule=OPTIONS.rule_of_calls(),
+        legacy="--legacy" if SETTINGS.has_legacy_calls else "",
     shell:
         "predict.py --classifier {params.classifier:q} --sample {wildcards.sample}"
         " --contigs {input.contigs} --genome {input.genome}"
         " --frames @<(lines {input.frames:q}) --fused @<(lines {input.fused:q})"
-        " {params.rule} --threads {threads} --out {params.folder} 2> {log}"
+        " {params.rule} {params.legacy} --threads {threads} --out {params.folder} 2> {log}"

@@ -94,6 +94,7 @@ def chain() -> Iterator[tuple[str, Step]]:
     rows = [{"sample": s, "label": LABELS[s], "category": s, "groups": None} for s in LABELS]
     words = ["--samples", *map(json.dumps, rows), "--contigs", *contigs, "--genomes", *genomes]
     words += ["--experiment", "toy", "--out", "OUT/split.parquet", "--audit", "OUT/toy.audit.tsv"]
+    words += ["--leaks", "OUT/toy.leaks.tsv"]
     yield "split", Step(split, words, [*contigs, *genomes], "splits")
 
     learned = ["--split", "splits/split.parquet", "--frames", *tables]

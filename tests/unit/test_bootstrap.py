@@ -73,7 +73,7 @@ def test_all_right_in_few_groups_is_no_certainty():
 def test_fewer_than_three_groups_have_a_sentence_in_place_of_an_interval():
     table = contigs(2)
     metrics = all_metrics({"contig": table})["contig"]
-    assert metrics["note"] == "no interval: groups: 2 viral, 2 host"
+    assert metrics["note"] == "no interval: only 2 viral and 2 host group(s)"
     assert set(metrics["intervals"].values()) == {None}
     strata = strata_table(contigs(5))
     assert (strata[strata["by"] == "group"]["note"] != "").all()
@@ -139,6 +139,17 @@ def test_the_verdict_is_against_the_largest_model_on_the_same_contigs(tmp_path):
     assert by_contig["near"]["reference"] == "large"
     assert by_contig["guess"]["note"] == "no better than chance"
     assert by_contig["guess"]["change_high"] < -0.05 < by_contig["near"]["change_low"]
+
+
+def test_a_share_of_an_auroc_of_zero_is_unknown(tmp_path):
+    table = contigs(1, noise=0)
+    wrong = table.assign(probability=1 - table["probability"])
+    evaluations = [
+        evaluated(tmp_path, "large", wrong, 3000),
+        evaluated(tmp_path, "small", table, 8),
+    ]
+    small = comparison_rows(evaluations)[-1]
+    assert (small["change"], small["verdict"]) == (None, "none: too few groups")
 
 
 def test_nothing_is_within_five_percent_of_a_guess(tmp_path):

@@ -11,6 +11,7 @@ from seqloom.calls.contig_calls import (
     contig_calls,
     window_table,
 )
+from seqloom.calls.rollups import weighted_delta
 from seqloom.calls.summary import summary
 from seqloom.files.tables import write_tsv
 from seqloom.learn.scores import IDENTITY
@@ -37,7 +38,8 @@ def frame_rows(*windows):
 def records(*rows):
     """Contigs as the plan counts them: (contig, length, windows, status, reason)."""
     columns = ["contig", "length", "windows", "status", "reason"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(header=table["contig"], gc="0.5000", n_fraction="0.0000")
 
 
 KNOWN = {"windows": [1, 2], "log_odds": [-2.0, 0.0, 2.0], "ratio": [[1, 0.5, 0.1], [1, 0.25, 0.01]]}
@@ -56,7 +58,8 @@ def classifier(calibration=IDENTITY, **validation):
 
 def calls_of(contigs, frames, description=None, **rule):
     windows = window_table(frames, IDENTITY)
-    rule = Rule(**{"prevalence": 0.5, "threshold": 0.5, "min_windows": 1} | rule)
+    plain = {"prevalence": 0.5, "threshold": 0.5, "host_threshold": 0.5, "min_windows": 1}
+    rule = Rule(**plain | {"rollup": "mean"} | rule)
     calls = contig_calls(contigs, windows, description or classifier(), rule)
     return calls.set_index("contig", drop=False)
 
@@ -106,16 +109,17 @@ def test_every_record_has_a_row_in_input_order():
 def test_calls_and_counts():
     calls = calls_of(METAGENOME, FRAMES)
     expected = {"host": "host", "phage": "viral", "NA": "viral"}
-    assert calls["call"].to_dict() == {c: expected.get(c, "uncalled") for c in calls.index}
-    counts = ["windows", "scored_windows", "viral_windows"]
-    assert calls.loc["host", counts].tolist() == [3, 3, 1]
-    assert calls.loc["phage", counts].tolist() == [2, 2, 2]
-    assert calls.loc["closed", counts].tolist() == [3, 0, 0]
+    assert calls["call"].to_dict() == {c: expected.get(c, "not scored") for c in calls.index}
+    counts = ["windows", "scored", "frames", "window_summary"]
+    assert calls.loc["host", counts].tolist() == [3, 3, 3, "2H1V"]
+    assert calls.loc["phage", counts].tolist() == [2, 2, 3, "2V"]
+    assert calls.loc["closed", counts].tolist() == [3, 0, 0, "3n"]
+    assert calls.loc["empty", counts].tolist() == [0, 0, 0, ""]
     # The contig is the mean of its windows, a window the mean of its frames: (3 + 1) / 2.
     assert calls.loc["phage", "probability"] == pytest.approx(1 / (1 + np.exp(-2)))
 
 
-def test_uncalled_contigs_have_a_reason():
+def test_unscored_contigs_have_a_reason():
     calls = calls_of(METAGENOME, FRAMES)
     assert calls["reason"].to_dict() == {
         "host": "1 of 3 scored windows viral",
@@ -128,8 +132,8 @@ def test_uncalled_contigs_have_a_reason():
         "unread": "none of 3 windows with a frame was read (max_frames)",
         "NA": "1 of 1 scored windows viral",
     }
-    uncalled = calls[calls["call"] == "uncalled"]
-    assert uncalled[["probability", "fdr", "confidence"]].isna().all(axis=None)
+    unscored = calls[calls["call"] == "not scored"]
+    assert unscored[["probability", "fdr", "confidence"]].isna().all(axis=None)
 
 
 @pytest.mark.parametrize(
@@ -153,14 +157,14 @@ def test_the_reason_lists_why_windows_have_no_frame(lost, reason):
     frames = frame_rows(("a", 1, [1.0]), *(("b", i, why) for i, why in enumerate(lost, start=1)))
     planned = planned_contigs(pa.Table.from_pandas(stored), layout, plan).to_pandas()
     calls = calls_of(planned, frames)
-    assert calls.loc["b", ["call", "reason"]].tolist() == ["uncalled", reason]
+    assert calls.loc["b", ["call", "reason"]].tolist() == ["not scored", reason]
     assert calls.loc["a", ["call", "reason"]].tolist() == ["viral", "1 of 1 scored windows viral"]
 
 
-def test_too_few_scored_windows_stay_uncalled():
+def test_too_few_scored_windows_are_not_scored():
     calls = calls_of(METAGENOME, FRAMES, min_windows=3)
     assert calls.loc["phage", ["call", "reason"]].tolist() == [
-        "uncalled",
+        "not scored",
         "2 scored windows, 3 needed",
     ]
     assert np.isnan(calls.loc["phage", "probability"])
@@ -170,7 +174,7 @@ def test_too_few_scored_windows_stay_uncalled():
 def test_a_classifier_that_learned_nothing_calls_nothing_and_gives_the_reason():
     why = "the classifier learned nothing: validation loss 0.7000 is no better than chance (0.6931)"
     calls = calls_of(METAGENOME, FRAMES, classifier(loss=0.7), threshold=0)
-    assert calls["call"].unique().tolist() == ["uncalled"]
+    assert calls["call"].unique().tolist() == ["not scored"]
     assert calls[["probability", "fdr", "confidence"]].isna().all(axis=None)
     assert calls.loc[["host", "phage", "NA"], "reason"].tolist() == [why] * 3
     # A contig without a scored window is not called by any classifier.
@@ -181,13 +185,58 @@ def test_a_classifier_that_learned_nothing_calls_nothing_and_gives_the_reason():
 def test_a_probability_at_the_threshold_is_viral():
     contigs, frames = records(("a", 300, 1, "ok", "")), frame_rows(("a", 1, [0.0]))
     assert calls_of(contigs, frames, threshold=0.5).loc["a", "call"] == "viral"
-    assert calls_of(contigs, frames, threshold=0.51).loc["a", "call"] == "host"
+    assert calls_of(contigs, frames, threshold=0.51).loc["a", "call"] == "uncertain"
+
+
+def test_between_the_thresholds_a_call_is_uncertain_and_has_low_confidence():
+    contigs = records(*((name, 3000, 10, "ok", "") for name in "abc"))
+    odds = zip("abc", (0.9, 0.8, -0.9), strict=True)
+    frames = frame_rows(*((name, i, [x]) for name, x in odds for i in range(1, 11)))
+    calls = calls_of(contigs, frames, threshold=0.7, host_threshold=0.3)
+    assert calls["call"].tolist() == ["viral", "uncertain", "host"]
+    assert calls["confidence"].tolist() == ["medium", "low", "medium"]
+
+
+def test_two_windows_that_share_nearly_all_bases_count_as_one():
+    frames = frame_rows(("a", 1, [9.0]), ("a", 2, [9.0]), ("b", 1, [9.0]), ("c", 1, [9.0]))
+    frames = pd.concat([frames, frame_rows(("c", 2, [9.0]))], ignore_index=True)
+    frames.loc[1, ["start", "end"]] = 1, 301
+    contigs = records(*((n, size, 2, "ok", "") for n, size in (("a", 301), ("b", 300), ("c", 600))))
+    calls = calls_of(contigs, frames)
+    assert calls["confidence"].tolist() == ["low", "low", "medium"]
+
+
+def test_the_rule_of_virnucpro_compares_the_best_scores_of_all_frames():
+    contigs = records(*((name, 600, 2, "ok", "") for name in "abc"))
+    frames = frame_rows(
+        *[("a", 1, [-1.0, -2.0]), ("a", 2, [3.0])],  # best viral 3, best host 2
+        *[("b", 1, [2.5, 2.0]), ("b", 2, [-3.0])],
+        *[("c", 1, [2.0]), ("c", 2, [-2.0])],  # a tie is viral
+    )
+    calls = calls_of(contigs, frames, rollup="virnucpro")
+    assert calls["call"].tolist() == ["viral", "host", "viral"]
+    assert calls["probability"].equals(calls_of(contigs, frames)["probability"])
+
+
+def test_the_rule_of_the_weighted_delta():
+    contigs = records(*((name, 3000, 6, "ok", "") for name in "abcd"))
+    odds = zip("abcd", (4.0, 1.0, 0.5, -1.0), strict=True)
+    frames = frame_rows(*((name, i, [x, x]) for name, x in odds for i in range(1, 7)))
+    calls = calls_of(contigs, frames, rollup="weighted_delta")
+    # One frame alone has a delta of tanh(logit / 2): .96, .46, .24, -.46.
+    assert calls["call"].tolist() == ["viral", "viral", "uncertain", "host"]
+    assert calls["confidence"].tolist() == ["high", "medium", "low", "medium"]
+    mixed = frame_rows(("a", 1, [2.0]), ("a", 2, [-1.0]))
+    delta = np.tanh([1.0, -0.5])
+    weight = np.sqrt(np.abs(delta))
+    found = weighted_delta(window_table(mixed, IDENTITY), ["contig"])["a"]
+    assert found == pytest.approx((weight * delta).sum() / weight.sum())
 
 
 def test_probabilities_of_contigs_use_their_own_calibration():
     calls = calls_of(METAGENOME, FRAMES, classifier(IDENTITY | {"slope": 2.0, "offset": 2.5}))
     assert calls.loc["phage", "probability"] == pytest.approx(1 / (1 + np.exp(1)))
-    assert calls.loc["phage", ["viral_windows", "call"]].tolist() == [2, "host"]
+    assert calls.loc["phage", ["window_summary", "call"]].tolist() == ["2V", "host"]
 
 
 def test_the_fdr_is_looked_up_by_score_and_length():
@@ -248,7 +297,7 @@ def test_the_window_table_has_all_windows_in_order():
 def test_a_sample_without_readable_contigs():
     contigs = records(("a", 0, 0, "empty", "no sequence"))
     calls = calls_of(contigs, frame_rows())
-    assert calls["call"].tolist() == ["uncalled"]
+    assert calls["call"].tolist() == ["not scored"]
     assert calls["reason"].tolist() == ["no sequence"]
 
 
@@ -258,7 +307,7 @@ def test_the_table_reads_back(tmp_path):
     with open(tmp_path / "contigs.tsv", newline="") as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
     assert [row["contig"] for row in rows] == METAGENOME["contig"].tolist()
-    assert rows[2]["probability"] == "0.8808" and rows[2]["scored_windows"] == "2"
+    assert rows[2]["probability"] == "0.8808" and rows[2]["scored"] == "2"
     assert (
         rows[0]["fdr"] == "0.5000" and rows[1]["probability"] == "" and rows[1]["confidence"] == ""
     )
@@ -267,8 +316,8 @@ def test_the_table_reads_back(tmp_path):
 def test_the_summary_counts_all_contigs():
     calls = calls_of(METAGENOME, FRAMES)
     numbers = summary(calls, pd.DataFrame({"region": ["phage:1-600"]}), 0.5)
-    assert numbers["contigs"] == {"viral": 2, "host": 1, "uncalled": 6}
-    assert numbers["bases"] == {"viral": 900, "host": 900, "uncalled": 2812}
+    assert numbers["contigs"] == {"viral": 2, "host": 1, "uncertain": 0, "not scored": 6}
+    assert numbers["bases"] == {"viral": 900, "host": 900, "uncertain": 0, "not scored": 2812}
     doubt = (1 / (1 + np.exp(2)) + 1 / (1 + np.exp(3))) / 2
     assert numbers["fdr"] == pytest.approx(doubt, abs=1e-4)
     assert numbers["regions"] == 1

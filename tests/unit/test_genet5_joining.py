@@ -226,6 +226,17 @@ def test_bed_and_fasta_have_the_blocks_and_letters_of_exons_and_introns(genes):
     assert not [*exons, *introns]
 
 
+def test_a_genome_without_genes_gives_files_that_can_be_read(tmp_path):
+    stored(tmp_path, {"n": b"N" * 400})
+    settings = {"head": "pointer", "genetic_code": 1, "window": 400, "overlap": 1, "rules": []}
+    tile = TileGenes("n", 0, 400, [], [])
+    write_pieces(tmp_path / "p.json", [tile], settings | {"batch": 1, "model": "x"})
+    files = ["--pieces", tmp_path / "p.json", "--genome", tmp_path / "g.fa.gz"]
+    run(join_genet5, *files, "--program", "x", "--out", tmp_path / "out")
+    for kind in ("gff3", "gtf"):
+        assert read_genes([f"{tmp_path}/out.{kind}"], {"n": 400}) == ([], {})
+
+
 # --- scripts --------------------------------------------------------------------------------------
 
 

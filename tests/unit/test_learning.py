@@ -38,6 +38,7 @@ def run_split(world, folder):
         fractions=[0.5, 0.25, 0.25],
         out=folder / "split.parquet",
         audit=folder / "audit.tsv",
+        leaks=folder / "leaks.tsv",
     )
     return folder / "split.parquet"
 
@@ -85,7 +86,10 @@ def test_audit_counts_are_integers(learned):
     _, folder = learned
     lines = (folder / "audit.tsv").read_text().splitlines()
     assert lines[1].split("\t")[:3] == ["train", "bac", "2"]
-    assert [line.split("\t")[0] for line in lines[-2:]] == ["train|test", "train|validation"]
+    assert [line.split("\t")[0] for line in lines[-2:]] == [
+        "validation in train",
+        "train in validation",
+    ]
 
 
 def test_the_provenance_of_a_split_names_all_its_inputs(learned):

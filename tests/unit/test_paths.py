@@ -168,3 +168,14 @@ def test_all_patterns_differ(run):
     aliases = [*paths.GENOME.values(), *paths.PROTEINS.values()]
     assert len(values) - len(paths.GENOME) == len(set(values))
     assert set(aliases) <= set(values)
+
+
+def test_predictions_follow_the_config(run):
+    settings = load_settings(CONFIG | {"predict": {"experiments": ["new"], "max_fdr": 0.05}})
+    words = Options(settings, Paths(settings)).rule_of_calls()
+    assert "--max-fdr 0.05" in words and "--region-length 20000 --region-share 0.02" in words
+    folder = "results/predictions/new/lake"
+    legacy = {f"{folder}/prediction_results{end}" for end in (".txt", "_highestscore.csv")}
+    assert legacy < set(run.predictions())
+    settings = load_settings(CONFIG | {"export": ["npy"]})
+    assert legacy.isdisjoint(Paths(settings).predictions())

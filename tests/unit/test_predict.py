@@ -31,6 +31,7 @@ SHARDS = [
     [("bac", 2, [-1.0, -3.0]), ("dark", 1, [])],
 ]
 RECORDS = {"vir": 90, "n": 0, "bac": 60, "dark": 30}
+COUNTS = {"viral": 1, "host": 1, "uncertain": 0, "not scored": 2}
 KEPT = {"kept_windows": [3, 0, 2, 1], "kept_frames": [3, 0, 3, 0]}
 FILES = ["contigs.tsv", "regions.bed", "regions.fna.gz", "regions.gff3", "regions.tsv"]
 FILES += ["summary.json", "viral.fna.gz"]
@@ -57,6 +58,7 @@ def write_classifier(folder):
             "fusion": "toys",
             "backends": [BACKEND],
             "calibration": {"frame": IDENTITY, "contig": IDENTITY},
+            "rollup": "mean",
             "false_calls": {"windows": [1], "log_odds": [0.0, 4.2], "ratio": [[0.5, 0.01]]},
             "validation": {"loss": 0.2, "chance": 0.6931, "error": 0.01, "groups": 20},
             "train": {part: {"host_contigs": 40, "viral_contigs": 40} for part in PARTS},
@@ -130,11 +132,14 @@ def test_a_sample_from_its_shards_to_its_calls(lake):
 
     calls = pd.read_csv(out / "contigs.tsv", sep="\t", index_col="contig")
     assert calls.index.tolist() == list(RECORDS)
-    assert calls["call"].tolist() == ["viral", "uncalled", "host", "uncalled"]
+    assert calls["call"].tolist() == ["viral", "not scored", "host", "not scored"]
     # Log-odds of the network: 5 (less the norm's epsilon) and 4 in the windows of vir.
     assert calls.loc["vir", "probability"] == pytest.approx(1 / (1 + np.exp(-4.5)), abs=1e-4)
     assert calls.loc["bac", "probability"] == pytest.approx(1 / (1 + np.exp(4)), abs=1e-4)
     assert calls.loc["dark", "reason"] == "no open frame in 1 window"
+    assert calls.loc["vir", ["header", "gc", "n_fraction"]].tolist() == ["vir and more", 0, 0]
+    assert calls["window_summary"].fillna("").tolist() == ["1V1n1V", "", "2H", "1n"]
+    assert calls["frames"].tolist() == [3, 0, 3, 0]
 
     windows = pd.read_parquet(out / "windows.parquet")
     assert windows["frames"].tolist() == [2, 0, 1, 1, 2, 0]
@@ -150,7 +155,7 @@ def test_a_sample_from_its_shards_to_its_calls(lake):
     fasta = gzip.decompress((out / "viral.fna.gz").read_bytes()).decode()
     assert fasta == f">vir and more\n{'A' * 80}\n{'A' * 10}\n"
     summary = json.loads((out / "summary.json").read_text())
-    assert summary["contigs"] == {"viral": 1, "host": 1, "uncalled": 2}
+    assert summary["contigs"] == COUNTS
     assert summary["random"] is True and summary["sample"] == "lake"
     assert summary["provenance"]["inputs"]["fused"]["file"] == "*.safetensors"
 
@@ -175,17 +180,16 @@ def test_a_classifier_that_learned_nothing_calls_nothing(lake, changes, why):
     why = f"the classifier learned nothing: {why}"
     out = lake / "out"
     calls = contig_frame(out / "contigs.tsv")
-    assert calls["call"].tolist() == ["uncalled"] * 4
+    assert calls["call"].tolist() == ["not scored"] * 4
     assert calls["reason"].tolist() == [why, "no sequence", why, "no open frame in 1 window"]
-    assert calls["viral_windows"].eq(0).all() and calls[["probability", "fdr"]].isna().all(
-        axis=None
-    )
+    assert calls["window_summary"].tolist() == ["3n", "", "2n", "1n"]
+    assert calls[["probability", "fdr"]].isna().all(axis=None)
     windows = pd.read_parquet(out / "windows.parquet")
     assert windows["probability"].isna().all() and windows["logit"].notna().sum() == 4
     assert (out / "regions.bed").read_text() == ""
     assert gzip.decompress((out / "viral.fna.gz").read_bytes()) == b""
     summary = json.loads((out / "summary.json").read_text())
-    assert summary["contigs"] == {"viral": 0, "host": 0, "uncalled": 4}
+    assert summary["contigs"] == COUNTS | {"viral": 0, "host": 0, "not scored": 4}
     assert (summary["fdr"], summary["regions"]) == (None, 0)
     assert summary["warning"] == (
         f"{why}; it cannot tell viral from host sequences, so it calls no contig"
@@ -220,7 +224,7 @@ def test_a_classifier_of_noise_calls_nothing_and_its_warning_comes_first(lake, c
     assert validation["loss"] > validation["chance"]
     predict()
     summary = json.loads(Path("out/summary.json").read_text())
-    assert summary["contigs"] == {"viral": 0, "host": 0, "uncalled": 4}
+    assert summary["contigs"] == COUNTS | {"viral": 0, "host": 0, "not scored": 4}
     assert summary["warning"].startswith("the classifier learned nothing: validation loss 0.")
     assert card.splitlines()[2] == f"**Warning: {summary['warning']}.**"
     told = [record.message for record in caplog.records if record.levelname == "WARNING"]
@@ -232,7 +236,7 @@ def test_a_classifier_of_a_weak_signal_makes_calls(lake):
     assert 0.6 < description["validation"]["loss"] < description["validation"]["chance"]
     predict()
     summary = json.loads(Path("out/summary.json").read_text())
-    assert summary["contigs"] == {"viral": 1, "host": 1, "uncalled": 2}
+    assert summary["contigs"]["not scored"] == COUNTS["not scored"]
     assert "fewer than 10 contigs of a label (4 host in validation" in summary["warning"]
     assert f"**Warning: {summary['warning']}.**" in card and "learned nothing" not in card
     calls = contig_frame("out/contigs.tsv")
@@ -260,6 +264,35 @@ def test_a_second_prediction_gives_the_same_bytes(lake):
     subprocess.run(command, cwd=lake, check=True)
     for path in (lake / "one").iterdir():
         assert path.read_bytes() == (lake / "two" / path.name).read_bytes(), path.name
+
+
+def test_viral_contigs_are_written_up_to_a_false_discovery_rate(lake):
+    fdr = pd.read_csv(called(lake, "all") / "contigs.tsv", sep="\t")["fdr"][0]
+    for most, count in ((fdr + 0.001, 1), (fdr / 2, 0)):
+        out = called(lake, f"up to {count}", "--max-fdr", str(most))
+        fasta = gzip.decompress((out / "viral.fna.gz").read_bytes())
+        assert fasta.count(b">") == count
+        assert json.loads((out / "summary.json").read_text())["contigs"]["viral"] == 1
+
+
+def test_the_files_of_virnucpro_have_all_frames_and_windows(lake):
+    out = called(lake, "out", "--legacy")
+    frames = (out / "prediction_results.txt").read_text().splitlines()
+    assert [line.split("\t")[:2] for line in frames[1:4]] == [
+        ["vir_chunk_1F0", "virus"],
+        ["vir_chunk_1F1", "virus"],
+        ["vir_chunk_3F0", "virus"],
+    ]
+    windows = (out / "prediction_results_highestscore.csv").read_text()
+    assert windows == (
+        "Modified_ID\tIs_Virus\nbac_chunk_1\tFalse\nbac_chunk_2\tFalse\n"
+        "vir_chunk_1\tTrue\nvir_chunk_3\tTrue\n"
+    )
+
+
+def called(lake, out, *options):
+    script.main(script.arguments().parse_args([*arguments(out=out), *options]))
+    return lake / out
 
 
 def test_a_missing_shard_is_refused(lake):
@@ -321,6 +354,6 @@ def test_a_sample_without_frames(lake):
     write_frame("contigs.tsv", contig_frame("contigs.tsv").assign(kept_frames=0))
     predict()
     calls = pd.read_csv(lake / "out" / "contigs.tsv", sep="\t")
-    assert calls["call"].tolist() == ["uncalled"] * 4
+    assert calls["call"].tolist() == ["not scored"] * 4
     assert json.loads((lake / "out" / "summary.json").read_text())["fdr"] is None
     assert gzip.decompress((lake / "out" / "viral.fna.gz").read_bytes()) == b""

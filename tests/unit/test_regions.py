@@ -190,7 +190,7 @@ def test_host_contigs_have_few_regions_and_viruses_are_one(fitted):
 CALLS = pd.DataFrame(
     {
         "contig": ["a", "b", "c", "d", "e"],
-        "call": ["host", "host", "viral", "viral", "uncalled"],
+        "call": ["host", "host", "viral", "viral", "not scored"],
         "reason": ["few", "few", "many", "all", "no sequence"],
     }
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from seqloom.calls.summary import CALLS as KINDS
 from seqloom.files.tables import write_table
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "report.py"
@@ -20,7 +21,7 @@ METRICS = {
     **dict.fromkeys(["mcc", "auroc", "average_precision"]),
 }
 METRICS["intervals"] = {name: [0.5, 0.875] for name in METRICS}
-METRICS["note"] = "no interval: groups: 1 host"
+METRICS["note"] = "no interval: only 1 host group(s)"
 METRICS["confusion"] = {"viral_called_viral": 3, "viral_called_host": 2}
 METRICS["confusion"] |= {"host_called_viral": 1, "host_called_host": 9}
 
@@ -61,23 +62,26 @@ def write_experiment(folder: Path, name: str, random: bool, warning=None, leak="
     )
     history = "epoch lr train_loss validation_loss\n1 1 0.7 0.6\n2 1 0.5 0.3\n3 1 0.3 0.4\n"
     write_tsv(classifier / "history.tsv", history)
-    columns = "part category contigs groups frames take share containment train_group other_group"
+    columns = "part category contigs groups frames take share words not_auditable above_0.1"
+    columns += " above_0.9 highest contig closest"
     audit = folder / "splits" / f"{name}.audit.tsv"
     write_tsv(
         audit,
         f"{columns} note\n"
-        "train viral 12 4 2400 1200 0.7500    \n"
-        "equal|sequences  6 4       EQUAL\n"
-        "train|test       0.0312 vir|7 bac|3 LEAK\n",
+        f"train viral 12 4 2400 1200 0.7500{' ' * 8}\n"
+        f"equal|sequences  6 4{' ' * 11}EQUAL\n"
+        "test|in|train  9     dna 2 1 0 0.0312 vir:v7 bac:b3 LEAK\n",
     )
-    text = audit.read_text().replace("equal|sequences", "equal sequences")
+    text = audit.read_text().replace("|", " ")
     audit.write_text(text.replace("EQUAL", "6 contigs have a twin").replace("LEAK", leak))
 
 
 def write_prediction(folder: Path, calls: str, random: bool, warning=None):
     out = folder / "predictions" / "first" / "lake"
-    columns = "contig length windows scored_windows viral_windows probability fdr call"
+    columns = "contig length windows scored frames probability fdr call"
     write_tsv(out / "contigs.tsv", f"{columns} confidence reason\n{calls}")
+    table = (out / "contigs.tsv").read_text().replace("not|scored", "not scored")
+    (out / "contigs.tsv").write_text(table)
     write_tsv(out / "regions.tsv", f"{REGION_COLUMNS}\n{REGIONS}")
     rows = {
         "contig": ["host"] * 3 + ["dark"],
@@ -86,7 +90,7 @@ def write_prediction(folder: Path, calls: str, random: bool, warning=None):
     }
     rows["probability"] = [0.1, 0.9, None, 0.5]
     write_table(out / "windows.parquet", pd.DataFrame(rows), {})
-    counts = {call: calls.count(f" {call} ") for call in ("viral", "host", "uncalled")}
+    counts = {call: calls.count(f" {call.replace(' ', '|')} ") for call in KINDS}
     summary = {"contigs": counts, "bases": counts, "regions": 25, "fdr": 0.125, "threshold": 0.5}
     summary |= {"prevalence": 0.5, "estimated_prevalence": 0.1, "fdr_at_estimate": 0.5}
     write_json(out / "summary.json", summary | {"random": random, "warning": warning} | made())
@@ -102,7 +106,7 @@ REGIONS = (
 )
 CALLS = (
     f"{NASTY} 900 3 3 3 0.8750 0.1250 viral medium all\n"
-    "dark 40 1 0 0   uncalled  why\n"
+    "dark 40 1 0 0   not|scored  why\n"
     "host 900 3 3 0 0.1000  host high none\n"
 )
 
@@ -229,7 +233,7 @@ def test_warnings_come_before_all_numbers(results):
 
 
 def test_the_warning_of_a_prediction_is_shown(results):
-    write_prediction(results, "dark 40 1 1 0   uncalled  why\n", False, warning="nothing")
+    write_prediction(results, "dark 40 1 1 0   not|scored  why\n", False, warning="nothing")
     _, headline = report(results, "--predictions", "predictions/first/lake")
     assert headline.splitlines()[1] == "  Warning: first: nothing."
 
@@ -250,15 +254,14 @@ def test_the_page_shows_all_results(results):
         "Of 5 viral contigs 3 are called viral, of 10 host contigs 9 are called host.",
         "best epoch 2 of 3",
         "category viral 3 3 0.625 0.500 to 0.750",
-        "no group of test shares more than 3.1 % of its 21-mers with a group of train",
-        "(closest: vir|7 and bac|3)",
+        "test in train dna 9 2 1 0 3.1 % vir:v7 bac:b3",
         "Equal sequences: 6 contigs have a twin.",
         "train viral 12 4 2,400 1,200 75.0 %",
         "Called viral (probability of at least 0.5): 1, of which 12.5 % are expected to be wrong, "
         "if 50.0 % of all contigs are viral. The scores themselves suggest 10.0 %, with 50.0 % of "
         "the calls wrong.",
         "viral 0.875 12.5 % medium 900 all",
-        "dark uncalled - - 40 why",
+        "dark not scored - - 40 why",
         "the 2 longest of 25 regions, whole contigs last",
         "host:301-600 300 1 1 0.900 0.750 none 300 300",
         "torch 2.13.0",
@@ -269,7 +272,7 @@ def test_the_page_shows_all_results(results):
     assert 'd="M500.0 40v-32.0"' in html and 'd="M166.7 40v32.0"' in html
     assert '<rect class="region" x="333.3" y="0" width="333.3" height="80"/>' in html
     # Viral first, then host, then contigs that could not be read.
-    assert text.index(NASTY) < text.index("host host") < text.index("dark uncalled")
+    assert text.index(NASTY) < text.index("host host") < text.index("dark not scored")
     assert headline.splitlines() == [
         "A & B",
         "  samples: 1, bases and residues: 12,345,678",
@@ -277,7 +280,7 @@ def test_the_page_shows_all_results(results):
         "  first (both)                  0.938 (40 contigs; 95 %: 0.875 to 1.000)",
         "  kmer_w300 (both)              0.550 (40 contigs; no better than chance)",
         "Calls",
-        "  contigs of lake by first: 1 viral, 1 host, 1 uncalled",
+        "  contigs of lake by first: 1 viral, 1 host, 0 uncertain, 1 not scored",
         "Report: report.html",
     ]
 

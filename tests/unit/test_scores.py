@@ -25,6 +25,8 @@ def test_windows_are_means_of_their_frames_in_order_of_appearance():
         "window": [1, 3, 1],
         "frames": [2, 1, 1],
         "logit": [2.0, 5.0, -1.0],
+        "lowest": [1.0, 5.0, -1.0],
+        "highest": [3.0, 5.0, -1.0],
         "new": [1.0, 1.0, 1.0],
     }
 
@@ -33,10 +35,18 @@ def test_contigs_are_means_of_their_windows_not_of_their_frames():
     contigs = contig_scores(window_scores(FRAMES[FRAMES["sample"] == "s"]))
     assert contigs.to_dict("list") == {
         "contig": ["b", "a"],
-        "scored_windows": [2, 1],
+        "scored": [2, 1],
         "independent": [2.0, 1.0],
         "logit": [3.5, -1.0],
     }
+
+
+def test_windows_that_overlap_share_their_weight():
+    rows = {"contig": "a", "window": [1, 2, 3], "logit": [1.0, 2.0, 4.0]}
+    rows |= {"start": [0, 50, 100], "end": [100, 150, 200]}
+    contigs = contig_scores(window_scores(pd.DataFrame(rows)))
+    assert contigs["independent"].item() == 2
+    assert contigs["logit"].item() == pytest.approx((0.75 * 1 + 0.5 * 2 + 0.75 * 4) / 2)
 
 
 def test_contigs_of_the_same_name_in_two_samples_are_separate():
@@ -57,7 +67,7 @@ def test_labels_weigh_what_they_do_in_training_and_categories_of_a_label_the_sam
 def test_no_frames_give_no_rows():
     empty = window_scores(FRAMES.iloc[:0])
     assert len(empty) == 0
-    assert list(contig_scores(empty)) == ["contig", "scored_windows", "independent", "logit"]
+    assert list(contig_scores(empty)) == ["contig", "scored", "independent", "logit"]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2), st.floats(0.01, 100), st.floats(-100, 100))

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 FILES = ("metrics.json", "predictions.parquet", "contigs.parquet", "strata.tsv", "sweep.tsv")
 FIGURES = ("roc.svg", "calibration.svg", "sweep.svg", "pca.svg")
 COLUMNS = ["sample", "contig", "id", "window", "label", "category", "group", "logit", "probability"]
-CONTIGS = ["sample", "contig", "length", "gc", "scored_windows", *COLUMNS[4:]]
+CONTIGS = ["sample", "contig", "length", "gc", "scored", *COLUMNS[4:]]
 
 
 def arguments() -> argparse.ArgumentParser:

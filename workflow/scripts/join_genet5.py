@@ -73,6 +73,7 @@ def write_formats(
         files = [stack.enter_context(open(path, "w")) for path in paths]
         gff, gtf, bed, faa, exons, introns = files
         write_lines(gff, gff3_lines([], lengths, args.program, {}))
+        write_lines(gtf, ["#gtf-version 2.2"])
         for contig, tiles in tiles_of_contigs(args.pieces, lengths, hashed):
             letters = ContigLetters(genome, contig)
             found = genes_of_contig(contig, tiles, lengths[contig], args.genetic_code)

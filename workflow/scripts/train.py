@@ -26,7 +26,7 @@ from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.classifier import FORMAT, describe_inputs, network_log_odds, write_weights
 from seqloom.learn.false_calls import false_calls
 from seqloom.learn.features import StoredRows, check_shards, chosen_frames, feature_matrix
-from seqloom.learn.scores import label_weights
+from seqloom.learn.scores import MEAN, label_weights
 from seqloom.learn.split import PARTS
 from seqloom.learn.training import Examples, Recipe, frame_weights, spread, train
 from seqloom.learn.verdict import validation_summary, warning
@@ -110,6 +110,7 @@ def main(args: argparse.Namespace) -> None:
         },
         **inputs,
         "calibration": calibration,
+        "rollup": MEAN,
         "false_calls": false_calls(validation, calibration["contig"]),
         "recipe": dataclasses.asdict(recipe),
         "best_epoch": trained.best_epoch,

@@ -57,7 +57,7 @@ def viral_regions(
     return regions.assign(
         region=pd.Series(place, regions.index, dtype="str"),
         length=regions["end"] - regions["start"],
-        windows=means["scored_windows"],
+        windows=means["scored"],
         probability=calibrated(means["logit"], calibration["contig"], means["independent"]),
         score=expit(found.log_odds),
         edge=EDGES[regions["at_left"] + 2 * regions["at_right"]],

@@ -5,8 +5,10 @@ from typing import Any
 import pandas as pd
 from scipy.special import expit, logit
 
-from seqloom.calls.contig_calls import HOST, UNCALLED, VIRAL
+from seqloom.calls.contig_calls import HOST, NOT_SCORED, UNCERTAIN, VIRAL
 from seqloom.learn.false_calls import estimated_prevalence
+
+CALLS = (VIRAL, HOST, UNCERTAIN, NOT_SCORED)
 
 
 def summary(calls: pd.DataFrame, regions: pd.DataFrame, prevalence: float) -> dict[str, Any]:
@@ -36,4 +38,4 @@ def _false_share(calls: pd.DataFrame, prevalence: float | None) -> float | None:
 
 
 def _by_call(counts: pd.Series) -> dict[str, int]:
-    return {call: int(counts.get(call, 0)) for call in (VIRAL, HOST, UNCALLED)}
+    return {call: int(counts.get(call, 0)) for call in CALLS}

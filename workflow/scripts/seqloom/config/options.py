@@ -83,10 +83,11 @@ class Options:
         return options(self.settings["experiments"][experiment]["train"])
 
     def rule_of_calls(self) -> str:
-        rule = dict(self.settings["predict"])
-        del rule["experiments"]
-        regions = {f"region_{key}": value for key, value in rule.pop("regions").items()}
-        return options(rule | regions)
+        """How scores become calls and regions."""
+        chosen = self.settings["predict"]
+        keys = chosen.keys() - {"experiments", "regions"}
+        rule = {key: chosen[key] for key in sorted(keys)}
+        return options(rule | {f"region_{key}": value for key, value in chosen["regions"].items()})
 
     def compare(self) -> str:
         """Millions of weights in the models of each experiment."""

@@ -37,7 +37,9 @@ EMBEDDING = "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors"
 RECORDS = "results/records/{backend}/{sample}.tsv"
 RESIDUES = "results/residues/{backend}/{sample}/{shard}.safetensors"
 FUSED = "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors"
-SPLIT = beside("results/splits/{experiment}", table=".parquet", audit=".audit.tsv")
+SPLIT = beside(
+    "results/splits/{experiment}", table=".parquet", audit=".audit.tsv", leaks=".leaks.tsv"
+)
 _CLASSIFIER_FOLDER = "results/classifiers/{experiment}"
 CLASSIFIER = beside(
     _CLASSIFIER_FOLDER,
@@ -70,6 +72,11 @@ PREDICTION = beside(
     region_fasta="/regions.fna.gz",
     fasta="/viral.fna.gz",
     card="/summary.json",
+)
+LEGACY_CALLS = beside(
+    "results/predictions/{experiment}/{sample}/prediction_results",
+    frames=".txt",
+    highest="_highestscore.csv",
 )
 NPY = beside(
     "results/export/npy/{backend}/{cut}/{sample}", matrix=".npy", ids=".ids.txt", card=".json"
@@ -326,8 +333,12 @@ class Paths:
             path
             for experiment in self.settings["predict"]["experiments"]
             for sample in self.settings.queries()
-            for path in filled(PREDICTION.values(), experiment=experiment, sample=sample)
+            for path in filled(self.prediction().values(), experiment=experiment, sample=sample)
         ]
+
+    def prediction(self) -> dict[str, str]:
+        """The patterns of a prediction, with the files of VirNucPro if these are asked for."""
+        return PREDICTION | (LEGACY_CALLS if self.settings.has_legacy_calls else {})
 
     def exports(self) -> list[str]:
         settings, dna = self.settings, self.settings.of_molecule("dna")

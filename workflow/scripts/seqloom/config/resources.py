@@ -158,9 +158,9 @@ class Needs:
         return _FEW + _READ * self.shard_mb(fusion, cut, sample)
 
     def memory_to_split(self) -> float:
-        """The audit keeps at most ten million 21-mers, one of ten of a small genome."""
+        """The audit keeps one word in ten of what is held out, and all words of a long contig."""
         megabases = sum(map(self._megabases, self.settings.labeled()))
-        return _PANDAS + 7 * min(megabases, 150) + megabases / 2
+        return _PANDAS + 24 * min(megabases, 250) + 1.5 * megabases
 
     def memory_to_train(self, experiment: str) -> float:
         device = _CUDA if self.gpu_pays(experiment) else 0

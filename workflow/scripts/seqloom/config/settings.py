@@ -64,6 +64,11 @@ class Settings:
         """The precision that is asked of a backend."""
         return self.given.backends[backend]["dtype"] if self.given else self["embed"]["dtype"]
 
+    @property
+    def has_legacy_calls(self) -> bool:
+        """Whether predictions are also written as VirNucPro does."""
+        return "virnucpro" in self["export"]
+
     def labeled(self) -> list[str]:
         """Labeled samples by name, so that the order of the sheet has no effect on training."""
         return sorted(s.name for s in self.samples.values() if s.label)
@@ -306,6 +311,9 @@ def _problems(settings: Settings) -> Iterator[str]:
         if name not in settings.applied:
             hint = hint_of(name, settings["experiments"])
             yield f'config: predict.experiments: "{name}" is not an experiment{hint}'
+    low, high = (settings["predict"][key] for key in ("host_threshold", "threshold"))
+    if low > high:
+        yield f"config: predict.host_threshold: {low} is above predict.threshold {high}; lower it"
     legacy = settings.legacy_cuts() + settings.legacy_cuts_and_fusions()
     if "virnucpro" in settings["export"] and not legacy:
         yield (

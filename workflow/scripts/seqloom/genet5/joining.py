@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from seqloom.annotate.codec import Piece, place, shifted
-from seqloom.annotate.pieces import cut, join
-from seqloom.seqs.genes import Gene, Transcript
+from seqloom.annotate.pieces import cut, gene_of, join
+from seqloom.seqs.genes import Gene
 
 # Of the coding bases of the shorter gene, that two genes of a strand may share.
 SHARED = 0.2
@@ -70,7 +70,7 @@ def genes_of_contig(
         ranked = sorted(set(cluster), key=lambda one: one.rank)
         for one in sorted(_without_conflicts(ranked), key=lambda one: place(one.piece)):
             number += 1
-            yield _gene(one.piece, f"{contig}_{number}", contig, genetic_code), one.score
+            yield gene_of(one.piece, f"{contig}_{number}", contig, genetic_code), one.score
 
 
 def _joined(tiles: Iterable[TileGenes], length: int) -> Iterator[tuple[list[_Found], int]]:
@@ -124,7 +124,7 @@ def _with_its_left(one: _Found, waiting: list[_Found], edge: int) -> _Found:
 
 def _join(before: Piece, after: Piece, edge: int) -> Piece | None:
     """The gene that two tiles show, up to an edge and from there on; None if they disagree."""
-    genes = [_gene(piece, "", "", 1) for piece in (before, after)]
+    genes = [gene_of(piece, "", "") for piece in (before, after)]
     at_edge = [cut(gene, edge - 1, edge + 1) for gene in genes]
     exons = [piece and piece.exons for piece in at_edge]
     left, right = cut(genes[0], 0, edge), cut(genes[1], edge, genes[1].end + 1)
@@ -165,16 +165,3 @@ def _conflict(one: Piece, other: Piece) -> bool:
     )
     shorter = min(sum(exon.bases for exon in piece.exons) for piece in (one, other))
     return shared > SHARED * shorter
-
-
-def _gene(piece: Piece, name: str, contig: str, genetic_code: int) -> Gene:
-    return Gene(
-        name,
-        contig,
-        piece.strand,
-        piece.biotype,
-        (Transcript(f"{name}.t1", piece.exons),),
-        genetic_code if piece.biotype == "CDS" else None,
-        piece.cut_left,
-        piece.cut_right,
-    )

@@ -33,7 +33,7 @@ class Draws:
     def note(self) -> str:
         """Why there are no intervals; empty if there are."""
         few = [f"{n} {label}" for label, n in self.groups.items() if 0 < n < LEAST_GROUPS]
-        return f"no interval: groups: {', '.join(few)}" if few else ""
+        return f"no interval: only {' and '.join(few)} group(s)" if few else ""
 
     def counts(self) -> Iterator[np.ndarray]:
         """Counts [draws, units] of some draws at a time; the first has all units once."""

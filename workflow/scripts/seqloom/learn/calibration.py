@@ -12,14 +12,13 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
-from seqloom.learn.fragments import WHOLE, labeled_fragments
+from seqloom.learn.fragments import WHOLE, labeled_fragments, labeled_windows
 from seqloom.learn.metrics import CONTIG
 from seqloom.learn.scores import (
     IDENTITY,
     calibrated_log_odds,
     log_losses,
     weight_of_windows,
-    window_scores,
 )
 
 METHODS = ("temperature", "platt", "isotonic")  # from the simplest
@@ -36,7 +35,8 @@ def fit_calibration(validation: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
     `validation` has sample, contig, window, start, end, label, group, logit.
     """
-    pieces = labeled_fragments(validation)
+    windows = labeled_windows(validation)
+    pieces = labeled_fragments(windows)
     frames = validation.assign(independent=1.0, length=0, share=1.0)
     contigs = pieces[pieces["length"] == WHOLE]["label"].value_counts()
     trust = min(1.0, contigs.min() / ENOUGH_CONTIGS)
@@ -44,13 +44,12 @@ def fit_calibration(validation: pd.DataFrame) -> dict[str, dict[str, Any]]:
         level: chosen_calibration(rows, most) | {"trust": float(trust)}
         for level, rows, most in (("frame", frames, 0.0), ("contig", pieces, MAX_K))
     }
-    calibration["frame"]["correlation"] = neighbor_correlation(validation)
+    calibration["frame"]["correlation"] = neighbor_correlation(windows)
     return calibration
 
 
-def neighbor_correlation(frames: pd.DataFrame) -> float:
+def neighbor_correlation(windows: pd.DataFrame) -> float:
     """How much a window resembles the next one of its contig beyond what their label explains."""
-    windows = window_scores(frames, [*CONTIG, "label"])
     rest = windows["logit"] - windows.groupby("label")["logit"].transform("mean")
     follows = windows.groupby(CONTIG, sort=False)["window"].diff() == 1
     if not (follows.any() and rest.any()):

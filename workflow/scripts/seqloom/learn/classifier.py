@@ -18,7 +18,7 @@ from seqloom.files.tensors import read_tensor, write_tensors
 # Every batch is padded to this size, so that a score does not depend on the other rows.
 BATCH = 1024
 # Of classifier.json and the weights; raised when either is to be read differently.
-FORMAT = 3
+FORMAT = 4
 # A column that varies by less than this share of its mean is constant but for rounding.
 LEAST_DEVIATION = 1e-6
 

@@ -82,16 +82,17 @@ def verdict(evaluation: Evaluation, reference: Evaluation, level: str) -> dict[s
     viral = (mine["label"] == "viral").to_numpy()
     draws = draws_of(viral, mine["group"])
     mine, other = (drawn_auroc(viral, s["probability"].to_numpy(), draws) for s in (mine, other))
-    change = with_interval("change", mine / other - 1, draws)
-    words = _words(change["change_low"], change["change_high"], draws.note)
+    ratio = np.divide(mine, other, out=np.full_like(mine, np.nan), where=other > 0)
+    change = with_interval("change", ratio - 1, draws)
+    words = _words(change["change_low"], change["change_high"])
     if at_chance(reference.metrics["levels"][level]):
         words = f"none: the reference is {CHANCE}"
     return {"reference": reference.metrics["experiment"]} | change | {"verdict": words}
 
 
-def _words(low: float | None, high: float | None, note: str) -> str:
+def _words(low: float | None, high: float | None) -> str:
     if low is None or high is None:
-        return f"none: {note}"
+        return "none: too few groups"
     if low >= -MOST_WORSE:
         return "within 5 %"
     return "more than 5 % worse" if high < -MOST_WORSE else "open"

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from seqloom.learn.fragments import LENGTHS, labeled_fragments
+from seqloom.learn.fragments import LENGTHS, labeled_fragments, labeled_windows
 from seqloom.learn.scores import calibrated_log_odds
 
 LOG_ODDS = np.arange(-8, 12.01, 0.25)
@@ -27,7 +27,7 @@ def false_calls(validation: pd.DataFrame, calibration: Mapping[str, Any]) -> dic
     `ratio` has a row for each length in `windows` and a column for each least log-odds. A higher
     score, and a longer contig, has no higher ratio than a lower or a shorter one.
     """
-    pieces = labeled_fragments(validation)
+    pieces = labeled_fragments(labeled_windows(validation))
     scores = calibrated_log_odds(pieces["logit"], calibration, pieces["independent"])
     pieces = pieces.assign(score=scores)
     ratios = [_ratio(pieces[pieces["length"] == length]) for length in LENGTHS]

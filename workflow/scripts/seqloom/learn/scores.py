@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+# The rule by which windows call a contig: the calibrated mean of their log-odds.
+MEAN = "mean"
 # Leaves log-odds as they are.
 IDENTITY = {
     "slope": 1.0,
@@ -22,13 +24,14 @@ IDENTITY = {
 
 
 def window_scores(frames: pd.DataFrame, keys: Sequence[str] = ("contig",)) -> pd.DataFrame:
-    """One row per window in order of appearance: keys, window, frames, mean logit, new.
+    """One row per window in order of appearance: keys, window, frames, logit, lowest, highest, new.
 
-    `new` is the share of the window that no scored window of the contig before it covers.
+    `logit` is the mean of the frames, between their lowest and highest. `new` is the share of the
+    window that no scored window of the contig before it covers.
     """
     windows = (
         frames.groupby([*keys, "window"], sort=False)
-        .agg(frames=("logit", "size"), logit=("logit", "mean"), **_PLACE)
+        .agg(frames=("logit", "size"), **_LOGITS, **_PLACE)
         .reset_index()
     )
     covered = windows.groupby([*keys], sort=False)["end"].shift().fillna(0) - windows["start"]
@@ -36,18 +39,28 @@ def window_scores(frames: pd.DataFrame, keys: Sequence[str] = ("contig",)) -> pd
     return windows.assign(new=share.clip(0, 1)).drop(columns=list(_PLACE))
 
 
+_LOGITS = {"logit": ("logit", "mean"), "lowest": ("logit", "min"), "highest": ("logit", "max")}
 _PLACE = {"start": ("start", "first"), "end": ("end", "first")}
 
 
 def contig_scores(windows: pd.DataFrame, keys: Sequence[str] = ("contig",)) -> pd.DataFrame:
-    """One row per contig in order of appearance: keys, scored_windows, independent, mean logit.
+    """One row per contig in order of appearance: keys, scored, independent, mean logit.
 
-    `independent` counts windows without their overlaps.
+    `scored` counts windows, `independent` those without their overlaps. Windows that overlap share
+    their weight in the mean.
     """
+    weight = (windows["new"] + new_after(windows, keys)) / 2
+    windows = windows.assign(weight=weight, logit=weight * windows["logit"])
     contigs = windows.groupby([*keys], sort=False)
-    return contigs.agg(
-        scored_windows=("logit", "size"), independent=("new", "sum"), logit=("logit", "mean")
-    ).reset_index()
+    sums = contigs.agg(
+        scored=("logit", "size"), independent=("weight", "sum"), logit=("logit", "sum")
+    )
+    return sums.assign(logit=sums["logit"] / sums["independent"]).reset_index()
+
+
+def new_after(windows: pd.DataFrame, keys: Sequence[str] = ("contig",)) -> pd.Series:
+    """The share of each window that the next scored one of its contig does not cover."""
+    return windows.groupby([*keys], sort=False)["new"].shift(-1).fillna(1.0)
 
 
 def calibrated_log_odds(

@@ -15,7 +15,7 @@ from seqloom.files.tables import open_tsv
 from seqloom.report.regions import Track, first_regions, tracks
 
 Row = dict[str, str]
-CALLS = ("viral", "host", "uncalled")
+CALLS = ("viral", "host", "uncertain", "not scored")
 SHOWN_CALLS = 50
 FIGURES = {
     "roc.svg": "ROC curve",
@@ -167,7 +167,7 @@ def _experiment(
         ],
         parts=[row for row in rows if row["category"]],
         equal=next(row for row in rows if row["part"] == "equal sequences"),
-        leaks=[row for row in rows if "|" in row["part"]],
+        leaks=[row for row in rows if " in " in row["part"]],
     )
 
 

@@ -63,7 +63,7 @@ def write_calibration(path: Path, tables: Mapping[str, pd.DataFrame]) -> None:
 
 def write_sweep(path: Path, sweep: pd.DataFrame) -> None:
     """Recall, specificity and precision of contigs by the threshold of a call."""
-    figure, axes = _square("Threshold", "Share of contigs")
+    figure, axes = _square("Threshold", "Share of contigs", diagonal=False)
     shown = {
         "recall": "recall",
         "specificity": "specificity",
@@ -121,10 +121,11 @@ def write_comparison(path: Path, table: pd.DataFrame) -> None:
     _save(figure, path)
 
 
-def _square(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
+def _square(xlabel: str, ylabel: str, diagonal: bool = True) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(4, 4), layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], **DIAGONAL)
+    if diagonal:
+        axes.plot([0, 1], [0, 1], **DIAGONAL)
     axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     return figure, axes
 
