@@ -6,8 +6,10 @@
 Both read the same windows of a made-up genome (1,500 bp) with the same network. The plain loop of
 training takes windows in the order in which they are drawn, pads all to the longest, computes
 attention by its formula and AdamW tensor by tensor. That of generation writes one window after the
-other and decodes all steps again for each new one. Seconds are those of the processor; the peak is
-that of a product of square matrices of 1,024 on the same core. "memory" is the peak (VmHWM) of a
+other, each padded to the longest and read once, computes attention by its formula and decodes all
+steps again for each new one. <eos> is made so unlikely that all targets come near their limit.
+Seconds are those of the processor; the peak is that of a product of square matrices of 1,024 on the
+same core. "memory" is the peak (VmHWM) of a
 process of its own that trains on one window of so many tokens, with and without computing layers
 again. Prints markdown.
 """
@@ -18,7 +20,8 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,14 +37,14 @@ from measure import cost_of  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from seqloom.annotate.codec import BOS, GENE, Codec, Step  # noqa: E402
+from seqloom.annotate.codec import BOS, EOS, GENE, Codec, Step  # noqa: E402
 from seqloom.annotate.examples import Example, Place, tokenized  # noqa: E402
 from seqloom.annotate.grammar import Walk, Window  # noqa: E402
 from seqloom.annotate.signals import Rules  # noqa: E402
 from seqloom.encoders.tokenizers import load_tokenizer  # noqa: E402
 from seqloom.genet5.baked import Baked, read_baked  # noqa: E402
-from seqloom.genet5.batches import NO_BASE, PAD, target_batch, window_batch  # noqa: E402
-from seqloom.genet5.generation import generate  # noqa: E402
+from seqloom.genet5.batches import NO_BASE, PAD, WindowBatch, target_batch, window_batch  # noqa: E402
+from seqloom.genet5.generation import Sampling, generate  # noqa: E402
 from seqloom.genet5.initial import initial_model  # noqa: E402
 from seqloom.genet5.loading import Batch, Batches  # noqa: E402
 from seqloom.genet5.network import GeneT5  # noqa: E402
@@ -51,7 +54,8 @@ from seqloom.genet5.sft import WindowLoss  # noqa: E402
 from seqloom.genet5.shape import Shape  # noqa: E402
 
 BUDGET = 8192  # tokens of a micro-batch
-MOST_STEPS = 40
+# How many steps a target may have, and how many windows the plain loop writes then.
+LIMITS = {40: 16, 320: 3}
 PEAK_SIZE = 1024
 
 
@@ -102,11 +106,9 @@ def speeds(baked: Baked, args: argparse.Namespace) -> None:
     operations = counter.get_total_flops()
     rows = {}
     rows["ours"] = seconds(training(network, batches, ours, fused=True))
-    fused_attention = F.scaled_dot_product_attention
     longest = int(windows.sizes("bases").max()), int(tokens.max())
-    F.scaled_dot_product_attention = written_out_attention
-    rows["plain"] = seconds(training(network, batches, plain, fused=False, longest=longest))
-    F.scaled_dot_product_attention = fused_attention
+    with attention_by_its_formula():
+        rows["plain"] = seconds(training(network, batches, plain, fused=False, longest=longest))
     print(f"{len(windows)} windows, {tokens.sum():,} tokens; peak {peak / 1e9:.1f} GFLOP/s\n")
     print("| training | tokens/s | share of the peak |\n| --- | --- | --- |")
     for name, taken in rows.items():
@@ -115,26 +117,45 @@ def speeds(baked: Baked, args: argparse.Namespace) -> None:
     print(f"| ours / plain | {rows['plain'] / rows['ours']:.1f} x | |")
 
     examples = [windows.read(number, baked.codec) for number in range(len(windows))]
-    shortly = min(16, len(examples))
-    genes = {}
-    start = time.process_time()
-    written = generate(network.eval(), examples, baked.codec, baked.rules, most=MOST_STEPS)
-    genes["ours"] = steps_a_second(map(lambda one: one.steps, written), start)
-    start = time.process_time()
-    loop = [plain_target(network, one, baked.codec, baked.rules) for one in examples[:shortly]]
-    genes["plain"] = steps_a_second(loop, start)
-    same = sum(one.steps == other for one, other in zip(written, loop, strict=False))
-    print("\n| generation | steps/s | genes/s |\n| --- | --- | --- |")
-    for name, (steps, found) in genes.items():
-        print(f"| {name} | {steps:,.0f} | {found:,.1f} |")
-    print(f"| ours / plain | {genes['ours'][0] / genes['plain'][0]:.1f} x | |")
-    print(f"\n{same} of {shortly} targets are the same, of at most {MOST_STEPS} steps.")
+    make_talkative(network.eval())
+    print("\n| generation | steps/s | genes/s | plain: steps/s | genes/s | ours / plain | same |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for most, shortly in LIMITS.items():
+        for sampling in (None, Sampling()):
+            draw = torch.Generator().manual_seed(0)
+            start = time.process_time()
+            given = network, examples, baked.codec, baked.rules, sampling, draw
+            written = [one.steps for one in generate(*given, most=most)]
+            ours = of_a_second(written, start)
+            start = time.process_time()
+            with attention_by_its_formula():
+                loop = [
+                    plain_target(network, one, baked, sampling, draw, longest, most)
+                    for one in examples[:shortly]
+                ]
+            theirs = of_a_second(loop, start)
+            # Near the limit ours ends where it may.
+            same = sum(a[:-1] == b[: len(a) - 1] for a, b in zip(written, loop, strict=False))
+            print(
+                f"| {'sampled' if sampling else 'likeliest'}, at most {most} steps"
+                f" | {ours[0]:,.0f} | {ours[1]:,.0f} | {theirs[0]:,.0f} | {theirs[1]:,.1f}"
+                f" | {ours[0] / theirs[0]:.1f} x | {'' if sampling else f'{same} of {shortly}'} |"
+            )
 
 
 def new_network(codec: Codec, args: argparse.Namespace) -> GeneT5:
     sizes = {"width": args.width, "heads": args.width // 32, "inner": 2 * args.width}
     sizes |= {"layers": args.layers, "decoder_layers": args.layers}
     return initial_model(Shape(codec.first_id, codec.biotypes, **sizes), 1)[0]
+
+
+@torch.no_grad()
+def make_talkative(network: GeneT5) -> None:
+    """Let the first column of states be high, and <eos> alone be against it."""
+    network.decoder.layer[-1].mlp.layernorm.bias[0] = 3
+    first = network._target_embeddings[:, 0]
+    first.zero_()
+    first[network.shape.codec.tokens.index(EOS)] = -1
 
 
 def training(
@@ -165,25 +186,37 @@ def training(
 
 def padded(batch: Batch, bases: int, tokens: int) -> Batch:
     """A batch whose windows are as long as the longest of all."""
-
-    def wider(values: Tensor, size: int, fill: int) -> Tensor:
-        return F.pad(values, (0, size - values.shape[-1]), value=fill)
-
-    windows, targets = batch.windows, batch.targets
+    targets = batch.targets
     return replace(
         batch,
-        windows=replace(
-            windows,
-            ids=wider(windows.ids, tokens, PAD),
-            token_mask=wider(windows.token_mask, tokens, False),
-            bases=wider(windows.bases, bases, NO_BASE),
-            base_mask=wider(windows.base_mask, bases, False),
-            open_codons=wider(windows.open_codons.transpose(1, 2), bases, 0).transpose(1, 2),
-            token_of_base=wider(windows.token_of_base, bases, 0),
-        ),
+        windows=padded_windows(batch.windows, bases, tokens),
         targets=replace(targets, allowed_bases=wider(targets.allowed_bases, bases, False)),
         labels=wider(batch.labels, bases, 0),
     )
+
+
+def padded_windows(windows: WindowBatch, bases: int, tokens: int) -> WindowBatch:
+    return replace(
+        windows,
+        ids=wider(windows.ids, tokens, PAD),
+        token_mask=wider(windows.token_mask, tokens, False),
+        bases=wider(windows.bases, bases, NO_BASE),
+        base_mask=wider(windows.base_mask, bases, False),
+        open_codons=wider(windows.open_codons.transpose(1, 2), bases, 0).transpose(1, 2),
+        token_of_base=wider(windows.token_of_base, bases, 0),
+    )
+
+
+def wider(values: Tensor, size: int, fill: int) -> Tensor:
+    return F.pad(values, (0, size - values.shape[-1]), value=fill)
+
+
+@contextmanager
+def attention_by_its_formula() -> Iterator[None]:
+    fused = F.scaled_dot_product_attention
+    F.scaled_dot_product_attention = written_out_attention
+    yield
+    F.scaled_dot_product_attention = fused
 
 
 def written_out_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor) -> Tensor:
@@ -196,35 +229,50 @@ def written_out_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: 
 
 
 @torch.inference_mode()
-def plain_target(network: GeneT5, example: Example, codec: Codec, rules: Rules) -> list[Step]:
-    """The likeliest target of a window, all steps decoded again for each new one."""
-    memory = network.encode(window_batch([example]))
-    walk = Walk(Window(example.letters, example.place.genetic_code, rules), codec.biotypes)
+def plain_target(
+    network: GeneT5,
+    example: Example,
+    baked: Baked,
+    sampling: Sampling | None,
+    draw: torch.Generator,
+    longest: tuple[int, int],
+    most: int,
+) -> list[Step]:
+    """The target of a window, all steps decoded again for each new one."""
+    codec = baked.codec
+    memory = network.encode(padded_windows(window_batch([example]), *longest))
+    walk = Walk(Window(example.letters, example.place.genetic_code, baked.rules), codec.biotypes)
     walk.take(BOS)
     steps, tokens, positions = [BOS], [codec.tokens.index(BOS)], [-1]
-    while not walk.is_done and len(steps) < MOST_STEPS:
+    while not walk.is_done and len(steps) < most:
         states = network.decode(torch.tensor([tokens]), torch.tensor([positions]), memory)[:, -1:]
-        if walk.expects in ("start", "end"):
-            logits, allowed = network.base_logits(states, memory)[0, 0], walk.positions()
+        at_base = walk.expects in ("start", "end")
+        if at_base:
+            logits = network.base_logits(states, memory)[0, 0, : len(example.letters)]
+            allowed = walk.positions()
         else:
             logits = network.token_logits(states)[0, 0]
             allowed = np.isin(codec.tokens, list(walk.tokens()))
-        chosen = int(logits.masked_fill(~torch.from_numpy(allowed), -math.inf).argmax())
-        if walk.expects in ("start", "end"):
-            tokens, positions = [*tokens, -1], [*positions, chosen]
-            steps.append(chosen + (walk.expects == "end"))
-        else:
-            tokens, positions = [*tokens, chosen], [*positions, -1]
-            steps.append(codec.tokens[chosen])
+        logits = logits.masked_fill(~torch.from_numpy(allowed), -math.inf)
+        chosen = int(drawn(logits, sampling, draw) if sampling else logits.argmax())
+        tokens.append(-1 if at_base else chosen)
+        positions.append(chosen if at_base else -1)
+        steps.append(chosen + (walk.expects == "end") if at_base else codec.tokens[chosen])
         walk.take(steps[-1])
     return steps
 
 
-def steps_a_second(targets: Iterable[list[Step]], start: float) -> tuple[float, float]:
+def drawn(logits: Tensor, sampling: Sampling, draw: torch.Generator) -> Tensor:
+    chances = (logits / sampling.temperature).softmax(0)
+    chances, numbers = chances.topk(min(sampling.top_k, len(chances)))
+    chances[chances.cumsum(0) - chances >= sampling.top_p] = 0
+    return numbers[chances.multinomial(1, generator=draw)]
+
+
+def of_a_second(targets: list[list[Step]], start: float) -> tuple[float, float]:
     """Steps and genes a second, of a list that took from `start` to now."""
-    written = list(targets)
     taken = time.process_time() - start
-    steps, genes = sum(map(len, written)), sum(one.count(GENE) for one in written)
+    steps, genes = sum(map(len, targets)), sum(one.count(GENE) for one in targets)
     return steps / taken, genes / taken
 
 

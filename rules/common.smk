@@ -118,7 +118,7 @@ wildcard_constraints:
     cut=one_of([*SETTINGS["cuts"], WHOLE]),
     backend=one_of(SETTINGS.backends),
     fusion=one_of(SETTINGS["fusions"]),
-    experiment=one_of(SETTINGS["experiments"]),
+    experiment=one_of(SETTINGS.applied),
     shard=r"\d{4}\d*-of-\d{4}\d*",
     model="[0-9a-f]{12}",
 

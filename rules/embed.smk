@@ -11,6 +11,8 @@ rule embed_shard:
         "logs/embed/{backend}/{cut}/{sample}/{shard}.log",
     benchmark:
         "results/benchmarks/embed/{backend}/{cut}/{sample}/{shard}.tsv"
+    wildcard_constraints:
+        backend=one_of(SETTINGS.backends.keys() - SETTINGS.kmer_backends()),
     conda:
         "../envs/seqloom.yaml"
     threads: SETTINGS["threads"]
@@ -28,6 +30,35 @@ rule embed_shard:
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- embed.py --model {params.model}"
         " --shard {params.prefix} {params.options} --threads {threads} --work {params.work}"
+        " --out {output} 2> {log}"
+
+
+rule count_kmers:
+    """Embed the frames of one shard by their 4-mers, without a model or a GPU."""
+    input:
+        table=paths.SHARD["table"],
+        letters=paths.SHARD["dna"],
+    output:
+        paths.EMBEDDING,
+    log:
+        "logs/embed/{backend}/{cut}/{sample}/{shard}.log",
+    benchmark:
+        "results/benchmarks/embed/{backend}/{cut}/{sample}/{shard}.tsv"
+    wildcard_constraints:
+        backend=one_of(SETTINGS.kmer_backends()),
+    group:
+        packed("finish")
+    conda:
+        "../envs/seqloom.yaml"
+    resources:
+        **asking("count_kmers", NEEDS.memory_to_count_kmers),
+        in_turn=1,
+    params:
+        engine=ENGINE_VERSION,
+        store=SETTINGS["embed"]["store"],
+        prefix=subpath(input.table, strip_suffix=".parquet"),
+    shell:
+        "count_kmers.py --backend {wildcards.backend} --shard {params.prefix} --store {params.store}"
         " --out {output} 2> {log}"
 
 

@@ -25,32 +25,13 @@ rule evaluate_classifier:
         " --threads {threads} --out {params.folder} 2> {log}"
 
 
-rule baseline:
-    """A 4-mer classifier on the same frames and the same split: what the language models must beat."""
-    input:
-        unpack(of(PATHS.baseline_inputs)),
-    output:
-        paths.BASELINE,
-    log:
-        "logs/baseline/{experiment}.log",
-    benchmark:
-        "results/benchmarks/baseline/{experiment}.tsv"
-    conda:
-        "../envs/seqloom.yaml"
-    resources:
-        **asking("baseline", NEEDS.memory_to_fit_baseline),
-    params:
-        version=LEARN_VERSION,
-    shell:
-        "baseline.py --experiment {wildcards.experiment} --split {input.split}"
-        " --frames @<(lines {input.frames:q}) --out {output} 2> {log}"
-
-
 rule compare:
-    """All experiments and baselines in one table and one figure."""
+    """All experiments in one table and one figure."""
     input:
-        metrics=expand(paths.EVALUATION["metrics"], experiment=SETTINGS["experiments"]),
-        baselines=expand(paths.BASELINE, experiment=SETTINGS["experiments"]),
+        expand(
+            [paths.EVALUATION[name] for name in ("metrics", "contigs", "predictions")],
+            experiment=SETTINGS["experiments"],
+        ),
     output:
         **paths.COMPARISON,
     log:
@@ -63,6 +44,9 @@ rule compare:
         **asking("compare", NEEDS.memory_to_compare),
     params:
         folders=PATHS.evaluation_folders(),
+        weights=OPTIONS.compare(),
+        version=LEARN_VERSION,
     shell:
-        "compare.py --evaluations {params.folders} --out {output.table} --figure {output.figure}"
-        " 2> {log}"
+        "compare.py --evaluations {params.folders} {params.weights} --out {output.table}"
+        " --benchmarks results/benchmarks --embeddings results/embeddings"
+        " --figure {output.figure} 2> {log}"

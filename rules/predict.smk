@@ -4,10 +4,8 @@ rule predict_sample:
         only(SETTINGS.queries()),
         unpack(of(PATHS.predict_inputs)),
         **paths.GENOME,
-        weights=paths.CLASSIFIER["weights"],
-        card=paths.CLASSIFIER["card"],
     output:
-        **paths.PREDICTION,
+        **PATHS.prediction(),
     log:
         "logs/predict/{experiment}/{sample}.log",
     benchmark:
@@ -19,11 +17,12 @@ rule predict_sample:
         **asking("predict_sample", NEEDS.memory_to_predict),
     params:
         version=CALL_VERSION,
-        classifier=subpath(input.card, parent=True),
+        classifier=of(PATHS.classifier),
         folder=subpath(output.card, parent=True),
         rule=OPTIONS.rule_of_calls(),
+        legacy="--legacy" if SETTINGS.has_legacy_calls else "",
     shell:
-        "predict.py --classifier {params.classifier} --sample {wildcards.sample}"
+        "predict.py --classifier {params.classifier:q} --sample {wildcards.sample}"
         " --contigs {input.contigs} --genome {input.genome}"
         " --frames @<(lines {input.frames:q}) --fused @<(lines {input.fused:q})"
-        " {params.rule} --threads {threads} --out {params.folder} 2> {log}"
+        " {params.rule} {params.legacy} --threads {threads} --out {params.folder} 2> {log}"

@@ -20,4 +20,5 @@ rule split:
     shell:
         "split.py --experiment {wildcards.experiment} --samples @<(lines {params.samples:q})"
         " --contigs @<(lines {input.contigs:q}) --genomes @<(lines {input.genomes:q})"
-        " {params.recipe} --out {output.table} --audit {output.audit} 2> {log}"
+        " {params.recipe} --out {output.table} --audit {output.audit}"
+        " --leaks {output.leaks} 2> {log}"

@@ -20,11 +20,12 @@ rule train_classifier:
         recipe=of(OPTIONS.train),
         version=LEARN_VERSION,
         folder=subpath(output.card, parent=True),
+        work="work/train/{experiment}",
     shell:
         "gpu_lease.py --gpus {resources.gpu} -- train.py --experiment {wildcards.experiment}"
         " --split {input.split} --frames @<(lines {input.frames:q})"
         " --fused @<(lines {input.fused:q}) {params.recipe}"
-        " --threads {threads} --out {params.folder} 2> {log}"
+        " --threads {threads} --work {params.work} --out {params.folder} 2> {log}"
 
 
 use rule train_classifier as train_on_gpu with:

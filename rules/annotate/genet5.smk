@@ -1,4 +1,7 @@
-GENET5 = {"sample": one_of(GENE_PATHS.annotated()), "program": one_of(GENE_PATHS.programs())}
+GENET5 = {
+    "sample": one_of(sorted({sample for _, sample in GENE_PATHS.own_predictions()})),
+    "program": one_of(GENE_PATHS.programs()),
+}
 # What a training keeps lies in work/ until it is whole: Snakemake removes the outputs of a job that failed. All
 # but `latest`, from which only that training would go on, is copied.
 LEAVE_WORK = " && cp -r {params.work}/[!l]* {params.folder} && rm -r {params.work}"

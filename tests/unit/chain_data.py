@@ -11,9 +11,9 @@ from types import ModuleType
 from models_data import write_tiny_model
 from seqs_data import letters
 
-import baseline
 import coding
 import compare
+import count_kmers
 import embed
 import evaluate
 import export
@@ -94,6 +94,7 @@ def chain() -> Iterator[tuple[str, Step]]:
     rows = [{"sample": s, "label": LABELS[s], "category": s, "groups": None} for s in LABELS]
     words = ["--samples", *map(json.dumps, rows), "--contigs", *contigs, "--genomes", *genomes]
     words += ["--experiment", "toy", "--out", "OUT/split.parquet", "--audit", "OUT/toy.audit.tsv"]
+    words += ["--leaks", "OUT/toy.leaks.tsv"]
     yield "split", Step(split, words, [*contigs, *genomes], "splits")
 
     learned = ["--split", "splits/split.parquet", "--frames", *tables]
@@ -104,12 +105,10 @@ def chain() -> Iterator[tuple[str, Step]]:
     classifier = [f"classifiers/toy/classifier.{end}" for end in ("safetensors", "json")]
     words = ["--classifier", "classifiers/toy", *learned, "--fused", *fused, "--out", "OUT"]
     yield "evaluate", Step(evaluate, words, [*read, *fused, *classifier], "evaluation/toy")
-    words = ["--experiment", "toy", *learned, "--out", "OUT/baseline.json"]
-    letters_read = [f"{shard}.fna" for shard in shards]
-    yield "baseline", Step(baseline, words, [*read, *letters_read], "evaluation/toy")
-    metrics = [f"evaluation/toy/{name}.json" for name in ("metrics", "baseline")]
-    words = ["--evaluations", "evaluation/toy", "--out", "OUT/c.tsv", "--figure", "OUT/c.svg"]
-    yield "compare", Step(compare, words, metrics, "comparison")
+    metrics, scores = (f"evaluation/toy/{name}" for name in ("metrics.json", "contigs.parquet"))
+    words = ["--evaluations", "evaluation/toy", "--weights", "1"]
+    words += ["--out", "OUT/c.tsv", "--figure", "OUT/c.svg"]
+    yield "compare", Step(compare, words, [metrics, scores], "comparison")
 
     files = [f"lake/{SHARD}.parquet", f"lake/{SHARD}.fused.safetensors"]
     indexed = [f"lake.fa.gz{end}" for end in ("", ".fai", ".gzi")]
@@ -119,7 +118,7 @@ def chain() -> Iterator[tuple[str, Step]]:
     read = [*files, *classifier, *indexed, "contigs/lake.tsv"]
     yield "predict", Step(predict, words, read, "predictions/toy/lake")
     yield from exports()
-    yield "report", report_step(metrics[0], classifier[1])
+    yield "report", report_step(metrics, classifier[1])
 
 
 def sequences(name: str) -> Iterator[tuple[str, Step]]:
@@ -160,6 +159,9 @@ def matrices(name: str) -> Iterator[tuple[str, Step]]:
         parts = ("model.json", "config.json", "tokenizer.json", "model.safetensors")
         read = [f"{shard}.parquet", f"{shard}.{end}", *(f"{model}/{part}" for part in parts)]
         yield f"embed {model} {name}", Step(embed, words, read, name)
+    words = ["--backend", "kmer4", "--shard", shard, "--out", f"OUT/{SHARD}.kmer4.safetensors"]
+    read = [f"{shard}.parquet", f"{shard}.fna"]
+    yield f"count_kmers {name}", Step(count_kmers, words, read, name)
     both = [f"{shard}.{model}.safetensors" for model in ("dna", "protein")]
     words = ["--fusion", "both", "--frames", f"{shard}.parquet", "--embeddings", *both]
     words += ["--out", f"OUT/{SHARD}.fused.safetensors"]
@@ -186,11 +188,14 @@ def exports() -> Iterator[tuple[str, Step]]:
 def report_step(metrics: str, card: str) -> Step:
     folders = ["--evaluations", "evaluation/toy", "--classifiers", "classifiers/toy"]
     folders += ["--predictions", "predictions/toy/lake"]
-    files = ["comparison/c.tsv", "comparison/c.svg", "splits/toy.audit.tsv", "lake.json"]
+    files = ["comparison/c.json", "comparison/c.svg", "splits/toy.audit.tsv", "lake.json"]
     words = ["--title", "x", "--genomes", "lake.json", *folders, "--audits", files[2]]
     words += ["--comparison", files[0], "--figure", files[1]]
     words += ["--out", "OUT/report.html", "--summary", "OUT/summary.txt"]
     read = [*files, metrics, card, "classifiers/toy/history.tsv"]
-    read += [f"evaluation/toy/{name}.svg" for name in ("roc", "calibration")]
-    read += [f"predictions/toy/lake/{name}" for name in ("contigs.tsv", "summary.json")]
+    read += [f"evaluation/toy/{name}.svg" for name in ("roc", "calibration", "sweep", "pca")]
+    read.append("evaluation/toy/strata.tsv")
+    read += [
+        f"predictions/toy/lake/{name}" for name in ("contigs.tsv", "regions.tsv", "summary.json")
+    ]
     return Step(report, words, read, "report")

@@ -72,6 +72,7 @@ def add_sample(world, folder, sample, label, frames_of, rng, signal=2.0, noise=1
     shares = [0.35, 0.35, 0.15, 0.15] if label == "viral" else [0.15, 0.15, 0.35, 0.35]
     genome = {name: "".join(rng.choice(list("ATCG"), 400, p=shares)) for name in names}
     table = pd.DataFrame({"contig": names, "kept_frames": list(frames_of.values())})
+    table = table.assign(length=400, gc=0.4)
     table["sha256"] = [hashlib.sha256(s.encode()).hexdigest() for s in genome.values()]
     # Only some frames are read, and learning must count those.
     write_frame(world.contigs[-1], table.assign(frames=table["kept_frames"] + 5))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from seqloom.config.gene_model import tile_of
 from seqloom.config.gene_paths import GenePaths
 from seqloom.config.held_out import HeldOut, held_out
 from seqloom.config.resources import Needs
@@ -144,6 +145,17 @@ TRAINED = {"model": {}, "validation": ["yeast"]}
             {"predict": {"overlap": 9000}},
             "overlap: 9000 bases are not less than the window of 9000",
         ),
+        (
+            {"model": None, "predict": {"samples": {"bare": "plant"}}},
+            "predict.samples: there is no model to find their genes; add `model: {}`",
+        ),
+        ({"predict": {"samples": {"bear": "plant"}}}, 'no sample "bear"; did you mean bare?'),
+        ({"predict": {"samples": {"yeast": "plant"}}}, "samples: yeast is in annotate.species, "),
+        ({"predict": {"samples": {"set": "plant"}}}, "set is in annotate.predict.samples, but not"),
+        (
+            {"predict": {"samples": {"bare": "plant"}, "overlap": 9000, "window": 9000}},
+            "overlap: 9000 bases are not less than the window of 9000",
+        ),
         ({"grpo": {"group": 1}}, "grpo.group: 1 is less than the minimum of 2; give 2 or more"),
     ],
 )
@@ -161,6 +173,18 @@ def test_what_is_trained_and_predicted_follows_from_the_sections():
     assert paths.pieces("genet5_grpo", "yeast")[2].endswith("yeast/0003-of-0003.json")
     assert "results/annotate/genet5/set/grpo/best/model.safetensors" in paths.results()
     assert GenePaths(load(validation=["yeast"])).programs() == []
+
+
+def test_samples_without_an_annotation_are_predicted_by_our_programs_alone():
+    paths = GenePaths(load(**TRAINED, predict={"samples": {"bare": "vertebrate"}}))
+    found = {path for path in paths.results() if "bare" in path}
+    kinds = [".gff3", ".json", ".gtf", ".bed", ".proteins.faa", ".exons.fna", ".introns.fna"]
+    assert found == {
+        f"results/annotate/predictions/{program}/bare{kind}"
+        for program in ("genet5_sft", "genet5_segment")
+        for kind in kinds
+    }
+    assert tile_of(paths.settings["annotate"], "bare") == (90_000, 22_500)
 
 
 def test_jobs_of_the_model_ask_for_what_it_needs():

@@ -7,16 +7,18 @@ from seqloom.errors import InputError
 from seqloom.files.json_files import write_json
 from seqloom.learn.classifier import (
     BATCH,
+    FORMAT,
     Classifier,
+    Network,
     check_matches,
     load,
     log_odds,
-    new_network,
     write_weights,
 )
 
 ARCHITECTURE = {"columns": 16, "hidden": 12, "dropout": 0.5}
 DESCRIPTION = {
+    "format": FORMAT,
     "experiment": "x",
     "architecture": ARCHITECTURE,
     "cut_settings": CUT,
@@ -27,7 +29,7 @@ DESCRIPTION = {
 @pytest.fixture
 def classifier():
     torch.manual_seed(1)
-    network = new_network(**ARCHITECTURE)
+    network = Network(**ARCHITECTURE)
     network(torch.randn(50, 16))  # moves the running mean and variance
     return Classifier(network.eval(), DESCRIPTION)
 

@@ -18,6 +18,7 @@ CASES = [(name, file) for name, step in FIRST for file in step.reads]
 # Of these tables only the metadata are read, of these genomes the index, or what is called viral.
 UNREAD = {("export identified", f"lake/{SHARD}.parquet")}
 UNREAD |= {(f"{name} vir", f"vir/{SHARD}.parquet") for name in ("embed dna", "embed protein")}
+UNREAD |= {("count_kmers vir", f"vir/{SHARD}.parquet")}
 UNREAD |= {("fuse vir", f"vir/{SHARD}.parquet")}
 UNREAD |= {("plan p", "p.fa.gz"), ("predict", "lake.fa.gz")}
 CHECKED = (".safetensors", ".parquet", ".fna", ".faa", ".gz")

@@ -62,7 +62,8 @@ def test_a_sample_without_a_frame_gives_an_empty_matrix(tmp_path):
 
 
 def test_hdf5_holds_ids_rows_and_what_made_them(tmp_path):
-    paths, rows = write_matrices(tmp_path, "dna", 3, weights_sha256="ab")
+    facts = {"weights_sha256": "ab", "random": "false"}
+    paths, rows = write_matrices(tmp_path, "dna", 3, **facts)
     shards = open_shards(write_frames(tmp_path), paths)
     write_hdf5(tmp_path / "s.h5", shards, {"rule": "export"})
     with h5py.File(tmp_path / "s.h5") as file:
@@ -70,6 +71,7 @@ def test_hdf5_holds_ids_rows_and_what_made_them(tmp_path):
         np.testing.assert_array_equal(file["embedding"], rows)
         assert json.loads(file.attrs["provenance"]) == {"rule": "export"}
         assert file.attrs["backend"] == "dna" and file.attrs["weights_sha256"] == "ab"
+        assert not file.attrs["random"], "the text `false` would be true"
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])

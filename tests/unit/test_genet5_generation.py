@@ -9,6 +9,7 @@ from models_data import one_thread  # noqa: F401
 
 from seqloom.annotate.grammar import Walk, Window
 from seqloom.annotate.signals import Rules
+from seqloom.genet5 import generation
 from seqloom.genet5.batches import target_batch, window_batch
 from seqloom.genet5.generation import Sampling, generate
 from seqloom.genet5.losses import allowed_log_probabilities
@@ -102,7 +103,9 @@ def test_log_probabilities_are_those_of_all_steps_at_once_without_a_cache(sampli
     assert compared > 5
 
 
-def test_a_window_in_a_batch_is_written_as_alone_and_copies_come_in_a_row():
+@pytest.mark.parametrize("tokens_read", [1, 100, 5000])
+def test_a_window_in_a_batch_is_written_as_alone_and_copies_come_in_a_row(tokens_read, monkeypatch):
+    monkeypatch.setattr(generation, "TOKENS_READ", tokens_read)
     made, given = network(1), windows()
     together = generate(made, given, CODEC, Rules(), most=100)
     for written, window in zip(together, given, strict=True):

@@ -4,6 +4,7 @@ import csv
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -143,10 +144,13 @@ def inputs(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def exact_sums():
-    """The script asks for sums in a fixed order, for the whole process."""
+def process():
+    """The script asks for sums in a fixed order, and hears signals, for the whole process."""
+    heard = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     torch.use_deterministic_algorithms(False)
+    for number, handler in heard.items():
+        signal.signal(number, handler)
 
 
 def words(inputs, out, *options):
@@ -159,11 +163,12 @@ def refine(inputs, out, *options):
     grpo.main(grpo.arguments().parse_args(words(inputs, out, *options)))
 
 
-def started(inputs, out):
+def started(inputs, out, *options):
     return subprocess.Popen(
-        [sys.executable, SCRIPTS / "grpo.py", *words(inputs, out)],
+        [sys.executable, SCRIPTS / "grpo.py", *words(inputs, out, *options)],
         env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -180,7 +185,7 @@ def test_a_killed_refinement_goes_on_to_equal_bytes(inputs, caplog):
         assert killed.poll() is None
         time.sleep(0.01)
     killed.kill()
-    killed.wait()
+    killed.communicate()
     with caplog.at_level("INFO"):
         refine(inputs, folders[1])
     assert "going on after step" in caplog.text
@@ -194,6 +199,26 @@ def test_a_killed_refinement_goes_on_to_equal_bytes(inputs, caplog):
     assert latest.read_bytes() != begun.read_bytes()
     assert rows(folders[0]) == rows(folders[1])
     assert [row["global_step"] for row in rows(folders[0])] == ["0", "1", "2", "3"]
+
+
+def test_a_stopped_refinement_saves_its_steps_and_says_try_again(inputs):
+    folders = inputs / "whole", inputs / "stopped"
+    stopped = started(inputs, folders[1], "--steps", 20)  # saved by itself after even steps
+    table = folders[1] / "grpo_log.csv"
+    while not table.exists() or len(rows(folders[1])) < 2:
+        assert stopped.poll() is None
+        time.sleep(0.01)
+    stopped.terminate()
+    text = stopped.communicate()[1]
+    assert stopped.returncode == os.EX_TEMPFAIL and "Traceback" not in text, text
+    assert "stopped by SIGTERM; the same command goes on" in text
+    done = int(rows(folders[1])[-1]["global_step"])
+    shown = re.findall(r"grpo: (\d+)/40 groups .* left", text)
+    assert done < 20 and int(shown[-1]) in (2 * done, 2 * done + 1)
+    for folder in folders:
+        refine(inputs, folder, "--steps", 20)
+    one, other = (folder / "latest" / "model.safetensors" for folder in folders)
+    assert one.read_bytes() == other.read_bytes() and rows(folders[0]) == rows(folders[1])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Genes of overlapping tiles, joined; what is written of them, and that it can be read again."""
 
+import hashlib
 import json
 import random
 from dataclasses import replace
@@ -22,16 +23,19 @@ from seqloom.annotate.codec import Piece
 from seqloom.annotate.pieces import cut
 from seqloom.annotate.signals import Rules
 from seqloom.errors import InputError
+from seqloom.genet5 import contig_letters
 from seqloom.genet5.batches import target_batch, window_batch
+from seqloom.genet5.contig_letters import ContigLetters
 from seqloom.genet5.folders import save_model
 from seqloom.genet5.formats import bed_lines, exon_records, gtf_lines, intron_records
 from seqloom.genet5.joining import TileGenes, genes_of_contig
 from seqloom.genet5.losses import loss_sums
-from seqloom.genet5.piece_files import read_all_pieces, write_pieces
+from seqloom.genet5.piece_files import read_settings, tiles_of_contigs, write_pieces
 from seqloom.genet5.segment import labels
 from seqloom.genet5.tiles import groups_of, groups_of_part, groups_of_ranges
 from seqloom.seqs.gene_reader import read_genes
 from seqloom.seqs.genes import ContigGenes, Exon
+from seqloom.seqs.genome import open_genome
 
 LENGTH = 60_000
 
@@ -57,7 +61,7 @@ def test_genes_that_tiles_show_as_they_are_come_back_whole(window, overlap):
     for seed in range(3):
         genes = made_genes("c", LENGTH, random.Random(seed))
         assert max(gene.end - gene.start for gene in genes) > 3000
-        found = genes_of_contig("c", tiles_of(genes, LENGTH, window, overlap), LENGTH, 1)
+        found = list(genes_of_contig("c", tiles_of(genes, LENGTH, window, overlap), LENGTH, 1))
         assert structures(gene for gene, _ in found) == structures(genes)
         assert [gene.name for gene, _ in found] == [f"c_{n + 1}" for n in range(len(genes))]
 
@@ -134,15 +138,51 @@ def test_files_must_cover_the_genome_and_be_alike(tmp_path):
     write_pieces(tmp_path / "b.json", [replace(tile, start=400, end=900)], settings)
     write_pieces(tmp_path / "c.json", [tile], settings | {"model": "y"})
     paths = [tmp_path / name for name in ("b.json", "a.json", "c.json")]
-    found, shared = read_all_pieces(paths[:2], {"c": 900, "empty": 0})
-    assert [one.start for one in found["c"]] == [0, 400] and shared == settings
+    assert json.loads(paths[0].read_text())["tiles"][0]["start"] == 400
+
+    def tiles_in(files, lengths):
+        contigs = tiles_of_contigs(files, lengths, hashlib.sha256())
+        return {contig: list(tiles) for contig, tiles in contigs}
+
+    assert read_settings(paths[:2]) == settings
+    found = tiles_in([*paths[:2], paths[1]], {"c": 900, "empty": 0})
+    assert [one.start for one in found["c"]] == [0, 400] and not found["empty"]
     assert found["c"][0].pieces == tile.pieces and found["c"][0].scores == [-0.123457]
     with pytest.raises(InputError, match="c from base 501 on"):
-        read_all_pieces(paths[1:2], {"c": 900})
+        tiles_in(paths[1:2], {"c": 900})
+    with pytest.raises(InputError, match="d from base 1 on"):
+        tiles_in(paths[:2], {"d": 900, "c": 900})
     with pytest.raises(InputError, match="model differs"):
-        read_all_pieces(paths, {"c": 900})
+        read_settings(paths)
     with pytest.raises(InputError, match="c is not of this genome"):
-        read_all_pieces(paths[:2], {"d": 900})
+        tiles_in(paths[:2], {"d": 900})
+    paths[1].write_text(paths[1].read_text().removesuffix("]}\n"))
+    with pytest.raises(InputError, match="its end is missing"):
+        tiles_in(paths[:2], {"c": 900})
+    write_pieces(paths[1], [tile, replace(tile, start=100), tile], settings)
+    with pytest.raises(InputError, match="not in order"):
+        tiles_in(paths[:2], {"c": 900})
+
+
+def test_joining_takes_tiles_one_by_one_and_holds_few_genes():
+    """Genes leave as soon as no later tile can change them."""
+    draw = random.Random(1)
+    genes = made_genes("c", LENGTH, draw)
+    read = []
+    tiles = (read.append(tile.end) or tile for tile in tiles_of(genes, LENGTH, 1200, 500))
+    late = [read[-1] - gene.end for gene, _ in genes_of_contig("c", tiles, LENGTH, 1)]
+    longest = max(gene.end - gene.start for gene in genes)
+    assert max(late) < longest + 3 * 1200 < LENGTH / 3
+
+
+def test_letters_of_a_contig_are_those_of_its_text(tmp_path, monkeypatch):
+    monkeypatch.setattr(contig_letters, "_AHEAD", 50)
+    text = letters(0, 1000)
+    stored(tmp_path, {"a": b"ACGT", "c": text})
+    found, draw = ContigLetters(open_genome(tmp_path / "g.fa.gz"), "c"), random.Random(0)
+    for _ in range(200):
+        start, end = sorted(draw.choices(range(1001), k=2))
+        assert found[start:end] == text[start:end].decode()
 
 
 # --- formats --------------------------------------------------------------------------------------
@@ -184,6 +224,17 @@ def test_bed_and_fasta_have_the_blocks_and_letters_of_exons_and_introns(genes):
         span = sequence[transcript.start : transcript.end]
         assert whole == (span if gene.strand == "+" else reverse_complement(span))
     assert not [*exons, *introns]
+
+
+def test_a_genome_without_genes_gives_files_that_can_be_read(tmp_path):
+    stored(tmp_path, {"n": b"N" * 400})
+    settings = {"head": "pointer", "genetic_code": 1, "window": 400, "overlap": 1, "rules": []}
+    tile = TileGenes("n", 0, 400, [], [])
+    write_pieces(tmp_path / "p.json", [tile], settings | {"batch": 1, "model": "x"})
+    files = ["--pieces", tmp_path / "p.json", "--genome", tmp_path / "g.fa.gz"]
+    run(join_genet5, *files, "--program", "x", "--out", tmp_path / "out")
+    for kind in ("gff3", "gtf"):
+        assert read_genes([f"{tmp_path}/out.{kind}"], {"n": 400}) == ([], {})
 
 
 # --- scripts --------------------------------------------------------------------------------------

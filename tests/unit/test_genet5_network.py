@@ -85,7 +85,7 @@ def test_steps_one_by_one_with_a_cache_are_all_steps_at_once(batch):
     memory = network.encode(windows)
     at_once = network.decode(tokens, positions, memory)
     index = torch.tensor([2, 0, 0])
-    rows, cache = memory.rows(index), network.cache(memory, tokens.shape[1]).rows(index)
+    rows, cache = memory.rows(index), network.cache(memory).rows(index)
     found = []
     for first, last in [(0, 3), *((step, step + 1) for step in range(3, tokens.shape[1]))]:
         steps = tokens[index, first:last], positions[index, first:last]

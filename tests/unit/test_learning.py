@@ -8,7 +8,6 @@ import pytest
 import torch
 from learn_data import make_world, write_fused
 
-import baseline
 import compare
 import evaluate
 import split
@@ -39,6 +38,7 @@ def run_split(world, folder):
         fractions=[0.5, 0.25, 0.25],
         out=folder / "split.parquet",
         audit=folder / "audit.tsv",
+        leaks=folder / "leaks.tsv",
     )
     return folder / "split.parquet"
 
@@ -61,13 +61,6 @@ def learned(tmp_path_factory):
     table = run_split(world, folder)
     run_train(world, table, folder / "classifier")
     run_evaluate(world, table, folder / "classifier", folder / "evaluation")
-    call(
-        baseline,
-        experiment="toy",
-        split=table,
-        frames=world.frames,
-        out=folder / "evaluation" / "baseline.json",
-    )
     return world, folder
 
 
@@ -83,15 +76,20 @@ def test_the_planted_signal_is_learned(learned):
     assert metrics["random"] is True
     few = "4 host in validation, 2 viral in validation, 4 host in test, 2 viral in test"
     assert few in metrics["warning"] and "learned nothing" not in metrics["warning"]
-    assert set(metrics["categories"]) == {"vir", "bac", "fun"}
-    assert json.loads((folder / "evaluation" / "baseline.json").read_text())["random"] is False
+    strata = pd.read_csv(folder / "evaluation" / "strata.tsv", sep="\t")
+    assert set(strata[strata["by"] == "category"]["stratum"]) == {"vir", "bac", "fun"}
+    assert set(strata["by"]) == {"category", "length", "gc", "group"}
+    assert metrics["split"] == "toy"
 
 
 def test_audit_counts_are_integers(learned):
     _, folder = learned
     lines = (folder / "audit.tsv").read_text().splitlines()
     assert lines[1].split("\t")[:3] == ["train", "bac", "2"]
-    assert [line.split("\t")[0] for line in lines[-2:]] == ["train|test", "train|validation"]
+    assert [line.split("\t")[0] for line in lines[-2:]] == [
+        "validation in train",
+        "train in validation",
+    ]
 
 
 def test_the_provenance_of_a_split_names_all_its_inputs(learned):
@@ -122,9 +120,7 @@ def test_a_second_run_gives_the_same_bytes(learned, tmp_path):
     run_train(world, table, tmp_path / "classifier")
     assert contents(tmp_path / "classifier") == contents(folder / "classifier")
     run_evaluate(world, table, tmp_path / "classifier", tmp_path / "evaluation")
-    expected = contents(folder / "evaluation")
-    del expected["baseline.json"]
-    assert contents(tmp_path / "evaluation") == expected
+    assert contents(tmp_path / "evaluation") == contents(folder / "evaluation")
 
 
 def poison(world, table, part):
@@ -186,21 +182,25 @@ def test_a_classifier_that_learned_nothing_is_evaluated_with_a_warning(tmp_path)
     assert metrics["levels"]["contig"]["n"] > 0
 
 
-def test_compare_has_a_row_per_model_and_level(learned, tmp_path):
+def test_compare_has_a_row_per_experiment_and_level(learned, tmp_path):
     _, folder = learned
     call(
         compare,
         evaluations=[folder / "evaluation"],
+        weights=1,
         out=tmp_path / "comparison.tsv",
         figure=tmp_path / "comparison.svg",
     )
     made = json.loads((tmp_path / "comparison.json").read_text())["provenance"]
-    assert set(made["inputs"]) == {"metrics of evaluation", "baseline of evaluation"}
+    assert set(made["inputs"]) == {
+        f"{file} of evaluation"
+        for file in ("metrics.json", "contigs.parquet", "predictions.parquet")
+    }
     table = pd.read_csv(tmp_path / "comparison.tsv", sep="\t")
-    assert table["model"].tolist() == ["classifier"] * 3 + ["4-mer baseline"] * 3
-    assert table["columns"].tolist() == [8] * 3 + [136] * 3
-    assert table["level"].tolist() == ["frame", "window", "contig"] * 2
-    assert "4-mer baseline" in (tmp_path / "comparison.svg").read_text()
+    assert table["experiment"].tolist() == ["toy"] * 3
+    assert table["columns"].tolist() == [8] * 3
+    assert table["level"].tolist() == ["frame", "window", "contig"]
+    assert ">toy<" in (tmp_path / "comparison.svg").read_text()
 
 
 def test_the_model_card_says_that_models_are_random(learned):

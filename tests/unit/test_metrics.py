@@ -42,6 +42,7 @@ def test_undefined_metrics_are_null():
     assert undefined == {"precision", "recall", "f1", "mcc", "auroc", "average_precision"}
     all_viral = binary_metrics(np.array([True, True]), np.array([0.1, 0.9]))
     assert {name for name, value in all_viral.items() if value is None} == {
+        "specificity",
         "mcc",
         "auroc",
         "average_precision",
@@ -82,18 +83,19 @@ def test_each_level_uses_its_own_calibration():
         ("t", "d", 1, "host", "fungi", 0.25),
     ]
     columns = ["sample", "contig", "window", "label", "category", "logit"]
-    frames = pd.DataFrame(rows, columns=columns)
+    frames = pd.DataFrame(rows, columns=columns).assign(group="g")
     frames = frames.assign(start=60 * frames["window"], end=60 * frames["window"] + 60)
     calibration = {"frame": IDENTITY, "contig": IDENTITY | {"offset": 0.5}}
     tables = level_tables(frames, calibration)
     assert tables["window"]["logit"].tolist() == [-1.0, 2.0, -1.0, 0.25]
     assert tables["contig"]["logit"].tolist() == [0.5, -1.0, 0.25]
     result = all_metrics(tables)
-    assert {level: m["n"] for level, m in result["levels"].items()} == {
+    assert {level: m["n"] for level, m in result.items()} == {
         "frame": 5,
         "window": 4,
         "contig": 3,
     }
-    assert result["levels"]["window"]["accuracy"] == 0.5
-    assert result["levels"]["contig"]["accuracy"] == 1.0
-    assert result["categories"]["fungi"] == {"n": 1, "accuracy": 1.0}
+    assert result["window"]["accuracy"] == 0.5
+    assert result["contig"]["accuracy"] == 1.0
+    assert result["contig"]["note"] == "no interval: only 1 viral and 1 host group(s)"
+    assert result["contig"]["confusion"]["host_called_viral"] == 0

@@ -55,8 +55,30 @@ def test_training_inputs_are_sorted_by_sample(run):
     shards = ["host/0001-of-0001", *(f"virus/000{i}-of-0003" for i in (1, 2, 3))]
     assert inputs["frames"] == [f"results/shards/w300/{shard}.parquet" for shard in shards]
     assert inputs["fused"] == [f"results/fused/both/w300/{s}.safetensors" for s in shards]
-    dna = run.baseline_inputs("legacy")["dna"]
-    assert dna == [f"results/shards/old/{shard}.fna" for shard in shards]
+
+
+def test_k_mers_stand_beside_each_cut_on_the_split_of_its_first_experiment(run):
+    assert run.settings.beside == {"kmer_w300": "new", "kmer_old": "legacy"}
+    inputs = run.train_inputs("kmer_old")
+    assert inputs["split"] == "results/splits/legacy.parquet"
+    assert inputs["fused"][0] == "results/fused/kmer/old/host/0001-of-0001.safetensors"
+    kmers = [path for path in run.all_results() if "kmer" in path]
+    assert not any(word in path for path in kmers for word in ("splits", "export", "lake"))
+    assert "results/classifiers/kmer_w300/classifier.json" in kmers
+    assert "results/embeddings/kmer4/old/virus/0002-of-0003.safetensors" in kmers
+    applied = Paths(load_settings(CONFIG | {"predict": {"experiments": ["kmer_w300"]}}))
+    assert "results/embeddings/kmer4/w300/lake/0002-of-0002.safetensors" in applied.all_results()
+
+
+def test_k_mers_are_left_out_or_replaced_by_the_config(run):
+    own = {"cut": "w300", "fusion": "kmer", "train": {"optimizer": "adamw"}}
+    for changes, beside in (
+        ({"kmer": False}, {}),
+        ({"experiments": {"mine": own}, "predict": {}}, {}),
+        ({"experiments": CONFIG["experiments"] | {"kmer_w300": own}}, {"kmer_old": "legacy"}),
+        ({"experiments": {}, "predict": {}}, {}),
+    ):
+        assert load_settings(CONFIG | changes).beside == beside, changes
 
 
 def test_split_inputs_are_in_the_order_of_the_samples(run):
@@ -146,3 +168,14 @@ def test_all_patterns_differ(run):
     aliases = [*paths.GENOME.values(), *paths.PROTEINS.values()]
     assert len(values) - len(paths.GENOME) == len(set(values))
     assert set(aliases) <= set(values)
+
+
+def test_predictions_follow_the_config(run):
+    settings = load_settings(CONFIG | {"predict": {"experiments": ["new"], "max_fdr": 0.05}})
+    words = Options(settings, Paths(settings)).rule_of_calls()
+    assert "--max-fdr 0.05" in words and "--region-length 20000 --region-share 0.02" in words
+    folder = "results/predictions/new/lake"
+    legacy = {f"{folder}/prediction_results{end}" for end in (".txt", "_highestscore.csv")}
+    assert legacy < set(run.predictions())
+    settings = load_settings(CONFIG | {"export": ["npy"]})
+    assert legacy.isdisjoint(Paths(settings).predictions())

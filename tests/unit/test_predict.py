@@ -18,7 +18,7 @@ from seqloom.files.json_files import write_json
 from seqloom.files.provenance import as_strings
 from seqloom.files.tables import read_table_metadata, write_table
 from seqloom.files.tensors import write_tensors
-from seqloom.learn.classifier import new_network, write_weights
+from seqloom.learn.classifier import FORMAT, Network, write_weights
 from seqloom.learn.scores import IDENTITY
 from seqloom.learn.split import PARTS
 
@@ -39,17 +39,18 @@ FILES += ["summary.json", "viral.fna.gz"]
 
 def write_classifier(folder):
     torch.manual_seed(0)
-    network = new_network(4, 8, 0.5).eval()
+    network = Network(4, 8, 0.5).eval()
     with torch.no_grad():  # log-odds of 2 * relu(x) - 2 * relu(-x), x the first column
-        network[0].weight.zero_()
-        network[0].weight[0, 0], network[0].weight[1, 0] = 1.0, -1.0
-        network[-1].weight.zero_()
-        network[-1].weight[1, 0], network[-1].weight[0, 1] = 2.0, 2.0
+        network.layers[0].weight.zero_()
+        network.layers[0].weight[0, 0], network.layers[0].weight[1, 0] = 1.0, -1.0
+        network.layers[-1].weight.zero_()
+        network.layers[-1].weight[1, 0], network.layers[-1].weight[0, 1] = 2.0, 2.0
     folder.mkdir()
     write_weights(folder / "classifier.safetensors", network, {})
     write_json(
         folder / "classifier.json",
         {
+            "format": FORMAT,
             "experiment": "toy",
             "architecture": {"columns": 4, "hidden": 8, "dropout": 0.5},
             "cut": "w30",
@@ -210,7 +211,7 @@ def learn_from(lake, signal):
     shutil.rmtree(lake / "toy")
     command = ["--experiment", "toy", "--split", "split.parquet", "--out", "toy"]
     command += ["--frames", "3.parquet", "--fused", "3.safetensors", "--hidden", "8"]
-    command += ["--lr", "0.05", "--max-epochs", "4"]
+    command += ["--lr", "0.01", "--batch-size", "32", "--max-epochs", "20"]
     train.main(train.arguments().parse_args(command))
     made = Path("toy")
     return json.loads((made / "classifier.json").read_text()), (made / "model_card.md").read_text()
@@ -235,7 +236,7 @@ def test_a_classifier_of_a_weak_signal_makes_calls(lake):
     assert 0.6 < description["validation"]["loss"] < description["validation"]["chance"]
     predict()
     summary = json.loads(Path("out/summary.json").read_text())
-    assert summary["contigs"] == COUNTS
+    assert summary["contigs"]["not scored"] == COUNTS["not scored"]
     assert "fewer than 10 contigs of a label (4 host in validation" in summary["warning"]
     assert f"**Warning: {summary['warning']}.**" in card and "learned nothing" not in card
     calls = contig_frame("out/contigs.tsv")
@@ -265,6 +266,35 @@ def test_a_second_prediction_gives_the_same_bytes(lake):
         assert path.read_bytes() == (lake / "two" / path.name).read_bytes(), path.name
 
 
+def test_viral_contigs_are_written_up_to_a_false_discovery_rate(lake):
+    fdr = pd.read_csv(called(lake, "all") / "contigs.tsv", sep="\t")["fdr"][0]
+    for most, count in ((fdr + 0.001, 1), (fdr / 2, 0)):
+        out = called(lake, f"up to {count}", "--max-fdr", str(most))
+        fasta = gzip.decompress((out / "viral.fna.gz").read_bytes())
+        assert fasta.count(b">") == count
+        assert json.loads((out / "summary.json").read_text())["contigs"]["viral"] == 1
+
+
+def test_the_files_of_virnucpro_have_all_frames_and_windows(lake):
+    out = called(lake, "out", "--legacy")
+    frames = (out / "prediction_results.txt").read_text().splitlines()
+    assert [line.split("\t")[:2] for line in frames[1:4]] == [
+        ["vir_chunk_1F0", "virus"],
+        ["vir_chunk_1F1", "virus"],
+        ["vir_chunk_3F0", "virus"],
+    ]
+    windows = (out / "prediction_results_highestscore.csv").read_text()
+    assert windows == (
+        "Modified_ID\tIs_Virus\nbac_chunk_1\tFalse\nbac_chunk_2\tFalse\n"
+        "vir_chunk_1\tTrue\nvir_chunk_3\tTrue\n"
+    )
+
+
+def called(lake, out, *options):
+    script.main(script.arguments().parse_args([*arguments(out=out), *options]))
+    return lake / out
+
+
 def test_a_missing_shard_is_refused(lake):
     message = (
         'contigs.tsv: contig "bac" has 3 frames in 2 windows to read, but the shards have 1 in 1'
@@ -278,9 +308,9 @@ def test_a_shard_given_twice_is_refused(lake):
 
 def test_a_classifier_of_an_earlier_version_is_refused(lake):
     card = json.loads((lake / "toy" / "classifier.json").read_text())
-    del card["false_calls"]
+    del card["format"]
     write_json(lake / "toy" / "classifier.json", card)
-    refused("did not know how often calls are false; train again")
+    refused("an earlier version of seqloom wrote this classifier, .*; train again")
 
 
 def test_matrices_other_than_trained_on_are_refused(lake):

@@ -372,3 +372,11 @@ def test_a_backend_given_twice_is_refused():
     Path("models.yaml").write_text(REGISTRY.read_text() + "\nesm2_8m:\n  width: 1\n")
     with pytest.raises(InputError, match=r'key "esm2_8m" was given on line \d+ already'):
         read_backend("models.yaml", "demo_esm2")
+
+
+def test_a_recipe_gives_the_keys_that_the_config_leaves_out():
+    train = load(experiments=experiment(train={"recipe": "virnucpro", "hidden": 9}))["experiments"]
+    published = {"optimizer": "sgd", "lr": 0.0002, "batch_size": 32, "max_epochs": 200}
+    assert train["main"]["train"].items() >= (published | {"patience": 5, "hidden": 9}).items()
+    train = load(experiments=experiment(train={"lr": 0.1}))["experiments"]["main"]["train"]
+    assert (train["optimizer"], train["lr"]) == ("adamw", 0.1)

@@ -28,6 +28,7 @@ FRACTIONS = [0.7, 0.15, 0.15]
 def contigs(groups):
     """A table from rows (label, category, group, frames)."""
     table = pd.DataFrame(groups, columns=["label", "category", "group", "frames"])
+    table = table.assign(length=900, gc=0.4)
     return table.assign(sample="s", contig=[f"c{i}" for i in range(len(table))])
 
 

@@ -13,6 +13,8 @@ from made_genome import write_species
 from projects import Project, make_project
 from test_bake import CONFIG as NO_CLASSIFIER
 
+from seqloom.seqs.gene_reader import read_genes
+
 FOLDER = "results/annotate"
 STAGES = f"{FOLDER}/genet5/set"
 SECTION = {
@@ -102,6 +104,24 @@ def test_a_changed_setting_reruns_what_follows_from_it(finished_genes, changes, 
     configured(finished_genes)
     planned.pop("annotate", None)
     assert planned == rules
+
+
+def test_a_genome_without_an_annotation_gets_genes_and_nothing_else_is_made_again(finished_genes):
+    folder = finished_genes.folder
+    (folder / "new.fa").write_text(f">n\n{'ATGGCATTTTAA' * 100}\n")
+    (folder / "new.tsv").write_text("sample\tfasta\nnew\tnew.fa\n")
+    predict = SECTION["predict"] | {"samples": {"new": "unicellular"}}
+    finished_genes.configure(
+        **NO_CLASSIFIER | {"annotate": SECTION | {"predict": predict}, "samples": "new.tsv"}
+    )
+    planned = finished_genes.planned("annotate")
+    assert planned.pop("predict_genet5") == planned.pop("join_genet5") == 3
+    assert planned.keys() == {"annotate", "index", "gene_report"}
+    files = [f"{FOLDER}/predictions/genet5_segment/new{kind}" for kind in (".gff3", ".gtf")]
+    finished_genes.run(files[0])
+    configured(finished_genes)
+    for file in files:
+        read_genes([str(folder / file)], {"n": 1200})
 
 
 def test_a_changed_place_bakes_and_trains_again(finished_genes):

@@ -13,17 +13,17 @@ EMBED, EXPERIMENTS = CONFIG["embed"], CONFIG["experiments"]
 LONG = EXPERIMENTS["long"]
 
 CALLED = {"predict_sample": 1, "report": 1}
-TRAINED = CALLED | {"train_classifier": 2, "evaluate_classifier": 2, "compare": 1}
-SPLIT = TRAINED | {"split": 2, "baseline": 2}
+TRAINED = CALLED | {"train_classifier": 4, "evaluate_classifier": 4, "compare": 1}
+SPLIT = TRAINED | {"split": 2}
 EXPORTED = {"export_npy": 9, "export_virnucpro": 3}
-EMBEDDED = TRAINED | EXPORTED | {"embed_shard": 11, "fuse": 6}
+EMBEDDED = TRAINED | EXPORTED | {"embed_shard": 11, "count_kmers": 5, "fuse": 11}
 CUT = EMBEDDED | SPLIT | {"frames": 7, "export_identified": 3}
 ONE = {"train_classifier": 1, "evaluate_classifier": 1, "compare": 1} | CALLED
 # The shards of the unlabeled sample; only one experiment makes calls.
 LAKE = {"frames": 2, "embed_shard": 3, "fuse": 1, "export_npy": 3, "export_virnucpro": 1}
 LAKE |= {"plan": 2, "export_identified": 1} | CALLED
 # No file has the name of its shard any more, and smaller ones are more.
-SMALLER = CUT | {"frames": 19, "embed_shard": 31, "fuse": 17}
+SMALLER = CUT | {"frames": 19, "embed_shard": 31, "count_kmers": 14, "fuse": 31}
 del SMALLER["split"]
 
 
@@ -34,12 +34,12 @@ del SMALLER["split"]
         ({"embed": {"shard_bases": 5000}}, SMALLER),
         (
             {"experiments": EXPERIMENTS | {"long": LONG | {"split": {"seed": 7}}}},
-            ONE | {"split": 1, "baseline": 1},
+            ONE | {"split": 1, "train_classifier": 2, "evaluate_classifier": 2},
         ),
         ({"experiments": {"long": LONG}}, {"compare": 1, "report": 1}),
         (
             {"experiments": {"new": LONG} | EXPERIMENTS},
-            {"split": 1, "baseline": 1, "train_classifier": 1, "evaluate_classifier": 1}
+            {"split": 1, "train_classifier": 1, "evaluate_classifier": 1}
             | {"compare": 1, "report": 1},
         ),
         ({"predict": CONFIG["predict"] | {"threshold": 0.9}}, CALLED),
@@ -72,14 +72,15 @@ def test_a_changed_config_reruns_what_it_has_an_effect_on(copy, changes, rules):
         (
             [VIRAL.replace("gbff", "gff3"), BACTERIA, QUERY],
             # Only the second cut trains on coding frames, and its experiment makes no calls.
-            {"coding": 1, "plan": 1, "frames": 1, "embed_shard": 1, "fuse": 1, "export_npy": 1}
-            | {"export_identified": 1, "split": 1, "baseline": 1, "train_classifier": 1}
-            | {"evaluate_classifier": 1, "compare": 1, "report": 1},
+            {"coding": 1, "plan": 1, "frames": 1, "embed_shard": 1, "fuse": 2, "export_npy": 1}
+            | {"export_identified": 1, "count_kmers": 1, "split": 1, "train_classifier": 2}
+            | {"evaluate_classifier": 2, "compare": 1, "report": 1},
         ),
         (
             [VIRAL, BACTERIA, BACTERIA.replace("bacteria", "more", 1), QUERY],
             SPLIT
-            | {"index": 1, "coding": 1, "plan": 2, "frames": 2, "embed_shard": 3, "fuse": 2}
+            | {"index": 1, "coding": 1, "plan": 2, "frames": 2, "embed_shard": 3, "fuse": 4}
+            | {"count_kmers": 2}
             | {"export_npy": 3, "export_virnucpro": 1, "export_identified": 1},
         ),
     ],
@@ -143,7 +144,7 @@ def test_a_lost_fused_shard_is_noticed_by_all_but_not_by_a_later_target(copy):
 
 def test_without_the_records_of_snakemake_a_changed_setting_goes_unnoticed_until_a_touch(copy):
     shutil.rmtree(copy.folder / ".snakemake")
-    assert "64 jobs have missing provenance/metadata" in copy.run("-n")
+    assert "76 jobs have missing provenance/metadata" in copy.run("-n")
     other = EMBED | {"dtype": "float16"}
     copy.configure(embed=other)
     assert copy.planned() == {}

@@ -63,8 +63,8 @@ def test_another_training_seed_embeds_nothing(copy):
     }
     copy.configure(experiments=experiments)
     planned = copy.planned()
-    assert planned["train_classifier"] == 2
-    assert {"split", "plan", "frames", "embed_shard", "baseline"}.isdisjoint(planned)
+    assert planned["train_classifier"] == 4
+    assert {"split", "plan", "frames", "embed_shard"}.isdisjoint(planned)
 
 
 def test_another_order_of_a_fusion_fuses_again(copy):
@@ -115,7 +115,7 @@ def test_another_model_rebuilds_what_it_made_and_nothing_else(copy):
     made = copy.folder / "results/embeddings/demo_esm2/w300"
     assert planned["embed_shard"] == len(list(made.rglob("*.safetensors")))
     assert planned["fetch_model"] == 1
-    assert {"frames", "index", "plan", "split", "baseline"}.isdisjoint(planned)
+    assert {"frames", "index", "plan", "split"}.isdisjoint(planned)
     before = weights_used(made)
     copy.run("embed")
     assert weights_used(made).isdisjoint(before), "embedded again, with the old weights"

@@ -3,8 +3,10 @@
 
 import argparse
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from seqloom.cli import parser, run
 from seqloom.embedding.engine import embed, tokenize
@@ -12,6 +14,7 @@ from seqloom.embedding.goldens import check_goldens_once
 from seqloom.embedding.loading import describe, libraries, load_encoder, open_model
 from seqloom.embedding.resume import Work, remove_kept, try_again_when_stopped
 from seqloom.embedding.speed import speed
+from seqloom.errors import InputError
 from seqloom.files.atomic import atomic
 from seqloom.files.progress import Times
 from seqloom.files.provenance import as_strings, provenance
@@ -47,6 +50,7 @@ def arguments() -> argparse.ArgumentParser:
         default="stop",
         help="what cannot be embedded; skip: its row is NaN and the metadata say why",
     )
+    options.add_argument("--weights-sha256", help="of a classifier's training; others are refused")
     options.add_argument(
         "--residues", action="store_true", help="a row for each residue, not for each record"
     )
@@ -58,12 +62,24 @@ def arguments() -> argparse.ArgumentParser:
     return options
 
 
+def check_weights(description: Mapping[str, Any], expected: str | None) -> None:
+    """Raise an error if a model is not the one that a classifier was trained on."""
+    found = description["weights_sha256"]
+    if expected not in (None, found):
+        name = description["backend"]
+        raise InputError(
+            f"{name}: the weights in models/ have SHA-256 {found}, but the classifier was trained "
+            f"on {expected}; name a folder that has those: `models: {{{name}: {{local: FOLDER}}}}`"
+        )
+
+
 def main(args: argparse.Namespace) -> None:
     if args.work:
         try_again_when_stopped()
     times = Times()
     settings = {key: getattr(args, key) for key in ("store", "too_long", "failures", "residues")}
     reader = open_model(args.model, args.threads)
+    check_weights(reader.description, args.weights_sha256)
     fasta = args.shard.with_suffix(SEQUENCES[reader.description["molecule"]])
     shard = read_table_metadata(args.shard.with_suffix(".parquet"))
     ids, sequences = read_records(fasta)

@@ -2,13 +2,14 @@
 """Join the genes that GeneT5 found in tiles of a genome, and write them in several formats."""
 
 import argparse
+import hashlib
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from seqloom.annotate.gff_writer import gff3_lines
 from seqloom.annotate.proteins import proteins
@@ -17,10 +18,11 @@ from seqloom.errors import InputError
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import provenance
+from seqloom.genet5.contig_letters import ContigLetters
 from seqloom.genet5.formats import bed_lines, exon_records, gtf_lines, intron_records
-from seqloom.genet5.joining import SHARED, TileGenes, genes_of_contig
-from seqloom.genet5.piece_files import digest, read_all_pieces
-from seqloom.seqs.genome import open_genome, read_sequences
+from seqloom.genet5.joining import SHARED, genes_of_contig
+from seqloom.genet5.piece_files import read_settings, tiles_of_contigs
+from seqloom.seqs.genome import Genome, open_genome
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +43,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     genome = open_genome(args.genome)
-    lengths = genome.length_of
-    tiles, shared = read_all_pieces(args.pieces, lengths)
+    shared = read_settings(args.pieces)
     if shared["genetic_code"] != args.genetic_code:
         raise InputError(
             f"--genetic-code {args.genetic_code}: genes were predicted by table "
@@ -50,43 +51,44 @@ def main(args: argparse.Namespace) -> None:
         )
     paths = [args.out.with_name(args.out.name + suffix) for suffix in SUFFIXES]
     with atomic_all(paths) as [*formats, card]:
-        counts = write_formats(formats, args, lengths, tiles)
+        hashed = hashlib.sha256()
+        counts = write_formats(formats, args, genome, hashed)
         made = provenance(
             "join_genet5",
             {"genome": args.genome},
             {"program": args.program, "shared": SHARED},
-            digests={"pieces": {"file": "pieces", "sha256": digest(tiles)}},
+            digests={"pieces": {"file": "pieces", "sha256": hashed.hexdigest()}},
         )
         write_json(card, {"program": args.program, **shared, **counts, "provenance": made})
     log.info("%(genes)d genes, %(partial)d of them partial", counts)
 
 
 def write_formats(
-    paths: Sequence[Path],
-    args: argparse.Namespace,
-    lengths: Mapping[str, int],
-    tiles: Mapping[str, Sequence[TileGenes]],
+    paths: Sequence[Path], args: argparse.Namespace, genome: Genome, hashed: Any
 ) -> dict[str, int]:
-    """Write the genes of one contig after the other; how many there are."""
+    """Write one gene after the other; how many there are."""
     counts = {"genes": 0, "partial": 0}
+    lengths = genome.length_of
     with ExitStack() as stack:
         files = [stack.enter_context(open(path, "w")) for path in paths]
         gff, gtf, bed, faa, exons, introns = files
         write_lines(gff, gff3_lines([], lengths, args.program, {}))
-        for contig, letters in read_sequences(args.genome):
-            found = genes_of_contig(contig, tiles[contig], len(letters), args.genetic_code)
-            genes = [gene for gene, _ in found]
-            chances = {gene.name: math.exp(score) for gene, score in found}
-            # The first line is that of a file.
-            write_lines(gff, islice(gff3_lines(genes, {}, args.program, chances), 1, None))
-            write_lines(gtf, gtf_lines(genes, args.program, chances))
-            write_lines(bed, bed_lines(genes, chances))
-            translated = proteins(genes, letters, args.genetic_code)
-            write_fasta(faa, ((transcript.name, protein) for transcript, protein in translated))
-            write_fasta(exons, exon_records(genes, letters))
-            write_fasta(introns, intron_records(genes, letters))
-            counts["genes"] += len(genes)
-            counts["partial"] += sum(gene.partial_left or gene.partial_right for gene in genes)
+        write_lines(gtf, ["#gtf-version 2.2"])
+        for contig, tiles in tiles_of_contigs(args.pieces, lengths, hashed):
+            letters = ContigLetters(genome, contig)
+            found = genes_of_contig(contig, tiles, lengths[contig], args.genetic_code)
+            for gene, score in found:
+                chances = {gene.name: math.exp(score)}
+                # The first line is that of a file.
+                write_lines(gff, islice(gff3_lines([gene], {}, args.program, chances), 1, None))
+                write_lines(gtf, gtf_lines([gene], args.program, chances))
+                write_lines(bed, bed_lines([gene], chances))
+                translated = proteins([gene], letters, args.genetic_code)
+                write_fasta(faa, ((transcript.name, protein) for transcript, protein in translated))
+                write_fasta(exons, exon_records([gene], letters))
+                write_fasta(introns, intron_records([gene], letters))
+                counts["genes"] += 1
+                counts["partial"] += gene.partial_left or gene.partial_right
     return counts
 
 

@@ -33,7 +33,7 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--overlap", type=int, default=5_000, help="bases of neighboring tiles")
     options.add_argument("--head", choices=HEADS, default=HEADS[0])
     options.add_argument("--rules", nargs="*", choices=list(NO_RULES), default=list(NO_RULES))
-    options.add_argument("--batch", type=positive, default=8, help="tiles that are read together")
+    options.add_argument("--batch", type=positive, default=16, help="tiles that are read together")
     options.add_argument("--threads", type=positive, default=1)
     options.add_argument("--out", type=Path, required=True, help=".json")
     return options
@@ -49,7 +49,7 @@ def main(args: argparse.Namespace) -> None:
     else:
         chosen = groups_of_part(groups, args.part)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # never run on a GPU
-    found = genes_of_tiles(
+    tiles = genes_of_tiles(
         chosen,
         genome,
         args.genetic_code,
@@ -58,7 +58,6 @@ def main(args: argparse.Namespace) -> None:
         Rules(**NO_RULES | dict.fromkeys(args.rules, True)),
         args.head,
     )
-    tiles = list(found)
     names = ("head", "genetic_code", "window", "overlap", "rules", "batch")
     settings = {name: getattr(args, name) for name in names}
     files = {"genome": args.genome, "model": args.model / "model.safetensors"}
@@ -67,7 +66,6 @@ def main(args: argparse.Namespace) -> None:
     )
     card = {**settings, "model": made["inputs"]["model"]["sha256"], "provenance": made}
     write_pieces(args.out, tiles, card)
-    log.info("%d genes in %d tiles", sum(len(tile.pieces) for tile in tiles), len(tiles))
 
 
 if __name__ == "__main__":

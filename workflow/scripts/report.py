@@ -14,7 +14,6 @@ from seqloom.report.data import (
     read_figure,
     read_predictions,
     read_protein_sets,
-    result_rows,
 )
 from seqloom.report.page import headline, page
 
@@ -26,7 +25,7 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--evaluations", type=Path, nargs="+", default=[], help="folders")
     options.add_argument("--classifiers", type=Path, nargs="+", default=[], help="folders")
     options.add_argument("--audits", type=Path, nargs="+", default=[], help="EXPERIMENT.audit.tsv")
-    options.add_argument("--comparison", type=Path, help="comparison.tsv")
+    options.add_argument("--comparison", type=Path, help="comparison.json")
     options.add_argument("--figure", type=Path, help="comparison.svg")
     options.add_argument(
         "--predictions", type=Path, nargs="+", default=[], help="folders EXPERIMENT/SAMPLE"
@@ -48,7 +47,7 @@ def main(args: argparse.Namespace) -> None:
         title=args.title,
         samples=[read_json(path) for path in args.genomes],
         experiments=read_experiments(args.evaluations, args.classifiers, args.audits),
-        comparison=result_rows(args.comparison, "experiment") if args.comparison else [],
+        comparison=read_json(args.comparison)["rows"] if args.comparison else [],
         figure=read_figure(args.figure) if args.figure else None,
         predictions=read_predictions(args.predictions),
         proteins=read_protein_sets(args.records),

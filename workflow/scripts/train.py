@@ -4,30 +4,37 @@
 import argparse
 import dataclasses
 import logging
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import torch
 
-from seqloom.cli import parser, run
+from seqloom.cli import parser, positive, run
 from seqloom.config.labels import LABELS
+from seqloom.config.recipes import RECIPES, STANDARD, completed
 from seqloom.embedding.matrices import shard_digests
+from seqloom.embedding.resume import Work
 from seqloom.files.atomic import atomic_all
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import read_table, write_tsv
-from seqloom.files.tensors import read_metadata
+from seqloom.files.tensors import read_layout, read_metadata
 from seqloom.learn.calibration import fit_calibration
-from seqloom.learn.classifier import describe_inputs, network_log_odds, write_weights
+from seqloom.learn.classifier import FORMAT, describe_inputs, network_log_odds, write_weights
 from seqloom.learn.false_calls import false_calls
-from seqloom.learn.features import check_shards, chosen_frames, feature_matrix
+from seqloom.learn.features import StoredRows, check_shards, chosen_frames, feature_matrix
 from seqloom.learn.scores import MEAN, label_weights
 from seqloom.learn.split import PARTS
-from seqloom.learn.training import Examples, Recipe, train
+from seqloom.learn.training import Examples, Recipe, frame_weights, spread, train
 from seqloom.learn.verdict import validation_summary, warning
 from seqloom.report.model_card import model_card
 
 log = logging.getLogger(__name__)
 
+RECIPE_KEYS = [field.name for field in dataclasses.fields(Recipe)]
 FILES = ("classifier.safetensors", "classifier.json", "history.tsv", "model_card.md")
 
 
@@ -37,15 +44,20 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--split", type=Path, required=True)
     options.add_argument("--frames", type=Path, nargs="+", required=True, help="a table per shard")
     options.add_argument("--fused", type=Path, nargs="+", required=True, help="in this order")
-    options.add_argument("--hidden", type=int, default=512)
-    options.add_argument("--dropout", type=float, default=0.5)
-    options.add_argument("--optimizer", choices=["sgd", "adamw"], default="sgd")
-    options.add_argument("--lr", type=float, default=2e-4)
-    options.add_argument("--batch-size", type=int, default=32)
-    options.add_argument("--max-epochs", type=int, default=200)
-    options.add_argument("--patience", type=int, default=5)
+    options.add_argument("--recipe", choices=list(RECIPES), default=STANDARD)
+    for name, value in RECIPES[STANDARD].items():
+        option = f"--{name.replace('_', '-')}"
+        options.add_argument(
+            option,
+            type=type(value),
+            default=argparse.SUPPRESS,
+            help="by default that of the recipe",
+        )
     options.add_argument("--seed", type=int, default=42)
+    options.add_argument("--seeds", type=positive, default=1, help="trainings; the first is saved")
+    options.add_argument("--memory-mb", type=positive, default=Recipe.memory_mb, help="for rows")
     options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--work", type=Path, help="folder for progress, to go on from")
     options.add_argument("--out", type=Path, required=True, help="folder of the classifier")
     return options
 
@@ -55,24 +67,40 @@ def main(args: argparse.Namespace) -> None:
     inputs = {"experiment": args.experiment} | describe_inputs(read_metadata(args.fused[0]))
     check_shards(inputs, args.frames, args.fused)
     parts = {p: chosen_frames(args.split, args.frames, p) for p in ("train", "validation")}
+    recipe = Recipe(**completed({k: v for k, v in vars(args).items() if k in RECIPE_KEYS}))
+    weighted = recipe.recipe == STANDARD
     # Validation is read whole; its labels weigh what they do in training, where a balance thins.
-    viral_share = (parts["train"]["label"] == "viral").mean()
+    viral_share = 0.5 if weighted else (parts["train"]["label"] == "viral").mean()
     weight = label_weights(parts["validation"], viral_share)
     parts["validation"] = parts["validation"].assign(weight=weight)
-    examples = {
-        part: Examples(
-            feature_matrix(rows, args.fused),
-            (rows["label"] == "viral").to_numpy(),
-            weight if part == "validation" else None,
-        )
-        for part, rows in parts.items()
+    weights = {
+        "train": frame_weights(parts["train"]) if weighted else None,
+        "validation": weight,
     }
-    recipe = Recipe(**{f.name: getattr(args, f.name) for f in dataclasses.fields(Recipe)})
-    trained = train(examples["train"], examples["validation"], recipe)
+    examples = {
+        part: Examples(rows, (parts[part]["label"] == "viral").to_numpy(), weights[part])
+        for part, rows in fused_rows(parts, args.fused, recipe.memory_mb).items()
+    }
+    made = provenance(
+        "train",
+        {"split": args.split},
+        dataclasses.asdict(recipe) | {"seeds": args.seeds},
+        ("torch", "scikit-learn"),
+        shard_digests(frames=args.frames, fused=args.fused),
+    )
+    seeds = range(recipe.seed, recipe.seed + args.seeds)
+    trainings = []
+    for seed in seeds:
+        folder = args.work / f"seed-{seed}" if args.work else None
+        work = Work(folder, made | {"threads": args.threads, "seed": seed}) if folder else None
+        one = dataclasses.replace(recipe, seed=seed)
+        trainings.append(train(examples["train"], examples["validation"], one, work))
+    trained = trainings[0]
     scores = network_log_odds(trained.network, examples["validation"].matrix)
     validation = parts["validation"].assign(logit=scores)
     calibration = fit_calibration(validation)
     description = {
+        "format": FORMAT,
         "experiment": args.experiment,
         "labels": list(LABELS),
         "architecture": {
@@ -88,13 +116,8 @@ def main(args: argparse.Namespace) -> None:
         "best_epoch": trained.best_epoch,
         "validation": validation_summary(validation),
         "train": counts(args.split),
-        "provenance": provenance(
-            "train",
-            {"split": args.split},
-            dataclasses.asdict(recipe),
-            ("torch", "scikit-learn"),
-            shard_digests(frames=args.frames, fused=args.fused),
-        ),
+        "seeds": spread([training.history for training in trainings]),
+        "provenance": made,
     }
     with atomic_all([args.out / name for name in FILES]) as (weights, card, history, text):
         provenance_only = {"provenance": description["provenance"]}
@@ -102,8 +125,20 @@ def main(args: argparse.Namespace) -> None:
         write_json(card, description)
         write_tsv(history, trained.history, "%.6g")
         text.write_text(model_card(description, trained.history))
+    if args.work:
+        shutil.rmtree(args.work, ignore_errors=True)
     if doubt := warning(description):
         log.warning("%s", doubt)
+
+
+def fused_rows(
+    parts: Mapping[str, pd.DataFrame], fused: Sequence[Path], memory_mb: int
+) -> dict[str, np.ndarray | StoredRows]:
+    """The fused rows of each part, in memory if all of them fit."""
+    [_, columns], dtype = read_layout(fused[0], "embedding")
+    size = sum(map(len, parts.values())) * columns * dtype.itemsize
+    read = feature_matrix if size <= memory_mb * 1e6 else StoredRows
+    return {part: read(rows, fused) for part, rows in parts.items()}
 
 
 def counts(split_file: Path) -> dict[str, dict[str, int]]:

@@ -43,7 +43,7 @@ def join(windows: Iterable[tuple[int, Sequence[Piece]]], contig: str) -> list[Ge
             (cut_here if piece.cut_right else done).append(piece)
         waiting += cut_here
     found = sorted(done + waiting, key=place)
-    return [_gene(piece, contig, number) for number, piece in enumerate(found, start=1)]
+    return [gene_of(piece, f"{contig}_{n}", contig) for n, piece in enumerate(found, start=1)]
 
 
 def _clipped(exon: Exon, strand: str, start: int, end: int) -> Exon:
@@ -78,14 +78,15 @@ def _joined(before: Piece, after: Piece, edge: int) -> Piece:
     )
 
 
-def _gene(piece: Piece, contig: str, number: int) -> Gene:
-    name = f"{contig}_{number}"
+def gene_of(piece: Piece, name: str, contig: str, genetic_code: int | None = None) -> Gene:
+    """A piece as a gene of one transcript; only a coding one has the genetic code."""
     return Gene(
         name,
         contig,
         piece.strand,
         piece.biotype,
-        (Transcript(f"{name}.1", piece.exons),),
-        partial_left=piece.cut_left,
-        partial_right=piece.cut_right,
+        (Transcript(f"{name}.t1", piece.exons),),
+        genetic_code if piece.biotype == "CDS" else None,
+        piece.cut_left,
+        piece.cut_right,
     )

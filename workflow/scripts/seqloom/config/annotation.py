@@ -93,6 +93,22 @@ def annotation_problems(
                 f"{samples[name].where}: sample {name} needs DNA and an annotation to be in "
                 "annotate.species; fill the column annotation"
             )
+    for name in annotate["predict"]["samples"]:
+        if name not in samples:
+            yield (
+                f'config: annotate.predict.samples: there is no sample "{name}"'
+                f"{hint_of(name, samples)}"
+            )
+        elif name in species:
+            yield (
+                f"config: annotate.predict.samples: {name} is in annotate.species, whose genes "
+                "are found anyway; remove it here"
+            )
+        elif samples[name].molecule != "dna":
+            yield (
+                f"{samples[name].where}: sample {name} is in annotate.predict.samples, but not "
+                "DNA; remove it there"
+            )
     places = held_out(annotate)
     for place in places:
         if place.species not in species:

@@ -50,9 +50,14 @@ def training_species(annotate: Mapping[str, Any]) -> list[str]:
 
 
 def longest_window(annotate: Mapping[str, Any], sample: str) -> int:
-    """The longest window of a species that is baked, in bases."""
-    windows = annotate["windows"]
-    return (windows["sliding"] or [windows["limits"][annotate["species"][sample]]])[0]
+    """The longest window of the taxon of a species that is baked, in bases."""
+    windows, taxa = annotate["windows"], annotate["species"] | annotate["predict"]["samples"]
+    return (windows["sliding"] or [windows["limits"][taxa[sample]]])[0]
+
+
+def predicted_samples(annotate: Mapping[str, Any]) -> list[str]:
+    """Those that our programs read, by name: the order of the config has no effect."""
+    return sorted([*annotate["species"], *annotate["predict"]["samples"]])
 
 
 def tile_of(annotate: Mapping[str, Any], sample: str) -> tuple[int, int]:
@@ -83,6 +88,11 @@ def model_problems(annotate: Mapping[str, Any]) -> Iterator[str]:
     if not model:
         if annotate["grpo"]:
             yield "config: annotate.grpo: there is no model to refine; add `model: {}`"
+        if annotate["predict"]["samples"]:
+            yield (
+                "config: annotate.predict.samples: there is no model to find their genes; add "
+                "`model: {}`"
+            )
         return
     weights = WEIGHTS.get(model["from"])
     if weights and annotate["backend"] != weights:
@@ -124,7 +134,7 @@ def model_problems(annotate: Mapping[str, Any]) -> Iterator[str]:
             "config: annotate.predict.heads: grpo refines the pointer, which is not among them; "
             "add pointer, or remove grpo"
         )
-    for sample in annotate["species"]:
+    for sample in predicted_samples(annotate):
         window, overlap = tile_of(annotate, sample)
         if overlap >= window:
             yield (

@@ -3,8 +3,11 @@
 Those of our own model are in gene_model_paths.py.
 """
 
+from itertools import chain
+
 from seqloom.config.annotation import baseline_of
 from seqloom.config.contents import files_from_rules
+from seqloom.config.gene_model import predicted_samples
 from seqloom.config.gene_model_paths import ModelPaths
 from seqloom.config.paths import INDEX, beside, filled
 
@@ -101,6 +104,11 @@ class GenePaths(ModelPaths):
             if program == baseline_of(annotate["species"][sample])
         ] + [(program, sample) for program in self.programs() for sample in self.annotated()]
 
+    def own_predictions(self) -> list[tuple[str, str]]:
+        """Program and sample of our own programs."""
+        samples = predicted_samples(self.settings["annotate"])
+        return [(program, sample) for program in self.programs() for sample in samples]
+
     def genes_for_proteins(self, program: str, sample: str) -> str:
         pattern = GENES if program == ANNOTATION else GENE_PREDICTION["gff"]
         return pattern.format(program=program, sample=sample)
@@ -134,11 +142,13 @@ class GenePaths(ModelPaths):
 
     def predicted(self) -> list[str]:
         """All that programs write of the genes they find."""
-        found = []
-        for program, sample in self.gene_predictions() if self.settings["annotate"] else []:
-            kinds = GENE_PREDICTION | (OTHER_FORMATS if program in self.programs() else {})
-            found += filled(kinds.values(), program=program, sample=sample)
-        return found
+        if not self.settings["annotate"]:
+            return []
+        every, own = GENE_PREDICTION.values(), OTHER_FORMATS.values()
+        pairs = [(pair, every) for pair in self.gene_predictions()]
+        pairs += [(pair, [*every, *own]) for pair in self.own_predictions()]
+        found = [filled(kinds, program=p, sample=s) for (p, s), kinds in pairs]
+        return list(dict.fromkeys(chain.from_iterable(found)))
 
     def evaluated(self) -> list[str]:
         """All that compares programs with annotations."""

@@ -11,6 +11,7 @@ from seqloom.config.gene_model import (
     longest_window,
     parameters_of,
     parts_of,
+    predicted_samples,
     programs_of,
     shape_of,
     tile_of,
@@ -80,7 +81,7 @@ class GeneWork:
 
     def _bases_at_once(self, rule: str) -> int:
         if rule == "predict_genet5":
-            windows = [tile_of(self.annotate, s)[0] for s in self.annotate["species"]]
+            windows = [tile_of(self.annotate, s)[0] for s in predicted_samples(self.annotate)]
             return self.annotate["predict"]["batch"] * max(windows)
         if rule == "grpo":
             return self.annotate["grpo"]["group"] * self.longest

@@ -67,10 +67,14 @@ class Options:
         coding = options({"coding": self.paths.coding(cut, sample)})
         return f"{self.cut(cut, sample)} {chosen} {coding}"
 
-    def embed(self, cut: str) -> str:
+    def embed(self, cut: str, backend: str | None = None) -> str:
         """How sequences are embedded; only a protein may be left without an embedding."""
         keys = ["dtype", "store", "too_long"] + (["failures"] if cut == WHOLE else [])
-        return options({key: self.settings["embed"][key] for key in keys})
+        chosen = {key: self.settings["embed"][key] for key in keys}
+        if self.settings.given and backend:
+            trained = self.settings.given.backends[backend]
+            chosen |= {key: trained[key] for key in ("dtype", "weights_sha256")}
+        return options(chosen)
 
     def split(self, experiment: str) -> str:
         return options(self.settings["experiments"][experiment]["split"])
@@ -81,9 +85,15 @@ class Options:
     def rule_of_calls(self) -> str:
         """How scores become calls and regions."""
         chosen = self.settings["predict"]
-        keys = ("prevalence", "threshold", "host_threshold", "min_windows", "rollup")
-        rule = {key: chosen[key] for key in keys}
+        keys = chosen.keys() - {"experiments", "regions"}
+        rule = {key: chosen[key] for key in sorted(keys)}
         return options(rule | {f"region_{key}": value for key, value in chosen["regions"].items()})
+
+    def compare(self) -> str:
+        """Millions of weights in the models of each experiment."""
+        return options(
+            {"weights": [self.settings.weights_of(name) for name in self.settings["experiments"]]}
+        )
 
     def label(self, sample: str) -> str:
         return options({"label": self.settings.samples[sample].label})
@@ -205,7 +215,7 @@ class Options:
             {
                 "evaluations": evaluations,
                 "classifiers": _folders(inputs["classifiers"]),
-                "comparison": COMPARISON["table"] if evaluations else None,
+                "comparison": COMPARISON["card"] if evaluations else None,
                 "figure": COMPARISON["figure"] if evaluations else None,
                 "predictions": _folders(self.paths.predictions()),
                 "genomes": inputs["genomes"],

@@ -37,9 +37,12 @@ EMBEDDING = "results/embeddings/{backend}/{cut}/{sample}/{shard}.safetensors"
 RECORDS = "results/records/{backend}/{sample}.tsv"
 RESIDUES = "results/residues/{backend}/{sample}/{shard}.safetensors"
 FUSED = "results/fused/{fusion}/{cut}/{sample}/{shard}.safetensors"
-SPLIT = beside("results/splits/{experiment}", table=".parquet", audit=".audit.tsv")
+SPLIT = beside(
+    "results/splits/{experiment}", table=".parquet", audit=".audit.tsv", leaks=".leaks.tsv"
+)
+_CLASSIFIER_FOLDER = "results/classifiers/{experiment}"
 CLASSIFIER = beside(
-    "results/classifiers/{experiment}",
+    _CLASSIFIER_FOLDER,
     weights="/classifier.safetensors",
     card="/classifier.json",
     history="/history.tsv",
@@ -50,10 +53,14 @@ EVALUATION = beside(
     _EVALUATION_FOLDER,
     metrics="/metrics.json",
     predictions="/predictions.parquet",
+    contigs="/contigs.parquet",
+    strata="/strata.tsv",
+    sweep="/sweep.tsv",
     roc="/roc.svg",
     calibration="/calibration.svg",
+    sweep_figure="/sweep.svg",
+    pca="/pca.svg",
 )
-BASELINE = f"{_EVALUATION_FOLDER}/baseline.json"
 COMPARISON = beside("results/comparison/comparison", table=".tsv", figure=".svg", card=".json")
 PREDICTION = beside(
     "results/predictions/{experiment}/{sample}",
@@ -65,6 +72,11 @@ PREDICTION = beside(
     region_fasta="/regions.fna.gz",
     fasta="/viral.fna.gz",
     card="/summary.json",
+)
+LEGACY_CALLS = beside(
+    "results/predictions/{experiment}/{sample}/prediction_results",
+    frames=".txt",
+    highest="_highestscore.csv",
 )
 NPY = beside(
     "results/export/npy/{backend}/{cut}/{sample}", matrix=".npy", ids=".ids.txt", card=".json"
@@ -173,27 +185,31 @@ class Paths:
         chosen = self.settings["experiments"][experiment]
         labeled = self.settings.labeled()
         return {
-            "split": SPLIT["table"].format(experiment=experiment),
+            "split": SPLIT["table"].format(experiment=self.settings.split_of(experiment)),
             "frames": self.tables(chosen["cut"], labeled),
             "fused": self.fused(chosen["fusion"], chosen["cut"], labeled),
         }
 
-    def baseline_inputs(self, experiment: str) -> dict[str, str | list[str]]:
-        cut, labeled = self._cut(experiment), self.settings.labeled()
-        return {
-            "split": SPLIT["table"].format(experiment=experiment),
-            "frames": self.tables(cut, labeled),
-            "dna": self.shard_files(SHARD["dna"], cut, labeled),
-        }
-
     def predict_inputs(self, experiment: str, sample: str) -> dict[str, str | list[str]]:
-        chosen = self.settings["experiments"][experiment]
+        chosen = self.settings.applied[experiment]
         cut = chosen["cut"]
         return {
+            "classifier": self.classifier_files(experiment),
             "contigs": PLAN["contigs"].format(cut=cut, sample=sample),
             "frames": self.tables(cut, [sample]),
             "fused": self.fused(chosen["fusion"], cut, [sample]),
         }
+
+    def classifier_files(self, experiment: str) -> list[str]:
+        """What prediction reads of a classifier."""
+        if given := self.settings.given:
+            return given.files
+        return [CLASSIFIER[name].format(experiment=experiment) for name in ("weights", "card")]
+
+    def classifier(self, experiment: str) -> str:
+        """The folder of a classifier, or the packed file that was given."""
+        given = self.settings.given
+        return given.path if given else _CLASSIFIER_FOLDER.format(experiment=experiment)
 
     def matrix_inputs(self, backend: str, cut: str, sample: str) -> dict[str, list[str]]:
         """The matrices of a backend or of a fusion."""
@@ -249,10 +265,9 @@ class Paths:
 
     def report_inputs(self) -> dict[str, list[str]]:
         """The inputs of the report besides evaluations and predictions."""
-        names = self.settings["experiments"]
         return {
             "genomes": [INDEX["card"].format(sample=s) for s in self.settings.samples],
-            "audits": [SPLIT["audit"].format(experiment=name) for name in names],
+            "audits": self.splits("audit"),
             "classifiers": self.classifiers(),
             "records": self.records(),
         }
@@ -270,7 +285,8 @@ class Paths:
         return PT_PUBLISHED if self.settings["export_names"] == "published" else PT
 
     def all_embeddings(self) -> list[str]:
-        return [path for b, c, s in self.settings.matrices() for path in self.embeddings(b, c, [s])]
+        matrices = self.settings.matrices() + self.settings.matrices_beside()
+        return [path for b, c, s in matrices for path in self.embeddings(b, c, [s])]
 
     def all_residues(self) -> list[str]:
         return [
@@ -293,14 +309,14 @@ class Paths:
         proteins = [p for f, s in settings.protein_fusions() for p in self.fused(f, WHOLE, [s])]
         return proteins + [
             path
-            for name, e in settings["experiments"].items()
-            for path in self.fused(
-                e["fusion"],
-                e["cut"],
-                settings.labeled()
-                + (settings.queries() if name in settings["predict"]["experiments"] else []),
-            )
+            for name, e in settings.applied.items()
+            for path in self.fused(e["fusion"], e["cut"], settings.learned_samples(name))
         ]
+
+    def splits(self, *files: str) -> list[str]:
+        """These files of each split."""
+        names = dict.fromkeys(map(self.settings.split_of, self.settings["experiments"]))
+        return [SPLIT[file].format(experiment=name) for name in names for file in files]
 
     def classifiers(self) -> list[str]:
         return self._of_experiments(CLASSIFIER.values())
@@ -309,7 +325,7 @@ class Paths:
         return self._of_experiments([_EVALUATION_FOLDER])
 
     def evaluations(self) -> list[str]:
-        found = self._of_experiments([*EVALUATION.values(), BASELINE])
+        found = self._of_experiments(EVALUATION.values())
         return [*found, *COMPARISON.values()] if found else []
 
     def predictions(self) -> list[str]:
@@ -317,8 +333,12 @@ class Paths:
             path
             for experiment in self.settings["predict"]["experiments"]
             for sample in self.settings.queries()
-            for path in filled(PREDICTION.values(), experiment=experiment, sample=sample)
+            for path in filled(self.prediction().values(), experiment=experiment, sample=sample)
         ]
+
+    def prediction(self) -> dict[str, str]:
+        """The patterns of a prediction, with the files of VirNucPro if these are asked for."""
+        return PREDICTION | (LEGACY_CALLS if self.settings.has_legacy_calls else {})
 
     def exports(self) -> list[str]:
         settings, dna = self.settings, self.settings.of_molecule("dna")
@@ -361,7 +381,7 @@ class Paths:
             for pattern in (PROTEINS if cut == WHOLE else SHARD).values():
                 paths += self.shard_files(pattern, cut, [sample])
         paths += self.all_embeddings() + self.all_fused() + self.all_residues() + self.records()
-        paths += self._of_experiments(SPLIT.values()) + self.classifiers()
+        paths += self.splits(*SPLIT) + self.classifiers()
         return paths + self.evaluations() + self.predictions() + self.exports()
 
     def _cut(self, experiment: str) -> str:

@@ -10,6 +10,8 @@ from seqloom.errors import InputError
 
 # The architecture of what the config names: an encoder of the library of this name.
 TRANSFORMERS = "transformers"
+# The architecture without weights: frequencies of k-mers.
+KMER = "kmer"
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,8 @@ class Needs:
         return _TORCH + _CUDA + GeneWork(self.settings).memory_mb("predict_genet5")
 
     def memory_to_join_genet5(self, sample: str) -> float:
-        """The genes, and the longest contig."""
-        return _FEW + self._genes_mb(sample) + 2 * self._megabases(sample)
+        """Neighboring tiles, and a stretch of their contig: 90 MB were taken (RESULTS.md)."""
+        return _FEW
 
     def memory_to_score_genes(self, sample: str) -> float:
         """Genes with a thousand exons per Mb took 0.4 MB per Mb (RESULTS.md)."""
@@ -141,6 +141,12 @@ class Needs:
         device = _CUDA if not model.demo else min(1300, 0.7 * rows) if cut == WHOLE else 300
         return _TORCH + device + weights + 1.05 * self._matrix_mb(backend, rows) + 0.0025 * rows
 
+    def memory_to_count_kmers(self, backend: str, cut: str, sample: str) -> float:
+        """The sequences of a shard, and its matrix."""
+        rows, window = self.work.frames_per_shard(cut, sample), self.settings["cuts"][cut]["window"]
+        letters = 1e-6 * rows * (window + 300)  # a text of Python's takes some more
+        return _FEW + 50 + 2 * letters + 1.05 * self._matrix_mb(backend, rows)
+
     def memory_to_embed_residues(self, backend: str, sample: str) -> float:
         embedding = self.memory_to_embed(backend, WHOLE, sample)
         return embedding + 1.05 * self.residues_mb(backend, sample)
@@ -152,37 +158,35 @@ class Needs:
         return _FEW + _READ * self.shard_mb(fusion, cut, sample)
 
     def memory_to_split(self) -> float:
-        """The audit keeps at most ten million 21-mers, one of ten of a small genome."""
+        """The audit keeps one word in ten of what is held out, and all words of a long contig."""
         megabases = sum(map(self._megabases, self.settings.labeled()))
-        return _PANDAS + 7 * min(megabases, 150) + megabases / 2
+        return _PANDAS + 24 * min(megabases, 250) + 1.5 * megabases
 
     def memory_to_train(self, experiment: str) -> float:
         device = _CUDA if self.gpu_pays(experiment) else 0
-        matrices = self._largest_shard_mb(experiment) + 1.3 * self._training_mb(experiment)
-        return _TORCH + device + matrices
+        most = self.settings["experiments"][experiment]["train"]["memory_mb"]
+        matrices = 1.3 * min(self._training_mb(experiment), most)
+        return _TORCH + device + matrices + 0.002 * self._labeled_frames(experiment)
 
     def gpu_pays(self, experiment: str) -> bool:
         """Whether one core might train for more than an hour."""
         chosen = self.settings["experiments"][experiment]
         recipe = chosen["train"]
         weights = self._columns(chosen["fusion"]) * recipe["hidden"]
-        frames = self._labeled_frames(experiment) * recipe["max_epochs"]
+        frames = self._labeled_frames(experiment) * recipe["max_epochs"] * recipe["seeds"]
         return weights * frames > 3600 * TRAINED_PER_SECOND
 
     def memory_to_evaluate(self, experiment: str) -> float:
         matrices = self._largest_shard_mb(experiment) + 0.6 * self._training_mb(experiment)
         return _TORCH + matrices
 
-    def memory_to_fit_baseline(self, experiment: str) -> float:
-        """Memory for frames with their counts, and the sequences of a shard."""
-        window = self.settings["cuts"][self.settings["experiments"][experiment]["cut"]]["window"]
-        return _TORCH + 1e-6 * (1500 + 2 * window) * self._labeled_frames(experiment)
-
     def memory_to_compare(self) -> float:
-        return _PANDAS
+        """The scores of two experiments at a time."""
+        most = max(map(self._labeled_frames, self.settings["experiments"]), default=0)
+        return _PANDAS + 0.001 * most
 
     def memory_to_predict(self, experiment: str, sample: str) -> float:
-        chosen = self.settings["experiments"][experiment]
+        chosen = self.settings.applied[experiment]
         shard = self.shard_mb(chosen["fusion"], chosen["cut"], sample)
         return _TORCH + 3.1 * shard + 0.0005 * self.work.frames(chosen["cut"], sample)
 

@@ -13,10 +13,13 @@ from seqloom.config.annotation import (
     raw_species,
     with_raw_species,
 )
-from seqloom.config.registry import Backend, own_backend, read_backend, read_backends
+from seqloom.config.given import Given, config_of, name_of, read_given
+from seqloom.config.kmers import add_kmer_experiments
+from seqloom.config.recipes import completed
+from seqloom.config.registry import KMER, Backend, own_backend, read_backend, read_backends
 from seqloom.config.schemas import hint_of, read_schema, read_yaml, validated
 from seqloom.config.sharding import shard_names
-from seqloom.config.sheet import Sample, read_sheet
+from seqloom.config.sheet import Sample, query_sample, read_sheet
 from seqloom.config.sheet_files import REFSEQ_FOLDER
 from seqloom.config.tsv import file_problem, read_rows
 from seqloom.errors import InputError
@@ -31,12 +34,18 @@ _BASES_PER_TOKEN = (4.5, 5.5)
 
 @dataclass(frozen=True)
 class Settings:
-    """A checked configuration; `values` has every key of the schema, `downloads` are by path."""
+    """A checked configuration; `values` has every key of the schema, `downloads` are by path.
+
+    `beside` are the experiments on k-mers that the config does not name, with the experiment whose
+    split each has.
+    """
 
     values: dict[str, Any]
     samples: dict[str, Sample]
     backends: dict[str, Backend]
     downloads: dict[str, Download]
+    beside: dict[str, str]
+    given: Given | None = None
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
@@ -45,6 +54,20 @@ class Settings:
     def value_bytes(self) -> int:
         """Bytes of a stored number of a matrix."""
         return 2 if self["embed"]["store"] == "float16" else 4
+
+    @property
+    def applied(self) -> dict[str, dict[str, Any]]:
+        """The cut and the fusion of each experiment, or of the classifier that was given."""
+        return {self.given.name: self.given.recipe} if self.given else self["experiments"]
+
+    def dtype(self, backend: str) -> str:
+        """The precision that is asked of a backend."""
+        return self.given.backends[backend]["dtype"] if self.given else self["embed"]["dtype"]
+
+    @property
+    def has_legacy_calls(self) -> bool:
+        """Whether predictions are also written as VirNucPro does."""
+        return "virnucpro" in self["export"]
 
     def labeled(self) -> list[str]:
         """Labeled samples by name, so that the order of the sheet has no effect on training."""
@@ -93,23 +116,50 @@ class Settings:
 
     def used_cuts(self) -> list[str]:
         """DNA cuts that experiments or the export of frames use."""
-        used = [e["cut"] for e in self["experiments"].values()]
+        used = [e["cut"] for e in self.applied.values()]
         if "virnucpro" in self["export"]:
             used += self.legacy_cuts()
         return list(dict.fromkeys(used))
 
+    def kmer_backends(self) -> list[str]:
+        return [name for name, backend in self.backends.items() if backend.architecture == KMER]
+
+    def split_of(self, experiment: str) -> str:
+        """The experiment whose split this one has."""
+        return self.beside.get(experiment, experiment)
+
+    def learned_samples(self, experiment: str) -> list[str]:
+        """Samples whose frames the classifier of an experiment reads."""
+        is_applied = experiment in self["predict"]["experiments"]
+        return self.labeled() + (self.queries() if is_applied else [])
+
+    def weights_of(self, experiment: str) -> int:
+        """Millions of weights in its models."""
+        models = self["fusions"][self["experiments"][experiment]["fusion"]]
+        return sum(self.backends[name].parameters for name in models)
+
     def matrices(self) -> list[tuple[str, str, str]]:
-        """Backend, cut and sample of everything that is embedded."""
+        """Backend, cut and sample of everything that the config names to be embedded."""
         used = sorted(
             {
                 (e["cut"], backend)
-                for e in self["experiments"].values()
+                for name, e in self.applied.items()
+                if name not in self.beside
                 for backend in self["fusions"][e["fusion"]]
             }
         )
         dna = [(b, c, s) for c, b in used for s in self.of_molecule("dna")]
         proteins = self.of_molecule("protein")
         return dna + [(b, WHOLE, s) for b in self.protein_backends() for s in proteins]
+
+    def matrices_beside(self) -> list[tuple[str, str, str]]:
+        """Those of the k-mers, for the experiments beside the others only."""
+        return [
+            (backend, self["experiments"][name]["cut"], sample)
+            for name in self.beside
+            for backend in self["fusions"][self["experiments"][name]["fusion"]]
+            for sample in self.learned_samples(name)
+        ]
 
     def exported_matrices(self) -> list[tuple[str, str, str]]:
         """Those of `matrices`, and the fusions of protein samples in place of a backend."""
@@ -156,7 +206,14 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
                     f"config: {section}: the name {name} is read as a number; put letters into it, "
                     "such as w300"
                 )
+    applied = None
+    if given.get("contigs") or given.get("classifier"):
+        applied = _given_classifier(given)
+        given = config_of(applied, given)
     values = validated(given, read_schema("config"), "config")
+    for experiment in values["experiments"].values():
+        experiment["train"] = completed(experiment["train"])
+    beside = add_kmer_experiments(values)
     downloads = _listed_downloads(values["refseq"])
     annotate = values["annotate"]
     raw = {}
@@ -165,7 +222,12 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
         values["annotate"] = annotate = validated(annotate, read_schema("annotate"), where)
         raw = raw_species(annotate)
     sheet = {}
-    if not raw or "samples" in given:
+    if applied:
+        sample = query_sample(name_of(values["contigs"]), values["contigs"])
+        sheet = {sample.name: sample}
+        if check_files:
+            sample.check_files()
+    elif not raw or "samples" in given:
         sheet = read_sheet(values["samples"], downloads, check_files)
     samples = with_raw_species(raw, sheet)
     used = {name for backends in values["fusions"].values() for name in backends}
@@ -174,8 +236,14 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
     used |= {annotate["backend"]} if annotate else set()
     own = values["backends"]
     backends = {name: own_backend(name, own[name]) for name in sorted(used & own.keys())}
+    known = read_yaml(REGISTRY).keys()
+    for name in sorted(used - own.keys() - known) if applied else ():
+        raise InputError(
+            f"config: classifier: {applied.path} was trained on {name}, which is not a backend of "
+            "models.yaml; add it to `backends` in the config, as where the classifier was trained"
+        )
     backends |= read_backends(REGISTRY, sorted(used - own.keys()))
-    settings = Settings(values, samples, backends, downloads)
+    settings = Settings(values, samples, backends, downloads, beside, applied)
     problems = chain(_problems(settings), annotation_problems(values, samples, backends))
     if annotate and check_files:
         problems = chain(problems, program_problems(annotate))
@@ -187,6 +255,16 @@ def load_settings(config: dict[str, Any], check_files: bool = True) -> Settings:
         elif check_files:
             sample.check_files()
     return settings
+
+
+def _given_classifier(config: dict[str, Any]) -> Given:
+    for key, other in (("contigs", "classifier"), ("classifier", "contigs")):
+        if not isinstance(config.get(key), str):
+            raise InputError(
+                f"config: {key} is missing beside {other}; give both, such as "
+                "`--config contigs=my.fa.gz classifier=my.seqloom.zip`"
+            )
+    return read_given(config["classifier"])
 
 
 def _listed_downloads(refseq: dict[str, Any] | None) -> dict[str, Download]:
@@ -230,7 +308,7 @@ def _problems(settings: Settings) -> Iterator[str]:
                     f"cuts.{cut}.training: all"
                 )
     for name in settings["predict"]["experiments"]:
-        if name not in settings["experiments"]:
+        if name not in settings.applied:
             hint = hint_of(name, settings["experiments"])
             yield f'config: predict.experiments: "{name}" is not an experiment{hint}'
     low, high = (settings["predict"][key] for key in ("host_threshold", "threshold"))

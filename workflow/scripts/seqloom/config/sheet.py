@@ -94,6 +94,11 @@ def read_sheet(
     return samples
 
 
+def query_sample(name: str, fasta: str) -> Sample:
+    """A sample of contigs to call, without a sheet; `fasta` is as in a cell of one."""
+    return _sample({"sample": name, "fasta": fasta}, read_schema("samples"), "config: contigs", {})
+
+
 def species_folders(folder: str, codes: Mapping[str, int]) -> dict[str, Sample]:
     """A sample for each folder of fna.gz and gff.gz; `codes` are genetic codes by name."""
     samples = {}

@@ -28,7 +28,7 @@ _RESIDUES = 300  # of a typical protein
 # Measured (RESULTS.md, "Embedding on a CPU"): 300 bases are 66.2 tokens of DNABERT-S, 2 special.
 _BASES_PER_TOKEN = 300 / 64.2
 _SPECIAL_TOKENS = 2
-# Weights times frames of a training that one core does in a second (benchmarks/training.py).
+# Weights times frames of a training that one core does in a second (benchmarks/train.py).
 TRAINED_PER_SECOND = 4e9
 # Arithmetic: a step on a GPU is the start of some forty kernels, whatever the batch.
 _STEP_SECONDS = 0.001
@@ -107,14 +107,14 @@ class Work:
 
     def dtype(self, backend: str, device: Device) -> str:
         """The precision of the matrix products on a device."""
-        chosen = self.settings["embed"]["dtype"]
+        chosen = self.settings.dtype(backend)
         if chosen != "auto":
             return chosen
         return "float32" if device.name == CPU else self.settings.backends[backend].dtype
 
     def gpu_memory_gb(self, backend: str) -> float:
         """Weights as they are computed with, and a guess of what a batch takes beside them."""
-        dtype = self.settings["embed"]["dtype"]
+        dtype = self.settings.dtype(backend)
         model = self.settings.backends[backend]
         is_wide = (model.dtype if dtype == "auto" else dtype) == "float32"
         return 1.2e-3 * (4 if is_wide else 2) * model.parameters + _BATCH_GB
@@ -139,6 +139,7 @@ class Work:
         chosen = self.settings["experiments"][experiment]
         recipe, most = chosen["train"], chosen["train"]["max_epochs"]
         epochs = (most, most / 2, min(most, 2 * recipe["patience"]))[case]
+        epochs *= recipe["seeds"]
         frames = epochs * sum(self.frames(chosen["cut"], s) for s in self.settings.labeled())
         weights = recipe["hidden"] * self._columns(chosen["fusion"])
         seconds = frames / recipe["batch_size"] * _STEP_SECONDS
@@ -192,7 +193,7 @@ class Work:
             return _Amount(0, 0, _BYTES_PER_WEIGHT * weights)
         if rule in GENET5 and "sample" not in wildcards:
             return _Amount(0, 0, GeneWork(self.settings).weights_bytes())
-        chosen = self.settings["experiments"].get(wildcards.get("experiment"), {})
+        chosen = self.settings.applied.get(wildcards.get("experiment"), {})
         cut = wildcards.get("cut", chosen.get("cut", WHOLE))
         samples = self.settings.labeled() if chosen else self.settings.samples
         parts = 1

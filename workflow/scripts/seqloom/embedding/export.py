@@ -168,8 +168,11 @@ def card(shards: Sequence[Shard], provenance: Mapping[str, Any]) -> dict[str, An
 
 def _attributes(
     metadata: Sequence[Mapping[str, str]], provenance: Mapping[str, Any]
-) -> dict[str, str]:
-    return _identity(metadata) | {"provenance": json.dumps(provenance)}
+) -> dict[str, str | bool]:
+    facts: dict[str, str | bool] = {**_identity(metadata), "provenance": json.dumps(provenance)}
+    if "random" in facts:  # a fusion has it in its backends
+        facts["random"] = facts["random"] == "true"
+    return facts
 
 
 def _identity(metadata: Sequence[Mapping[str, str]]) -> dict[str, str]:

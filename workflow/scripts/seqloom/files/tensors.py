@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,39 @@ def read_layout(path: str | Path, name: str) -> tuple[list[int], np.dtype]:
     with _opened(path) as file:
         array = file.get_slice(name)
         return array.get_shape(), _DTYPES[array.get_dtype()]
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """An array that stays in its file."""
+
+    path: Path
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    offset: int
+    checksums: Sequence[int]
+
+    def rows(self, rows: slice | np.ndarray) -> np.ndarray:
+        """A copy of some rows, read through a mapping that ends here, and its memory with it."""
+        return np.array(np.memmap(self.path, self.dtype, "r", self.offset, self.shape)[rows])
+
+    def checked_blocks(self) -> Iterator[np.ndarray]:
+        """All rows, in blocks of BLOCK_ROWS that are compared with their checksums."""
+        for number, expected in enumerate(self.checksums):
+            first = number * BLOCK_ROWS
+            block = self.rows(slice(first, first + BLOCK_ROWS))
+            if crc32(block) != expected:
+                last = first + len(block) - 1
+                raise damaged(self.path, f"rows {first} to {last} differ from their checksum")
+            yield block
+
+
+def stored_tensor(path: str | Path, name: str) -> StoredTensor:
+    """Where an array lies in a safetensors file."""
+    with _opened(path) as file:
+        checksums = json.loads(file.metadata()[_CHECKSUMS])[name]
+    shape, dtype = read_layout(path, name)
+    with open(path, "rb") as handle:
+        length = int.from_bytes(handle.read(8), "little")
+        begin, _ = json.loads(handle.read(length))[name]["data_offsets"]
+    return StoredTensor(Path(path), tuple(shape), dtype, 8 + length + begin, checksums)

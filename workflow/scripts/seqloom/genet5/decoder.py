@@ -26,6 +26,7 @@ class Cache:
     keys: list[Tensor]
     values: list[Tensor]
     windows: list[Pair]
+    window_bias: Tensor  # [B, 1, 1, N] 0 at tokens, -inf at padding
     steps: int = 0
 
     def rows(self, index: Tensor) -> "Cache":
@@ -34,12 +35,16 @@ class Cache:
             [keys[index] for keys in self.keys],
             [values[index] for values in self.values],
             [(keys[index], values[index]) for keys, values in self.windows],
+            self.window_bias[index],
             self.steps,
         )
 
     def extended(self, layer: int, key: Tensor, value: Tensor) -> Pair:
         """All keys and values of a layer after those of new steps."""
         last = self.steps + key.shape[2]
+        if last > self.keys[layer].shape[2]:
+            for parts in (self.keys, self.values):
+                parts[layer] = F.pad(parts[layer], (0, 0, 0, last))  # at least doubled
         self.keys[layer][:, :, self.steps : last] = key
         self.values[layer][:, :, self.steps : last] = value
         return self.keys[layer][:, :, :last], self.values[layer][:, :, :last]
@@ -95,10 +100,11 @@ class Decoder(nn.Module):
         """Inputs of steps [B, T, W] -> states; with a cache those of new steps alone."""
         first = cache.steps if cache else 0
         bias = causal_bias(self.slopes, first, first + x.shape[1])
+        mask = cache.window_bias if cache else token_mask[:, None, None]
         x = self.norm(x)
         for number, layer in enumerate(self.layer):
             key, value = cache.windows[number] if cache else layer.window(tokens)
-            see = partial(_see, key=key, value=value, mask=token_mask[:, None, None])
+            see = partial(_see, key=key, value=value, mask=mask)
             attend = partial(_attend, bias=bias, extended=cache and partial(cache.extended, number))
             if self.recomputes:
                 x = checkpoint(layer, x, attend, see, use_reentrant=False)
@@ -108,12 +114,17 @@ class Decoder(nn.Module):
             cache.steps += x.shape[1]
         return x
 
-    def cache(self, tokens: Tensor, most: int) -> Cache:
+    def cache(self, tokens: Tensor, token_mask: Tensor) -> Cache:
         """An empty cache for windows with these states of tokens."""
-        shape = len(tokens), self.heads, most, self.size
-        windows = [layer.window(tokens) for layer in self.layer]
+        shape = len(tokens), self.heads, 0, self.size
+        # One query reads each key once, and a row of memory is read faster than a part of one.
+        windows = [
+            tuple(part.contiguous() for part in layer.window(tokens)) for layer in self.layer
+        ]
         keys, values = ([windows[0][0].new_empty(shape) for _ in self.layer] for _ in range(2))
-        return Cache(keys, values, windows)
+        bias = torch.zeros_like(token_mask, dtype=keys[0].dtype)
+        bias = bias.masked_fill(~token_mask, float("-inf"))
+        return Cache(keys, values, windows, bias[:, None, None])
 
 
 def _attend(

@@ -16,7 +16,9 @@ from seqloom.genet5.losses import allowed_log_probabilities
 from seqloom.genet5.network import GeneT5, Memory
 
 MOST_STEPS = 1024
+TOKENS_READ = 2048  # at once, padding included, or one window
 _LEAVE = 3 / 4  # of the windows of a batch under way: with fewer left, the finished ones leave it
+_FEW = 1 / 8  # of the bases of a window: so many are read one by one, more all at once
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,10 @@ def generate(
     once 7/8 of them are used; if it never may, the gene under way is dropped.
     """
     device = next(network.parameters()).device
-    memory = network.encode(window_batch(examples).to(device))
-    index = torch.arange(len(examples), device=device).repeat_interleave(copies)
-    memory = memory if copies == 1 else memory.rows(index)
-    cache = network.cache(memory, most)
+    memory, places = _memory(network, examples, device)
+    index = torch.arange(len(examples)).repeat_interleave(copies)
+    memory = memory.rows(places[index].to(device))
+    cache = network.cache(memory)
     windows = [Window(one.letters, one.place.genetic_code, rules) for one in examples]
     writings = [_Writing(Walk(windows[number], codec.biotypes), most) for number in index.tolist()]
     chooser = _Chooser(network, codec, sampling, generator)
@@ -78,6 +80,20 @@ def generate(
         states = network.decode(last[:, :1], last[:, 1:], memory, cache)
         chooser.go_on(rows, states, memory)
     return [one.written(codec) for one in writings]
+
+
+def _memory(
+    network: GeneT5, examples: Sequence[Example], device: torch.device
+) -> tuple[Memory, Tensor]:
+    """What is known of windows, read a few of like length at a time, and the place of each."""
+    order = sorted(range(len(examples)), key=lambda number: len(examples[number].tokens))
+    parts: list[list[int]] = [[]]
+    for number in order:
+        if (len(parts[-1]) + 1) * len(examples[number].tokens) > TOKENS_READ and parts[-1]:
+            parts.append([])
+        parts[-1].append(number)
+    found = [network.encode(window_batch([examples[n] for n in part]).to(device)) for part in parts]
+    return Memory.joined(found), torch.tensor(order).argsort()
 
 
 @dataclass
@@ -162,8 +178,7 @@ class _Chooser:
                 [rows[n] for n in at_token], self.network.token_logits(states[at_token, 0])
             )
         if at_base:
-            logits = self.network.base_logits(states, memory)
-            self._take_bases([rows[n] for n in at_base], logits[at_base, 0])
+            self._take_bases([rows[n] for n in at_base], at_base, states, memory)
 
     def _take_tokens(self, rows: Sequence[_Writing], logits: Tensor) -> None:
         allowed = np.zeros(logits.shape, bool)
@@ -182,15 +197,27 @@ class _Chooser:
         for row, number, value in zip(rows, chosen.tolist(), _of(found, chosen), strict=True):
             row.take(self.names[number], value)
 
-    def _take_bases(self, rows: Sequence[_Writing], logits: Tensor) -> None:
-        allowed = np.zeros(logits.shape, bool)
-        for own, row in zip(allowed, rows, strict=True):
-            positions = row.walk.positions()
-            own[: len(positions)] = positions
+    def _take_bases(
+        self, rows: Sequence[_Writing], numbers: Sequence[int], states: Tensor, memory: Memory
+    ) -> None:
+        """Only the allowed bases are read where they are few, as the rules make them."""
+        places = [np.flatnonzero(row.walk.positions()) for row in rows]
+        most = max(map(len, places))
+        allowed = np.arange(most) < np.array([len(own) for own in places])[:, None]
+        bases = np.zeros(allowed.shape, np.int64)
+        bases[allowed] = np.concatenate(places)
+        device = states.device
+        at_base, at = torch.tensor(numbers, device=device), torch.from_numpy(bases).to(device)
+        if most < memory.keys.shape[1] * _FEW:
+            logits = self.network.logits_at(states[at_base, 0], memory, at_base, at)
+        else:
+            logits = self.network.base_logits(states, memory)[at_base, 0].gather(1, at)
         found = self._log_probabilities(logits, allowed)
         chosen = self._chosen(found)
-        for row, base, value in zip(rows, chosen.tolist(), _of(found, chosen), strict=True):
-            row.take(base + (row.walk.expects == "end"), value)
+        for row, own, number, value in zip(
+            rows, bases, chosen.tolist(), _of(found, chosen), strict=True
+        ):
+            row.take(int(own[number]) + (row.walk.expects == "end"), value)
 
     def _log_probabilities(self, logits: Tensor, allowed: np.ndarray) -> Tensor:
         mask = torch.from_numpy(allowed).to(logits.device)

@@ -6,6 +6,7 @@ is its advantage, and the probability of its steps rises or falls with it.
 
 import copy
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from torch import nn
 from seqloom.annotate.codec import Codec
 from seqloom.annotate.examples import Example
 from seqloom.annotate.signals import Rules
+from seqloom.files.progress import Progress
 from seqloom.genet5.batches import batch_of_targets, window_batch
 from seqloom.genet5.checkpoints import BEST, LATEST, State, read_state, write_folder, write_state
 from seqloom.genet5.generation import Sampling, Written, generate
@@ -32,6 +34,7 @@ from seqloom.genet5.policy import (
 )
 from seqloom.genet5.rewards import Reward, reward
 from seqloom.genet5.schedule import adamw, set_learning_rate
+from seqloom.genet5.stopping import Signals, Stopped
 from seqloom.genet5.training_logs import StepLog
 
 log = logging.getLogger(__name__)
@@ -110,6 +113,7 @@ class Refinement:
         set_learning_rate(self.optimizer, recipe.lr)
         self.updates = min(_UPDATES, recipe.prompts, prompts.count)
         self.state = State()  # its steps are those of the optimizer
+        self.signals = Signals()
 
     @property
     def step(self) -> int:
@@ -126,6 +130,18 @@ class Refinement:
             log.info("going on after step %d of %d", self.step, self.recipe.steps)
 
     def run(self) -> None:
+        """Refine to the last step; exit with the code for `try again` if a signal ends it."""
+        left = self.recipe.steps - self.step
+        groups = left * min(self.recipe.prompts, self.prompts.count)
+        try:
+            with Progress("grpo", groups, "groups") as self.progress:
+                self._run()
+        except Stopped:
+            self._save()
+            log.info("stopped by %s; the same command goes on from here", self.signals.heard)
+            raise SystemExit(os.EX_TEMPFAIL) from None
+
+    def _run(self) -> None:
         self.log = StepLog(self.folder / LOG, COLUMNS, self.step or -1)
         if not self.step:
             self.log.add({"global_step": 0, "validation_reward": f"{self._evaluate():.6f}"})
@@ -162,6 +178,7 @@ class Refinement:
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
         groups, rewards = [], []
         for example in prompts.of_step(recipe, step):
+            self.signals.check()  # here alone: the weights are those of whole steps
             written = generate(
                 self.network,
                 [example],
@@ -176,6 +193,7 @@ class Refinement:
             found = [reward(example.pieces, one.pieces, softness) for one in written]
             rewards += found
             groups.append(self._group(example, written, found))
+            self.progress.advance()
         return groups, rewards
 
     def _group(

@@ -7,13 +7,13 @@ share coding bases on a strand whole ones win over fragments, then the likelier 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from seqloom.annotate.codec import Piece, place, shifted
-from seqloom.annotate.pieces import cut, join
-from seqloom.seqs.genes import Gene, Transcript
+from seqloom.annotate.pieces import cut, gene_of, join
+from seqloom.seqs.genes import Gene
 
 # Of the coding bases of the shorter gene, that two genes of a strand may share.
 SHARED = 0.2
@@ -42,6 +42,14 @@ class _Found:
     in_core: bool
 
     @property
+    def start(self) -> int:
+        return self.piece.exons[0].start
+
+    @property
+    def end(self) -> int:
+        return self.piece.exons[-1].end
+
+    @property
     def is_fragment(self) -> bool:
         return self.cut_left or self.cut_right
 
@@ -52,25 +60,28 @@ class _Found:
 
 def genes_of_contig(
     contig: str, tiles: Iterable[TileGenes], length: int, genetic_code: int
-) -> list[tuple[Gene, float]]:
-    """The genes of the tiles that cover a contig, in order, with their scores."""
-    tiles = sorted(tiles, key=lambda tile: tile.start)
-    candidates = {one for one in _joined(tiles, length) if one.in_core or not one.is_fragment}
-    chosen = _without_conflicts(sorted(candidates, key=lambda one: one.rank))
-    chosen.sort(key=lambda one: place(one.piece))
-    return [
-        (_gene(one.piece, f"{contig}_{number}", contig, genetic_code), one.score)
-        for number, one in enumerate(chosen, start=1)
-    ]
+) -> Iterator[tuple[Gene, float]]:
+    """The genes of the tiles that cover a contig, both in order, with their scores.
+
+    Only tiles that are neighbors, and genes that overlap, are in memory.
+    """
+    number = 0
+    for cluster in _clusters(_joined(tiles, length)):
+        ranked = sorted(set(cluster), key=lambda one: one.rank)
+        for one in sorted(_without_conflicts(ranked), key=lambda one: place(one.piece)):
+            number += 1
+            yield gene_of(one.piece, f"{contig}_{number}", contig, genetic_code), one.score
 
 
-def _joined(tiles: Sequence[TileGenes], length: int) -> list[_Found]:
-    """All genes and fragments, those that go on in the next tile joined with what it has."""
-    done: list[_Found] = []
+def _joined(tiles: Iterable[TileGenes], length: int) -> Iterator[tuple[list[_Found], int]]:
+    """Genes and fragments, those that go on in the next tile joined with what it has.
+
+    With each list comes the first base where genes of later lists may begin.
+    """
     waiting: list[_Found] = []  # cut at the right edge of the tile before
-    middles = [(before.end + tile.start) // 2 for before, tile in pairwise(tiles)]
-    for number, tile in enumerate(tiles):
-        left, right = [0, *middles, length][number : number + 2]
+    left = 0
+    for tile, after in pairwise(chain(tiles, [None])):
+        right = (tile.end + after.start) // 2 if after else length
         here = []
         for piece, score in zip(tile.pieces, tile.scores, strict=True):
             piece = shifted(piece, tile.start)
@@ -78,9 +89,27 @@ def _joined(tiles: Sequence[TileGenes], length: int) -> list[_Found]:
             ends = piece.cut_left and tile.start > 0, piece.cut_right and tile.end < length
             one = _Found(piece, score, *ends, in_core)
             here.append(_with_its_left(one, waiting, left) if one.cut_left else one)
-        done += waiting + [one for one in here if not one.cut_right]
+        done = waiting + [one for one in here if not one.cut_right]
         waiting = [one for one in here if one.cut_right]
-    return done + waiting
+        yield done, min([after.start if after else length, *(one.start for one in waiting)])
+        left = right
+    yield waiting, length
+
+
+def _clusters(lists: Iterable[tuple[list[_Found], int]]) -> Iterator[list[_Found]]:
+    """Those that count, together with all that they overlap, from left to right."""
+    held: list[_Found] = []
+    for found, begin in lists:
+        held += [one for one in found if one.in_core or not one.is_fragment]
+        held.sort(key=lambda one: one.start)
+        first = end = 0
+        starts = [*(one.start for one in held), begin]
+        for number, (one, following) in enumerate(zip(held, starts[1:], strict=True), 1):
+            end = max(end, one.end)
+            if end <= min(begin, following):
+                yield held[first:number]
+                first = number
+        held = held[first:]
 
 
 def _with_its_left(one: _Found, waiting: list[_Found], edge: int) -> _Found:
@@ -95,7 +124,7 @@ def _with_its_left(one: _Found, waiting: list[_Found], edge: int) -> _Found:
 
 def _join(before: Piece, after: Piece, edge: int) -> Piece | None:
     """The gene that two tiles show, up to an edge and from there on; None if they disagree."""
-    genes = [_gene(piece, "", "", 1) for piece in (before, after)]
+    genes = [gene_of(piece, "", "") for piece in (before, after)]
     at_edge = [cut(gene, edge - 1, edge + 1) for gene in genes]
     exons = [piece and piece.exons for piece in at_edge]
     left, right = cut(genes[0], 0, edge), cut(genes[1], edge, genes[1].end + 1)
@@ -122,8 +151,7 @@ def _without_conflicts(ranked: Sequence[_Found]) -> list[_Found]:
     kept: list[_Found] = []
     by_place: dict[tuple[str, int], list[Piece]] = defaultdict(list)
     for one in ranked:
-        start, end = one.piece.exons[0].start, one.piece.exons[-1].end
-        bins = [(one.piece.strand, n) for n in range(start // _BIN, (end - 1) // _BIN + 1)]
+        bins = [(one.piece.strand, n) for n in range(one.start // _BIN, (one.end - 1) // _BIN + 1)]
         if not any(_conflict(one.piece, other) for key in bins for other in by_place[key]):
             kept.append(one)
             for key in bins:
@@ -137,16 +165,3 @@ def _conflict(one: Piece, other: Piece) -> bool:
     )
     shorter = min(sum(exon.bases for exon in piece.exons) for piece in (one, other))
     return shared > SHARED * shorter
-
-
-def _gene(piece: Piece, name: str, contig: str, genetic_code: int) -> Gene:
-    return Gene(
-        name,
-        contig,
-        piece.strand,
-        piece.biotype,
-        (Transcript(f"{name}.t1", piece.exons),),
-        genetic_code if piece.biotype == "CDS" else None,
-        piece.cut_left,
-        piece.cut_right,
-    )

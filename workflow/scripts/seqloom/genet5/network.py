@@ -1,6 +1,6 @@
 """GeneT5: from a window of DNA to its genes, as tokens and as pointers at bases."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -26,6 +26,22 @@ class Memory:
     def rows(self, index: Tensor) -> "Memory":
         """The memory of the windows `index`, which may name one several times."""
         return Memory(*(getattr(self, field.name)[index] for field in fields(self)))
+
+    @staticmethod
+    def joined(parts: Sequence["Memory"]) -> "Memory":
+        """One after the other, padded to the longest."""
+        return Memory(*(_joined([getattr(p, f.name) for p in parts]) for f in fields(Memory)))
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """[B, L, ...] of parts of other lengths; 0 and False beyond them."""
+    most = max(part.shape[1] for part in parts)
+    whole = parts[0].new_zeros(sum(map(len, parts)), most, *parts[0].shape[2:])
+    first = 0
+    for part in parts:
+        whole[first : first + len(part), : part.shape[1]] = part
+        first += len(part)
+    return whole
 
 
 @dataclass(frozen=True)
@@ -71,9 +87,9 @@ class GeneT5(nn.Module):
         x = x + self.encoder.embeddings.token_type_embeddings.weight[0]
         return self.decoder(x, memory.tokens, memory.token_mask, cache)
 
-    def cache(self, memory: Memory, most: int) -> Cache:
-        """An empty cache for at most so many steps."""
-        return self.decoder.cache(memory.tokens, most)
+    def cache(self, memory: Memory) -> Cache:
+        """An empty cache."""
+        return self.decoder.cache(memory.tokens, memory.token_mask)
 
     def token_logits(self, states: Tensor) -> Tensor:
         """[B, T, V] by the embeddings of the tokens of targets."""
@@ -82,6 +98,10 @@ class GeneT5(nn.Module):
     def base_logits(self, states: Tensor, memory: Memory) -> Tensor:
         """[B, T, L]."""
         return self.pointer(states, memory.keys)
+
+    def logits_at(self, states: Tensor, memory: Memory, rows: Tensor, bases: Tensor) -> Tensor:
+        """[n, K] of a state [n, W] each, for K bases [n, K] of these rows of the memory."""
+        return self.pointer(states[:, None], memory.keys[rows[:, None], bases])[:, 0]
 
     def segment_logits(self, memory: Memory) -> Tensor:
         """[B, L, labels]."""

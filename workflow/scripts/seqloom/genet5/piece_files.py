@@ -1,26 +1,35 @@
 """What a job found in its tiles, as JSON."""
 
-import hashlib
+import heapq
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from seqloom.annotate.codec import Piece
 from seqloom.errors import InputError
-from seqloom.files.damage import reraise_as_damaged
-from seqloom.files.json_files import read_json, write_json
+from seqloom.files.atomic import atomic
+from seqloom.files.damage import damaged, reraise_as_damaged
 from seqloom.genet5.joining import TileGenes
 from seqloom.seqs.genes import Exon
 
 _DIGITS = 6  # of scores
+_END = "]}"
 # Of these all files of a genome have the same.
 SAME = ("head", "genetic_code", "window", "overlap", "rules", "batch", "model")
 
 
 def write_pieces(path: Path, tiles: Iterable[TileGenes], settings: Mapping[str, Any]) -> None:
-    write_json(path, {**settings, "tiles": [_tile(tile) for tile in tiles]})
+    """JSON with the settings in its first line and each tile, as it comes, in one of its own."""
+    with atomic(path) as temporary, open(temporary, "w") as file:
+        file.write(json.dumps({**settings, "tiles": []}, allow_nan=False).removesuffix("]}"))
+        comma = ""
+        for tile in tiles:
+            file.write(f"{comma}\n{json.dumps(_tile(tile), allow_nan=False)}")
+            comma = ","
+        file.write(f"\n{_END}\n")
 
 
 def _tile(tile: TileGenes) -> dict[str, Any]:
@@ -31,11 +40,31 @@ def _tile(tile: TileGenes) -> dict[str, Any]:
     return {"contig": tile.contig, "start": tile.start, "end": tile.end, "genes": genes}
 
 
-def read_pieces(path: Path) -> tuple[list[TileGenes], dict[str, Any]]:
-    """The tiles of a file, and its settings."""
-    with reraise_as_damaged(path, KeyError, TypeError):
-        settings = read_json(path)
-        return [_read_tile(tile) for tile in settings.pop("tiles")], settings
+def read_settings(paths: Iterable[Path]) -> dict[str, Any]:
+    """The settings that the files of a genome share."""
+    shared: dict[str, Any] = {}
+    for path in paths:
+        with open(path) as file, reraise_as_damaged(path, KeyError, TypeError, ValueError):
+            settings = json.loads(file.readline() + _END)
+            own = {key: settings[key] for key in SAME}
+        for key, value in own.items():
+            if shared.setdefault(key, value) != value:
+                raise InputError(
+                    f"{path}: its {key} differs from that of the files before; predict all ranges "
+                    "of a genome in the same way"
+                )
+    return shared
+
+
+def _read_tiles(path: Path) -> Iterator[TileGenes]:
+    with open(path) as file:
+        file.readline()
+        for line in file:
+            if line.rstrip() == _END:
+                return
+            with reraise_as_damaged(path, KeyError, TypeError, ValueError):
+                yield _read_tile(json.loads(line.rstrip().removesuffix(",")))
+    raise damaged(path, "its end is missing")
 
 
 def _read_tile(tile: Mapping[str, Any]) -> TileGenes:
@@ -53,46 +82,68 @@ def _read_tile(tile: Mapping[str, Any]) -> TileGenes:
     return TileGenes(tile["contig"], tile["start"], tile["end"], pieces, scores)
 
 
-def read_all_pieces(
-    paths: Iterable[Path], lengths: Mapping[str, int]
-) -> tuple[dict[str, list[TileGenes]], dict[str, Any]]:
-    """The tiles of all contigs of a genome, which must cover it, and the settings they share."""
-    found: dict[str, dict[int, TileGenes]] = {contig: {} for contig in lengths}
-    shared: dict[str, Any] = {}
-    for path in paths:
-        tiles, settings = read_pieces(path)
-        own = {key: settings[key] for key in SAME}
-        for key, value in own.items():
-            if shared.setdefault(key, value) != value:
-                raise InputError(
-                    f"{path}: its {key} differs from that of the files before; predict all ranges "
-                    "of a genome in the same way"
-                )
-        for tile in tiles:
-            if tile.end > lengths.get(tile.contig, 0):
-                raise InputError(f"{path}: {tile.contig} is not of this genome; give its own files")
-            found[tile.contig][tile.start] = tile
-    for contig, tiles in found.items():
-        _check_cover(contig, sorted((t.start, t.end) for t in tiles.values()), lengths[contig])
-    ordered = {contig: [own[start] for start in sorted(own)] for contig, own in found.items()}
-    return ordered, shared
+def tiles_of_contigs(
+    paths: Iterable[Path], lengths: Mapping[str, int], hashed: Any
+) -> Iterator[tuple[str, Iterator[TileGenes]]]:
+    """Each contig of a genome with its tiles, which must cover it, to be read before the next.
+
+    `hashed`, of hashlib, becomes that of all tiles, however they were divided among files.
+    """
+    groups = groupby(_in_order(paths, lengths), key=lambda tile: tile.contig)
+    ahead = next(groups, None)
+    for contig, length in lengths.items():
+        if ahead and ahead[0] == contig:
+            yield contig, _covering(contig, ahead[1], length, hashed)
+            ahead = next(groups, None)
+        else:
+            yield contig, _covering(contig, iter(()), length, hashed)
 
 
-def digest(tiles: Mapping[str, Iterable[TileGenes]]) -> str:
-    """SHA-256 of the tiles of a genome, however they were divided among files."""
-    made = hashlib.sha256()
-    for of_contig in tiles.values():
-        for tile in of_contig:
-            made.update(json.dumps(_tile(tile)).encode())
-    return made.hexdigest()
+def _in_order(paths: Iterable[Path], lengths: Mapping[str, int]) -> Iterator[TileGenes]:
+    """The tiles of all files in the order of the genome, each once; a file is opened when due."""
+    numbers = {contig: number for number, contig in enumerate(lengths)}
+
+    def key(path: Path, tile: TileGenes) -> tuple[int, int]:
+        if tile.end > lengths.get(tile.contig, 0):
+            raise InputError(f"{path}: {tile.contig} is not of this genome; give its own files")
+        return numbers[tile.contig], tile.start
+
+    def following(number: int, path: Path, tiles: Iterator[TileGenes]) -> list[tuple]:
+        tile = next(tiles, None)
+        return [(key(path, tile), number, path, tile, tiles)] if tile else []
+
+    closed = sorted(
+        (first[0], number, path)
+        for number, path in enumerate(paths)
+        for first in following(number, path, _read_tiles(path))
+    )
+    closed.reverse()
+    opened: list[tuple] = []
+    last = None
+    while closed or opened:
+        while closed and (not opened or closed[-1][0] <= opened[0][0]):
+            _, number, path = closed.pop()
+            heapq.heappush(opened, *following(number, path, _read_tiles(path)))
+        place, number, path, tile, tiles = heapq.heappop(opened)
+        if place != last:
+            yield tile
+        last = place
+        for one in following(number, path, tiles):
+            if one[0] <= place:
+                raise damaged(path, "its tiles are not in order")
+            heapq.heappush(opened, one)
 
 
-def _check_cover(contig: str, places: list[tuple[int, int]], length: int) -> None:
+def _covering(
+    contig: str, tiles: Iterable[TileGenes], length: int, hashed: Any
+) -> Iterator[TileGenes]:
     covered = 0
-    for start, end in places:
-        if start > covered:
+    for tile in tiles:
+        if tile.start > covered:
             break
-        covered = end
+        covered = tile.end
+        hashed.update(json.dumps(_tile(tile)).encode())
+        yield tile
     if covered < length:
         raise InputError(
             f"--pieces: no file has {contig} from base {covered + 1} on; predict that range too"

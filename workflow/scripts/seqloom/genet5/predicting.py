@@ -34,11 +34,14 @@ def genes_of_tiles(
 ) -> Iterator[TileGenes]:
     """The genes of the wanted tiles of groups; only one group is in memory at a time."""
     find = pointed_genes if head == POINTER else labeled_genes
+    genes = tiles = 0
     for group, wanted in groups:
         examples = [_example(tile, genome, genetic_code, tokenizer) for tile in group]
         for tile, (pieces, scores) in zip(group, find(network, examples, rules), strict=True):
             if tile in wanted:
                 yield TileGenes(tile.contig, tile.start, tile.end, pieces, scores)
+                genes, tiles = genes + len(pieces), tiles + 1
+    log.info("%d genes in %d tiles", genes, tiles)
 
 
 def pointed_genes(network: GeneT5, examples: Sequence[Example], rules: Rules) -> Iterator[tuple]:

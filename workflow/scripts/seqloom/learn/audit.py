@@ -1,41 +1,86 @@
-"""The audit of a split: what each part contains, and how related the parts are."""
+"""The audit of a split: what each part contains, and what its contigs share with training."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from sourmash import MinHash
 
+from seqloom.errors import InputError
+from seqloom.learn.kmers import DNA, PROTEIN, SCALED, shared_words, words_of_contigs
 from seqloom.learn.split import PARTS
 from seqloom.seqs.contigs import counted
-from seqloom.seqs.genome import read_sequences
 
 log = logging.getLogger(__name__)
 
-KMER = 21
-# One k-mer in MIN_SCALED is kept, or fewer if that gives more than MAX_HASHES of them.
-MIN_SCALED = 10
-MAX_HASHES = 10_000_000
-BASES_PER_BYTE = 4  # of a stored genome
-COLUMNS = ["part", "category", "contigs", "groups", "frames", "take", "share", "containment"]
-COLUMNS += ["train_group", "other_group", "note"]
-# Groups that share more 21-mers than this are the same genome to a classifier.
-TOO_CLOSE = 0.9
+HELD_OUT = ("test", "validation")
+MIN_HASHES = 50  # of a contig that can be audited
+# A contig that shares more is listed, and its words are counted without sampling.
+FLOOR = 0.05
+MAX_EXACT = 50_000_000  # words, of the contigs that share most; others keep the estimate
+LEVELS = (0.05, 0.1, 0.5, 0.9)
+MIN_SHARED = 500  # bases; a limit on shares alone would stop on tiny contigs
+COUNTS = ["part", "category", "contigs", "groups", "frames", "take", "share"]
+ABOVE = [f"above_{level}" for level in LEVELS]
+COLUMNS = [*COUNTS, "words", "not_auditable", *ABOVE, "highest", "contig", "closest", "note"]
+LEAK = ["words", "contig", "label", "part", "other_part", "status", "share", "shared_bases"]
+LEAK += ["closest", "closest_label", "share_of_closest", "bases_of_closest", "counted"]
 
 
-def audit_table(
-    split: pd.DataFrame, samples: Sequence[str], genomes: Sequence[Path], equality: dict[str, Any]
-) -> pd.DataFrame:
-    """One row per part and category, one for equal sequences, and the closest pairs of groups."""
-    hashes = group_hashes(split, samples, genomes)
-    pairs = [closest_pair(split, hashes, part) for part in ("test", "validation")]
-    table = pd.concat([_counts(split), pd.DataFrame([equality, *pairs])], ignore_index=True)
-    table = table.reindex(columns=COLUMNS)
-    # Pairs have no counts, and numpy integers cannot be missing.
-    return table.astype(dict.fromkeys(["contigs", "groups", "frames", "take"], "Int64"))
+@dataclass(frozen=True)
+class Audit:
+    """The summary of a split, and a row for each contig that shares much or is too short."""
+
+    summary: pd.DataFrame
+    leaks: pd.DataFrame
+
+
+def audit_split(
+    split: pd.DataFrame, genomes: Mapping[str, Path], equality: dict[str, Any]
+) -> Audit:
+    """Compare each contig that is held out with all of training, and the other way around."""
+    used = split[split["part"].notna()]
+    used = used.assign(contig=used["sample"] + ":" + used["contig"]).set_index("contig")
+    summaries, leaks = [], []
+    for kind in (DNA, PROTEIN):
+        for part in HELD_OUT:
+            for rows in compared(used, genomes, part, kind):
+                summaries.append(_summary(rows))
+                leaks.append(rows[(rows["share"] > FLOOR) | (rows["status"] != "")])
+    rows = pd.concat([_counts(split), pd.DataFrame([equality, *summaries])], ignore_index=True)
+    whole = ["contigs", "groups", "frames", "take", "not_auditable", *ABOVE]
+    # Rows of one kind have no counts of the other, and numpy integers cannot be missing.
+    summary = rows.reindex(columns=COLUMNS).astype(dict.fromkeys(whole, "Int64"))
+    order = ["status", "share", "contig", "part"]
+    listed = pd.concat(leaks).sort_values(order, ascending=[True, False, True, True])
+    return Audit(summary, listed[LEAK].reset_index(drop=True))
+
+
+def refuse_leaks(leaks: pd.DataFrame, most: float) -> None:
+    """Raise an error if one contig has more than `most` of the 21-mers of one on the other side.
+
+    What adds up from many contigs is counted but allowed: a genome in pieces shows by its pieces.
+    """
+    over = leaks[
+        (leaks["words"] == DNA)
+        & (leaks["status"] == "")
+        & (leaks["share_of_closest"] > most)
+        & (leaks["bases_of_closest"] >= MIN_SHARED)
+    ].sort_values("share_of_closest", ascending=False, kind="stable")
+    if over.empty:
+        return
+    shown = over[["contig", "part", "share_of_closest", "closest", "other_part"]].head(20)
+    log.warning("%s", shown.to_string(index=False))
+    first = over.iloc[0]
+    raise InputError(
+        f"contig {first['closest']} of {first['other_part']} has "
+        f"{100 * first['share_of_closest']:.0f} % of the 21-mers of {first['contig']} of "
+        f"{first['part']}, and {counted(over['contig'].nunique(), 'contig')} in all have more than "
+        f"{100 * most:.0f} % on the other side of the split; give related contigs one group in the "
+        "groups files of the sample sheet, or raise `split: max_containment`"
+    )
 
 
 def _counts(split: pd.DataFrame) -> pd.DataFrame:
@@ -49,78 +94,78 @@ def _counts(split: pd.DataFrame) -> pd.DataFrame:
     return counts.reindex(PARTS, level="part").reset_index()
 
 
-def group_hashes(
-    split: pd.DataFrame, samples: Sequence[str], genomes: Sequence[Path]
-) -> pd.DataFrame:
-    """Sampled canonical 21-mers of each group that is in a part: columns hash, group."""
-    used = split[split["part"].notna()]
-    groups = dict(zip(zip(used["sample"], used["contig"], strict=True), used["group"], strict=True))
-    sequences = (
-        (groups[sample, contig], sequence)
-        for sample, genome in zip(samples, genomes, strict=True)
-        for contig, sequence in read_sequences(genome)
-        if (sample, contig) in groups
+def compared(
+    used: pd.DataFrame, genomes: Mapping[str, Path], part: str, kind: str
+) -> list[pd.DataFrame]:
+    """What the contigs of a part share with all of training, and those of training with it."""
+    held, train = (frozenset(used.index[used["part"] == name]) for name in (part, "train"))
+    sampled = SCALED[kind]
+    tables = shared_words(
+        words_of_contigs(genomes, held, kind, sampled),
+        words_of_contigs(genomes, train, kind, sampled),
     )
-    bases = BASES_PER_BYTE * sum(genome.stat().st_size for genome in genomes)
-    return hashes_of(sequences, sorted(set(groups.values())), bases)
+    both = []
+    for table, others in zip(tables, (train, held), strict=True):
+        table = table.assign(status="", counted="sampled")
+        table.loc[table["words"] < MIN_HASHES, "status"] = "not auditable"
+        table[["words", "shared", "with_closest"]] *= sampled
+        table = table.set_index("contig")
+        if kind == DNA:
+            _count_exactly(table, genomes, others)
+        both.append(_described(table, used, kind))
+    both[0]["other_part"], both[1]["other_part"] = "train", part
+    return both
 
 
-def hashes_of(
-    sequences: Iterable[tuple[str, str]], groups: Sequence[str], bases: int
-) -> pd.DataFrame:
-    """Sampled canonical 21-mers of each group, by sequences with their groups of about `bases`."""
-    scaled = max(MIN_SCALED, bases // MAX_HASHES)
-    sketches = {group: MinHash(n=0, ksize=KMER, scaled=scaled) for group in groups}
-    for group, sequence in sequences:
-        # force=True skips k-mers with N
-        sketches[group].add_sequence(sequence, force=True)
-    hashes = [np.fromiter(sketch.hashes, np.uint64) for sketch in sketches.values()]
-    owners = np.repeat(np.arange(len(hashes)), [len(h) for h in hashes])
-    return pd.DataFrame(
-        {
-            "hash": np.concatenate(hashes),
-            "group": pd.Categorical.from_codes(owners, list(sketches)),
-        }
+def _count_exactly(table: pd.DataFrame, genomes: Mapping[str, Path], others: frozenset) -> None:
+    """Replace what was estimated from few hashes of the contigs that share much."""
+    close = table[(table["shared"] > FLOOR * table["words"]) & (table["status"] == "")]
+    close = close.sort_values("words")
+    close = frozenset(close.index[close["words"].cumsum() <= MAX_EXACT])
+    if not close:
+        return
+    exact, _ = shared_words(
+        words_of_contigs(genomes, close, DNA, 1), words_of_contigs(genomes, others, DNA, 1)
     )
+    exact = exact.set_index("contig").assign(counted="exactly")
+    table.loc[exact.index, exact.columns] = exact
 
 
-def closest_pair(split: pd.DataFrame, hashes: pd.DataFrame, part: str) -> dict[str, Any]:
-    """The highest containment of a group of `part` in a group of train, with both names."""
-    row, too_close = closest_groups(split, hashes, part)
-    if too_close:
+def _described(table: pd.DataFrame, used: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The table with shares and with what the split says of both contigs."""
+    words = table["words"].where(table["words"] > 0)
+    label = used["label"]
+    return table.assign(
+        words=kind,
+        share=(table["shared"] / words).fillna(0.0),
+        shared_bases=table["shared"],
+        bases_of_closest=table["with_closest"],
+        share_of_closest=(table["with_closest"] / words).fillna(0.0),
+        label=label.reindex(table.index),
+        part=used["part"].reindex(table.index),
+        closest_label=table["closest"].map(label),
+    ).reset_index()
+
+
+def _summary(rows: pd.DataFrame) -> dict[str, Any]:
+    """How many contigs share how much of their words, and the one that shares most."""
+    first = rows.iloc[0]
+    part, other, kind = first["part"], first["other_part"], first["words"]
+    audited = rows[rows["status"] == ""]
+    row = {"part": f"{part} in {other}", "words": kind, "contigs": len(rows)}
+    row["not_auditable"] = len(rows) - len(audited)
+    for name, level in zip(ABOVE, LEVELS, strict=True):
+        row[name] = int((audited["share"] > level).sum())
+    row["highest"] = audited["share"].max() if len(audited) else None
+    if len(audited) and row["highest"] > 0:
+        closest = audited.loc[audited["share"].idxmax()]
+        row |= {"contig": closest["contig"], "closest": closest["closest"]}
+    if row["above_0.1"]:
+        what = "21-mers" if kind == DNA else "words of their proteins"
         row["note"] = (
-            f"more than {100 * TOO_CLOSE:.0f} % of the 21-mers of {counted(too_close, 'group')} of "
-            f"{part} are also in a group of train (the closest: {row['other_group']} and "
-            f"{row['train_group']}), so the scores on {part} are too good; give related contigs "
-            "one group in the groups files of the sample sheet"
+            f"more than 10 % of the {what} of {counted(row['above_0.1'], 'contig')} of {part} are "
+            f"also in {other} (most of {row['contig']}, closest is {row['closest']}), so the "
+            "scores may be too good"
         )
         log.warning("%s", row["note"])
     return row
-
-
-def closest_groups(
-    split: pd.DataFrame, hashes: pd.DataFrame, part: str
-) -> tuple[dict[str, Any], int]:
-    """The pair of a group of train and one of `part` that is closest, and how many are too close.
-
-    Of `split` this needs the part of each group.
-    """
-    too_close = 0
-    names, codes = hashes["group"].cat.categories, hashes["group"].cat.codes.to_numpy()
-    part_of = split.drop_duplicates("group").set_index("group")["part"].reindex(names).to_numpy()
-    train, other = (hashes[part_of[codes] == wanted] for wanted in ("train", part))
-    train = train.sort_values("hash", kind="stable")
-    known, owners = train["hash"].to_numpy(), train["group"].cat.codes.to_numpy()
-    row = {"part": f"train|{part}", "containment": 0.0, "train_group": None, "other_group": None}
-    # Group by group, because all pairs of many related groups would not fit into memory.
-    for group, own in other.groupby("group", observed=True)["hash"]:
-        first, last = (np.searchsorted(known, own, side) for side in ("left", "right"))
-        lengths = last - first
-        places = np.repeat(last - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
-        shared = np.bincount(owners[places], minlength=1)
-        containment = shared.max() / len(own)
-        too_close += containment > TOO_CLOSE
-        if containment > row["containment"]:
-            pair = {"train_group": names[shared.argmax()], "other_group": group}
-            row = row | pair | {"containment": containment}
-    return row, too_close

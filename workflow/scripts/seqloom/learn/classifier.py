@@ -17,40 +17,65 @@ from seqloom.files.tensors import read_tensor, write_tensors
 
 # Every batch is padded to this size, so that a score does not depend on the other rows.
 BATCH = 1024
+# Of classifier.json and the weights; raised when either is to be read differently.
+FORMAT = 4
+# A column that varies by less than this share of its mean is constant but for rounding.
+LEAST_DEVIATION = 1e-6
 
 
 @dataclass(frozen=True)
 class Classifier:
     """A trained network and its classifier.json."""
 
-    network: nn.Module
+    network: "Network"
     description: Mapping[str, Any]
 
 
-def new_network(columns: int, hidden: int, dropout: float) -> nn.Sequential:
-    """The network of VirNucPro with Xavier-uniform weights."""
-    network = nn.Sequential(
-        nn.Linear(columns, hidden),
-        nn.BatchNorm1d(hidden),
-        nn.ReLU(),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, len(LABELS)),
-    )
-    for layer in (network[0], network[-1]):
-        nn.init.xavier_uniform_(layer.weight)
-        nn.init.zeros_(layer.bias)
-    return network
+class Network(nn.Module):
+    """The network of VirNucPro behind a standardization, which changes nothing until it is set."""
+
+    def __init__(self, columns: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(columns))
+        self.register_buffer("scale", torch.ones(columns))
+        self.layers = nn.Sequential(
+            nn.Linear(columns, hidden),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, len(LABELS)),
+        )
+        for layer in (self.layers[0], self.layers[-1]):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return self.layers((rows - self.mean) * self.scale)
+
+    def standardize(self, matrix: np.ndarray) -> None:
+        """Give each column of these rows mean 0 and deviation 1; constant columns become 0."""
+        total, squares = np.zeros((2, matrix.shape[1]))
+        for start in range(0, len(matrix), BATCH):
+            rows = matrix[start : start + BATCH].astype(np.float64)
+            total += rows.sum(axis=0)
+            squares += np.einsum("ij,ij->j", rows, rows)
+        mean = total / len(matrix)
+        deviation = np.sqrt(np.maximum(squares / len(matrix) - mean**2, 0))
+        varies = deviation > LEAST_DEVIATION * np.abs(mean)
+        scale = np.divide(1, deviation, where=varies, out=np.zeros_like(deviation))
+        self.mean.copy_(torch.from_numpy(mean))
+        self.scale.copy_(torch.from_numpy(scale))
 
 
 def load(folder: Path) -> Classifier:
     """Load a classifier for scoring on the CPU."""
     description = read_json(folder / "classifier.json")
-    if "false_calls" not in description:
+    if description.get("format") != FORMAT:
         raise InputError(
-            f"{folder / 'classifier.json'}: it is of an earlier version, which did not know how "
-            "often calls are false; train again"
+            f"{folder / 'classifier.json'}: an earlier version of seqloom wrote this classifier, "
+            "which is read differently now; train again"
         )
-    network = new_network(**description["architecture"])
+    network = Network(**description["architecture"])
     weights = folder / "classifier.safetensors"
     network.load_state_dict(
         {name: torch.from_numpy(read_tensor(weights, name)) for name in network.state_dict()}
@@ -58,7 +83,7 @@ def load(folder: Path) -> Classifier:
     return Classifier(network.eval(), description)
 
 
-def write_weights(path: Path, network: nn.Module, metadata: Mapping[str, str]) -> None:
+def write_weights(path: Path, network: Network, metadata: Mapping[str, str]) -> None:
     """Write the weights as safetensors."""
     write_tensors(path, {k: v.numpy() for k, v in network.state_dict().items()}, metadata)
 
@@ -101,7 +126,7 @@ def log_odds(classifier: Classifier, matrix: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def network_log_odds(network: nn.Module, matrix: np.ndarray) -> np.ndarray:
+def network_log_odds(network: Network, matrix: np.ndarray) -> np.ndarray:
     """Like `log_odds`, for a network, which is left in evaluation mode."""
     network.eval()
     device = next(network.parameters()).device

@@ -1,7 +1,7 @@
 """The frames of a part of a split and their fused rows, checked for completeness."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ import pandas as pd
 from seqloom.embedding.matrices import check_same_shard
 from seqloom.errors import InputError
 from seqloom.files.tables import read_table, read_table_metadata
-from seqloom.files.tensors import read_metadata, read_tensor
+from seqloom.files.tensors import BLOCK_ROWS, StoredTensor, read_metadata, stored_tensor
 from seqloom.learn.classifier import check_matches
 
 CONTIG = ["sample", "contig"]
+STRETCH = 256  # rows that are mapped at once
 
 
 def chosen_frames(split_file: Path, frame_files: Sequence[Path], part: str) -> pd.DataFrame:
@@ -75,18 +76,69 @@ def check_shards(
         check_matches(description, read_metadata(fused_file))
 
 
+class StoredRows:
+    """The fused row of each chosen frame, left in its file; indexed like a matrix.
+
+    Each file is read once, so that damage and values that are not finite are found here.
+    """
+
+    def __init__(self, frames: pd.DataFrame, fused_files: Sequence[Path]) -> None:
+        self._file, self._row = (frames[name].to_numpy(np.int32) for name in ("file", "row"))
+        used = np.unique(self._file)
+        self._tensors = {n: stored_tensor(fused_files[n], "embedding") for n in used}
+        first = self._tensors[used[0]]
+        self.shape, self.dtype = (len(frames), first.shape[1]), first.dtype
+        self.nbytes = self.shape[0] * self.shape[1] * self.dtype.itemsize
+        for number in used:
+            for _ in _checked_rows(frames[self._file == number], self._tensors[number]):
+                pass
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, numbers: slice | np.ndarray) -> np.ndarray:
+        found = np.empty((len(self._row[numbers]), self.shape[1]), self.dtype)
+        self.read(numbers, found)
+        return found
+
+    def read(self, numbers: slice | np.ndarray, found: np.ndarray) -> None:
+        """Fill `found` with the rows of these numbers."""
+        file, row = self._file[numbers], self._row[numbers]
+        # A mapping of one file and few rows at a time: what it has read counts as ours meanwhile.
+        ends = np.append(np.flatnonzero(np.diff(file)) + 1, len(file))
+        begin = 0
+        for end in ends:
+            for start in range(begin, end, STRETCH):
+                places = slice(start, min(start + STRETCH, end))
+                found[places] = self._tensors[file[start]].rows(row[places])
+            begin = end
+
+
 def feature_matrix(frames: pd.DataFrame, fused_files: Sequence[Path]) -> np.ndarray:
     """The fused row of each chosen frame; files without chosen frames are not read."""
     matrix = None
     for number, rows in frames.groupby("file"):
-        stored = read_tensor(fused_files[number], "embedding")
+        stored = stored_tensor(fused_files[number], "embedding")
         if matrix is None:
             matrix = np.empty((len(frames), stored.shape[1]), stored.dtype)
-        matrix[rows.index] = stored[rows["row"]]
-        bad = ~np.isfinite(matrix[rows.index]).all(axis=1)
+        for places, values in _checked_rows(rows, stored):
+            matrix[places] = values
+    return matrix
+
+
+def _checked_rows(
+    frames: pd.DataFrame, stored: StoredTensor
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Index and fused rows of chosen frames of a file, in order; each value must be finite."""
+    row = frames["row"].to_numpy()
+    for number, block in enumerate(stored.checked_blocks()):
+        first = number * BLOCK_ROWS
+        here = slice(*np.searchsorted(row, (first, first + BLOCK_ROWS)))
+        values = block[row[here] - first]
+        bad = ~np.isfinite(values).all(axis=1)
         if bad.any():
             raise InputError(
-                f'{fused_files[number]}: record "{rows["id"][bad].iloc[0]}" has values that are '
+                f'{stored.path}: record "{frames["id"][here][bad].iloc[0]}" has values that are '
                 "not finite; embed its shard again"
             )
-    return matrix
+        yield frames.index[here], values

@@ -1,17 +1,12 @@
-"""Metrics of predicted probabilities, per frame, window and contig."""
+"""Metrics of predicted probabilities, per frame, window and contig, with their intervals."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import (
-    average_precision_score,
-    matthews_corrcoef,
-    precision_recall_fscore_support,
-    roc_auc_score,
-)
 
+from seqloom.learn.bootstrap import Draws, draws_of, interval, one_group
 from seqloom.learn.scores import calibrated, contig_scores, window_scores
 
 CONTIG = ["sample", "contig"]
@@ -19,27 +14,98 @@ THRESHOLD = 0.5
 BINS = 10
 
 
-def binary_metrics(viral: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
-    """All metrics of one level; an undefined one is None."""
+def binary_metrics(
+    viral: np.ndarray, probability: np.ndarray, draws: Draws | None = None
+) -> dict[str, Any]:
+    """All metrics of one level; an undefined one is None.
+
+    With draws also `groups`, `intervals` and `note`, which says why there are none.
+    """
+    values = drawn_metrics(viral, probability, draws or one_group(viral))
+    metrics: dict[str, Any] = {"n": len(viral), "positives": int(viral.sum())}
+    metrics |= {key: None if np.isnan(v[0]) else float(v[0]) for key, v in values.items()}
+    if draws is None:
+        return metrics
+    intervals = {name: interval(value, draws) for name, value in values.items()}
     called = probability >= THRESHOLD
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        viral, called, average="binary", zero_division=np.nan
-    )
-    both = 0 < viral.sum() < len(viral)
-    values = {
-        "accuracy": np.mean(called == viral),
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-        "mcc": matthews_corrcoef(viral, called) if both else np.nan,
-        "auroc": roc_auc_score(viral, probability) if both else np.nan,
-        "average_precision": average_precision_score(viral, probability) if both else np.nan,
-        "brier": np.average((probability - viral) ** 2, weights=equal_weights(viral)),
-        "ece": calibration_error(viral, probability),
+    confusion = {
+        f"{label}_called_{call}": int((of_label & of_call).sum())
+        for label, of_label in (("viral", viral), ("host", ~viral))
+        for call, of_call in (("viral", called), ("host", ~called))
     }
-    return {"n": len(viral), "positives": int(viral.sum())} | {
-        name: None if np.isnan(value) else float(value) for name, value in values.items()
+    metrics["confusion"] = confusion
+    return metrics | {"groups": draws.groups, "intervals": intervals, "note": draws.note}
+
+
+def drawn_metrics(
+    viral: np.ndarray, probability: np.ndarray, draws: Draws
+) -> dict[str, np.ndarray]:
+    """Each metric of the rows themselves and then of each draw; an undefined one is NaN."""
+    called = probability >= THRESHOLD
+    outcomes = draws.sums(viral & called, ~viral & called, ~viral & ~called, viral & ~called)
+    errors = (probability - viral) ** 2
+    squares = draws.sums(errors * viral, errors * ~viral)
+    bins = _bin_sums(viral, probability, draws)
+    curve = Curve(viral, probability, draws)
+    parts = []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for counts in draws.counts():
+            rates = _rates(*(counts @ outcomes).T)
+            positives, negatives = curve.totals(counts)
+            weights = _label_weights(positives, negatives)
+            brier = (counts @ squares * weights).sum(axis=1)
+            parts.append(rates | curve.areas(counts) | {"brier": brier})
+            parts[-1]["ece"] = _calibration_error(counts, bins, weights)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _rates(tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> dict[str, np.ndarray]:
+    product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    # Undefined with one label; as scikit-learn has it, 0 if all calls are the same.
+    mcc = np.where(product > 0, (tp * tn - fp * fn) / np.sqrt(product), 0.0)
+    return {
+        "accuracy": (tp + tn) / (tp + fp + tn + fn),
+        "precision": tp / (tp + fp),
+        "recall": tp / (tp + fn),
+        "specificity": tn / (tn + fp),
+        "f1": 2 * tp / (2 * tp + fp + fn),
+        "mcc": np.where((tp + fn > 0) & (tn + fp > 0), mcc, np.nan),
     }
+
+
+class Curve:
+    """True and false positives at each distinct probability, the highest first."""
+
+    def __init__(self, viral: np.ndarray, probability: np.ndarray, draws: Draws) -> None:
+        order = np.argsort(-probability, kind="stable")
+        self.unit, self.viral = draws.unit[order], viral[order]
+        self.ends = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)
+        self.sizes = draws.sums(viral, ~viral)
+
+    def totals(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positives and negatives of each draw."""
+        positives, negatives = (counts @ self.sizes).T
+        return positives, negatives
+
+    def points(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """True and false positives of each draw [draws, thresholds]."""
+        weight = counts[:, self.unit]
+        true = np.cumsum(weight * self.viral, axis=1)[:, self.ends]
+        return true, np.cumsum(weight, axis=1)[:, self.ends] - true
+
+    def areas(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """Areas under the ROC curve and, by steps, under that of precision and recall."""
+        true, false = self.points(counts)
+        positives, negatives = self.totals(counts)
+        gain = np.diff(true, prepend=0, axis=1)
+        width = np.diff(false, prepend=0, axis=1)
+        roc = (width * (true - gain / 2)).sum(axis=1) / (positives * negatives)
+        seen = np.maximum(true + false, 1)  # before the first row of a draw all are 0
+        average = (gain * true / seen).sum(axis=1) / positives
+        return {
+            "auroc": roc,
+            "average_precision": np.where(negatives > 0, average, np.nan),
+        }
 
 
 def equal_weights(viral: np.ndarray) -> np.ndarray:
@@ -55,27 +121,55 @@ def reliability(viral: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
 
     Both labels weigh the same.
     """
-    bins = np.minimum((probability * BINS).astype(int), BINS - 1)
     weight = equal_weights(viral)
     table = pd.DataFrame({"weight": weight, "probability": weight * probability})
-    sums = table.assign(viral=weight * viral).groupby(bins).sum()
+    sums = table.assign(viral=weight * viral).groupby(_bins(probability)).sum()
     return sums.assign(**{key: sums[key] / sums["weight"] for key in ("probability", "viral")})
+
+
+def _bins(probability: np.ndarray) -> np.ndarray:
+    return np.minimum((probability * BINS).astype(int), BINS - 1)
 
 
 def calibration_error(viral: np.ndarray, probability: np.ndarray) -> float:
     """Expected calibration error: the mean of |probability - share of viral| over the bins."""
-    bins = reliability(viral, probability)
-    return float(np.average((bins["probability"] - bins["viral"]).abs(), weights=bins["weight"]))
+    return binary_metrics(viral, probability)["ece"]
+
+
+def _bin_sums(viral: np.ndarray, probability: np.ndarray, draws: Draws) -> np.ndarray:
+    """Over each unit and bin the sums of probability - viral by label [labels, units, bins]."""
+    size = (len(draws.viral), BINS)
+    place = draws.unit * BINS + _bins(probability)
+    error = probability - viral
+    return np.stack(
+        [
+            np.bincount(place, error * chosen, size[0] * BINS).reshape(size)
+            for chosen in (viral, ~viral)
+        ]
+    )
+
+
+def _calibration_error(counts: np.ndarray, bins: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    viral, host = counts @ bins
+    return abs(viral * weights[:, :1] + host * weights[:, 1:]).sum(axis=1)
+
+
+def _label_weights(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
+    """What a row of each label weighs in each draw, so that labels weigh the same [draws, 2]."""
+    totals = np.stack([positives, negatives], axis=1)
+    labels = (totals > 0).sum(axis=1, keepdims=True)
+    return np.where(totals > 0, 1 / (labels * totals), 0)
 
 
 def level_tables(
     frames: pd.DataFrame, calibration: Mapping[str, Mapping[str, float]]
 ) -> dict[str, pd.DataFrame]:
-    """Tables of frames, windows and contigs with category, viral (bool) and probability.
+    """Tables of frames, windows and contigs with category, group, viral (bool) and probability.
 
-    `frames` has sample, contig, window, label, category, logit. Windows are calibrated like frames.
+    `frames` has sample, contig, window, start, end, label, category, group, logit.
+    Windows are calibrated like frames.
     """
-    facts = frames.drop_duplicates(CONTIG)[[*CONTIG, "label", "category"]]
+    facts = frames.drop_duplicates(CONTIG)[[*CONTIG, "label", "category", "group"]]
     windows = window_scores(frames, CONTIG)
     contigs = contig_scores(windows, CONTIG)
     tables = {
@@ -93,17 +187,11 @@ def level_tables(
 
 
 def all_metrics(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """The keys `levels` and `categories` of metrics.json, from `level_tables`."""
+    """The key `levels` of metrics.json, from `level_tables`."""
     return {
-        "levels": {
-            level: binary_metrics(table["viral"].to_numpy(), table["probability"].to_numpy())
-            for level, table in tables.items()
-        },
-        "categories": {
-            category: {
-                "n": len(rows),
-                "accuracy": float(((rows["probability"] >= THRESHOLD) == rows["viral"]).mean()),
-            }
-            for category, rows in tables["contig"].groupby("category")
-        },
+        level: binary_metrics(
+            viral, table["probability"].to_numpy(), draws_of(viral, table["group"])
+        )
+        for level, table in tables.items()
+        for viral in [table["viral"].to_numpy()]
     }

@@ -34,7 +34,7 @@ def split_table(
     table = contigs.assign(part=contigs["group"].map(parts).where(contigs["frames"] > 0))
     _warn_about_absent_categories(table)
     table["take"] = frames_to_use(table, balance)
-    return table[["sample", "contig", *STRATUM, "group", "part", "frames", "take"]]
+    return table[["sample", "contig", *STRATUM, "group", "part", "length", "gc", "frames", "take"]]
 
 
 def _warn_about_absent_categories(table: pd.DataFrame) -> None:
@@ -52,18 +52,19 @@ def labeled_contigs(
 ) -> pd.DataFrame:
     """One row per contig of the labeled samples.
 
-    Columns: sample, contig, label, category, frames, sha256, group. Groups come from the file of
-    the sample; without one each contig is a group.
+    Columns: sample, contig, length, gc, label, category, frames, sha256, group. Groups
+    come from the file of the sample; without one each contig is a group.
     """
     parts = [
         read_contigs(table)
-        .select(["contig", "kept_frames", "sha256"])
+        .select(["contig", "length", "gc", "kept_frames", "sha256"])
         .to_pandas()
         .rename(columns={"kept_frames": "frames"})
         .assign(**{key: sample[key] for key in ("sample", *STRATUM)})
         for sample, table in zip(samples, tables, strict=True)
     ]
-    return with_groups(pd.concat(parts, ignore_index=True), samples)
+    contigs = pd.concat(parts, ignore_index=True)
+    return with_groups(contigs.assign(gc=pd.to_numeric(contigs["gc"])), samples)
 
 
 def with_groups(contigs: pd.DataFrame, samples: Sequence[Mapping[str, str | None]]) -> pd.DataFrame:

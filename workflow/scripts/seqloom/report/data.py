@@ -17,7 +17,12 @@ from seqloom.report.regions import Track, first_regions, tracks
 Row = dict[str, str]
 CALLS = ("viral", "host", "uncertain", "not scored")
 SHOWN_CALLS = 50
-FIGURES = {"roc.svg": "ROC curve", "calibration.svg": "Calibration"}
+FIGURES = {
+    "roc.svg": "ROC curve",
+    "calibration.svg": "Reliability",
+    "sweep.svg": "Thresholds",
+    "pca.svg": "Features",
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Experiment:
     history: list[Row]
     metrics: dict[str, Any]
     figures: dict[str, bytes]
+    strata: list[Row]
     parts: list[Row]
     equal: Row
     leaks: list[Row]
@@ -68,7 +74,7 @@ class Report:
     title: str
     samples: list[dict[str, Any]]
     experiments: list[Experiment]
-    comparison: list[Row]
+    comparison: list[dict[str, Any]]
     figure: bytes | None
     predictions: list[Prediction]
     proteins: list[ProteinSet]
@@ -123,29 +129,45 @@ class Report:
 def read_experiments(
     evaluations: Sequence[Path], classifiers: Sequence[Path], audits: Sequence[Path]
 ) -> list[Experiment]:
-    """Experiments in the order of `evaluations`; the other lists are joined by name."""
+    """Experiments in the order of `evaluations`; the other lists are joined by name.
+
+    An experiment that has the split of another has its audit, too.
+    """
     trained = {folder.name: folder for folder in classifiers}
     audited = {path.name.removesuffix(".audit.tsv"): path for path in audits}
-    for names, option in ((trained, "--classifiers"), (audited, "--audits")):
-        for folder in evaluations:
-            if folder.name not in names:
-                raise InputError(f'{option}: nothing for experiment "{folder.name}"; add it')
+    metrics = {folder.name: read_json(folder / "metrics.json") for folder in evaluations}
+    splits = {name: card["split"] for name, card in metrics.items()}
+    for known, needed, option in (
+        (trained, metrics, "--classifiers"),
+        (audited, splits.values(), "--audits"),
+    ):
+        for name in needed:
+            if name not in known:
+                raise InputError(f'{option}: nothing for experiment "{name}"; add it')
     return [
-        _experiment(folder, trained[folder.name], audited[folder.name]) for folder in evaluations
+        _experiment(
+            folder, metrics[folder.name], trained[folder.name], audited[splits[folder.name]]
+        )
+        for folder in evaluations
     ]
 
 
-def _experiment(evaluation: Path, classifier: Path, audit: Path) -> Experiment:
+def _experiment(
+    evaluation: Path, metrics: dict[str, Any], classifier: Path, audit: Path
+) -> Experiment:
     rows = result_rows(audit, "part")
     return Experiment(
         name=evaluation.name,
         card=read_json(classifier / "classifier.json"),
         history=result_rows(classifier / "history.tsv", "epoch"),
-        metrics=read_json(evaluation / "metrics.json"),
+        metrics=metrics,
         figures={title: read_figure(evaluation / file) for file, title in FIGURES.items()},
+        strata=[
+            row for row in result_rows(evaluation / "strata.tsv", "by") if row["by"] != "group"
+        ],
         parts=[row for row in rows if row["category"]],
         equal=next(row for row in rows if row["part"] == "equal sequences"),
-        leaks=[row for row in rows if "|" in row["part"]],
+        leaks=[row for row in rows if " in " in row["part"]],
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from seqloom.config.recipes import STANDARD, VIRNUCPRO
 from seqloom.learn.verdict import warning
 
 
@@ -27,7 +28,8 @@ def model_card(description: Mapping[str, Any], history: pd.DataFrame) -> str:
         for part, c in description["train"].items()
     )
     layers = (
-        f"Linear({architecture['columns']}, {architecture['hidden']}), BatchNorm, ReLU, "
+        f"{_RECIPES[recipe['recipe']]}Linear({architecture['columns']}, "
+        f"{architecture['hidden']}), BatchNorm, ReLU, "
         f"Dropout({architecture['dropout']}), Linear({architecture['hidden']}, 2)"
     )
     doubt = warning(description)
@@ -55,12 +57,13 @@ as below: prediction on others stops with an error.
 {backends}
 
 ## Training
-{layers}; {recipe["optimizer"]}, learning rate {recipe["lr"]}, batches of {recipe["batch_size"]},
-seed {recipe["seed"]}. Of {len(history)} epochs number {description["best_epoch"]} had the lowest
+Recipe `{recipe["recipe"]}`: {layers};
+{recipe["optimizer"]}, learning rate {recipe["lr"]}, batches of {recipe["batch_size"]}, seed
+{recipe["seed"]}. Of {len(history)} epochs number {description["best_epoch"]} had the lowest
 validation loss, {best["validation_loss"]:.4f} (AUROC of frames {best["auroc"]:.4f}); its weights
 are saved. The loss of chance is {validation["chance"]:.4f}, and the standard error over
 {validation["groups"]} groups of the validation part {validation["error"]:.4f}.
-
+{_seeds(description["seeds"])}
 | part | viral frames | host frames | viral contigs | host contigs |
 |---|---|---|---|---|
 {parts}
@@ -90,6 +93,23 @@ evaluation; how related the parts are is in the audit of the split.
 """
 
 
+def _seeds(spread: Mapping[str, Any]) -> str:
+    """What other seeds gave, if there are any."""
+    if spread["count"] == 1:
+        return ""
+    loss, auroc = spread["validation_loss"], spread["auroc"]
+    return (
+        f"Over {spread['count']} trainings with other seeds, of which the first is saved, the\n"
+        f"loss was {loss['mean']:.4f} (standard deviation {loss['deviation']:.4f}) and the AUROC "
+        f"{auroc['mean']:.4f} ({auroc['deviation']:.4f}).\n"
+    )
+
+
+_RECIPES = {
+    STANDARD: "columns standardized by the training rows, frames weighted by label, category and "
+    "group; ",
+    VIRNUCPRO: "",
+}
 _CODING = """Trained, calibrated and evaluated on frames that lie in {}; of other sequences
 all frames are scored, coding or not, and the figures of the evaluation do not cover that.
 

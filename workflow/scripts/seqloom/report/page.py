@@ -34,7 +34,7 @@ def template(name: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {f.__name__: f for f in (count, short, score, percent, image)}
+    environment.filters |= {f.__name__: f for f in (count, short, score, percent, change, image)}
     return environment.get_template(name)
 
 
@@ -49,8 +49,10 @@ def headline(report: Report, path: Path) -> str:
     if levels:
         lines.append("AUROC by contig, on contigs that no training has seen")
     for row in levels.get("contig", []):
-        name = f"{row['experiment']}, {row['model']}"
-        lines.append(f"  {name:<30}{score(row['auroc'])} ({row['n']} contigs)")
+        name = f"{row['experiment']} ({row['fusion']})"
+        ends = (score(row[key]) for key in ("auroc_low", "auroc_high"))
+        note = row["note"] or f"95 %: {' to '.join(ends)}"
+        lines.append(f"  {name:<30}{score(row['auroc'])} ({row['n']} contigs; {note})")
     if report.predictions:
         lines.append("Calls")
     for p in report.predictions:
@@ -118,6 +120,10 @@ def short(value: int) -> str:
 
 def score(value: Any) -> str:
     return f"{float(value):.3f}" if value not in ("", None) else MISSING
+
+
+def change(value: float) -> str:
+    return f"{100 * value:+.1f} %"
 
 
 def percent(value: Any) -> str:

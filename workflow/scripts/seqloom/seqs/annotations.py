@@ -26,6 +26,8 @@ SCHEMA = pa.schema(
         ("translation", pa.string()),
     ]
 )
+# Of files that may have no genes.
+_HEADS = {"##gff-version": "gff3", "#gtf-version": "gtf"}
 _VERSION = re.compile(r"\.\d+$")
 _SAME_CODONS = {"1", "11"}  # these two codes differ only in their start codons
 
@@ -68,18 +70,18 @@ def read_annotations(
 
 def kind_of(path: str) -> str:
     """Whether a file is genbank, gtf or gff3, by its first lines."""
-    has_version = False
+    version = ""
     with opened(path) as text:
         for line in text:
             if line.startswith("LOCUS"):
                 return "genbank"
-            has_version = has_version or line.startswith("##gff-version")
+            version = next(filter(line.startswith, _HEADS), version)
             if line.strip() and not line.startswith("#"):
                 if line.count("\t") == 8:
                     return "gtf" if is_gtf(line.rpartition("\t")[2]) else "gff3"
                 break
-    if has_version:
-        return "gff3"
+    if version:  # and no genes
+        return _HEADS[version]
     raise InputError(f"{path}: this is neither GFF3 nor GenBank; give a file of either kind")
 
 

@@ -134,6 +134,17 @@ def sequences(
     return nucleotides, proteins
 
 
+def open_stretches(bases: bytes, min_codons: int) -> list[bytes]:
+    """What the six frames of a sequence say between stops, by the standard genetic code."""
+    numbers = _codon_numbers(bases)
+    readings = [
+        numbers[shift::3].translate(table).replace(b"X", b"*")[::step]
+        for table, step in zip(_both_tables(1), (1, -1), strict=True)
+        for shift in range(3)
+    ]
+    return [text for reading in readings for text in reading.split(b"*") if len(text) >= min_codons]
+
+
 def window_status(frames: Frames, kept: np.ndarray) -> np.ndarray:
     """The status of each window, as its position in STATUSES; `kept` are the used frames."""
     status = np.full(len(kept), STATUSES.index("no_open_frame"), np.uint8)
