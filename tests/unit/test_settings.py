@@ -197,6 +197,10 @@ def test_a_backend_of_the_config_has_a_model_of_its_own():
             'predict.experiments: "mian" is not an experiment; did you mean main?',
         ),
         (
+            {"predict": {"threshold": 0.2}},
+            "predict.host_threshold: 0.3 is above predict.threshold 0.2; lower it",
+        ),
+        (
             {"predict": {"experiments": "main"}},
             "predict.experiments: 'main' is not a list; put it in brackets, such as [a, b]",
         ),
