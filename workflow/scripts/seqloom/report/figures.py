@@ -87,7 +87,7 @@ def write_pca(path: Path, features: np.ndarray, frames: pd.DataFrame) -> None:
     _, sizes, axes_of = np.linalg.svd(values, full_matrices=False)
     axes_of = axes_of[:2] * np.sign(axes_of[:2].sum(axis=1, keepdims=True))
     x, y = axes_of @ values.T
-    share = sizes[:2] ** 2 / (sizes**2).sum()
+    share = sizes[:2] ** 2 / max((sizes**2).sum(), 1e-9)  # all may be alike
     figure = Figure(figsize=(4, 4), layout="constrained")
     axes = figure.subplots()
     viral = frames["viral"].to_numpy()[rows]
