@@ -20,4 +20,4 @@ rule report:
         words=of(OPTIONS.report),
     shell:
         "report.py --title={params.title:q} @<(lines {params.words:q}) --out {output.page}"
-        " --summary {output.summary} 2> {log}"
+        " --summary {output.summary} --calls {output.calls} --multiqc {output.multiqc} 2> {log}"

@@ -192,6 +192,7 @@ def report_step(metrics: str, card: str) -> Step:
     words = ["--title", "x", "--genomes", "lake.json", *folders, "--audits", files[2]]
     words += ["--comparison", files[0], "--figure", files[1]]
     words += ["--out", "OUT/report.html", "--summary", "OUT/summary.txt"]
+    words += ["--calls", "OUT/calls.tsv", "--multiqc", "OUT/seqloom_mqc.tsv"]
     read = [*files, metrics, card, "classifiers/toy/history.tsv"]
     read += [f"evaluation/toy/{name}.svg" for name in ("roc", "calibration", "sweep", "pca")]
     read.append("evaluation/toy/strata.tsv")

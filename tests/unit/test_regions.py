@@ -1,7 +1,9 @@
 """Viral regions and their files, on simulated scores of windows whose truth is known."""
 
+import csv
 import gzip
 import os
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from seqloom.calls.region_files import (
     write_regions_fasta,
 )
 from seqloom.calls.regions import viral_regions, with_regions
+from seqloom.files.tables import open_tsv, write_tsv
 from seqloom.learn.calibration import fit_calibration
 from seqloom.learn.scores import IDENTITY
 from seqloom.seqs.genome import open_genome
@@ -122,6 +125,25 @@ def test_the_regions_of_a_contig_do_not_depend_on_others():
     together = regions_of(pd.concat(contigs.values()))
     assert len(alone) > 9
     pd.testing.assert_frame_equal(alone, together, check_exact=True)
+
+
+ODD_NAMES = ["NA", "-", '"a"', "x;y=1,2%", "k99|c:3-9/b", "#c", ">c", "1e5", "\u00b5", "a'b"]
+
+
+def test_equal_contigs_have_equal_regions_whatever_their_names(tmp_path):
+    windows = window_rows([-3] * 20 + [3] * 20)
+    table = regions_of(pd.concat([windows.assign(contig=name) for name in ODD_NAMES]))
+    assert table["contig"].tolist() == ODD_NAMES
+    assert table["region"].tolist() == [f"{name}:6001-12000" for name in ODD_NAMES]
+    assert len(table.drop(columns=["region", "contig"]).drop_duplicates()) == 1
+    write_tsv(tmp_path / "r.tsv", table)
+    with open_tsv(tmp_path / "r.tsv", "region") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert [row["contig"] for row in rows] == ODD_NAMES
+    write_gff3(tmp_path / "r.gff3", table, dict.fromkeys(ODD_NAMES, 12000))
+    lines = (tmp_path / "r.gff3").read_text().splitlines()[1 + len(ODD_NAMES) :]
+    assert [unquote(line.split("\t")[0]) for line in lines] == ODD_NAMES
+    assert all(line.count(";") == 3 and line[0] not in "#>" for line in lines)
 
 
 def simulated(seed, contigs, kilobases, planted=None, auroc=0.9, correlation=0.5):

@@ -124,6 +124,7 @@ def report(folder: Path, *arguments) -> tuple[str, str]:
     """The page and its headline."""
     command = [sys.executable, SCRIPT, "--title", "A & B", "--genomes", "genomes/lake.json"]
     command += [*arguments, "--out", "report.html", "--summary", "summary.txt"]
+    command += ["--calls", "calls.tsv", "--multiqc", "seqloom_mqc.tsv"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     return (folder / "report.html").read_text(), (folder / "summary.txt").read_text()
@@ -306,6 +307,7 @@ def test_an_experiment_without_its_audit_is_an_error(results):
     command = [sys.executable, SCRIPT, "--title", "t", "--genomes", "genomes/lake.json"]
     command += ["--evaluations", "evaluation/first", "--classifiers", "classifiers/first"]
     command += ["--out", "report.html", "--summary", "summary.txt"]
+    command += ["--calls", "calls.tsv", "--multiqc", "seqloom_mqc.tsv"]
     done = subprocess.run(command, cwd=results, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == 'error: --audits: nothing for experiment "first"; add it\n'
@@ -359,3 +361,17 @@ def test_protein_sets_are_counted_by_sample_and_backend(results, random):
         "  train by esm: 1 of 1 records embedded",
         "  test by t5: 1 of 2 records embedded, 1 without a known residue",
     ]
+
+
+def test_predictions_are_rows_of_a_table_and_of_one_for_multiqc(results):
+    full_report(results)
+    head, row = (results / "calls.tsv").read_text().splitlines()
+    told = dict(zip(head.split("\t"), row.split("\t"), strict=True))
+    assert told == {
+        **{"sample": "lake", "experiment": "first", "contigs": "3", "viral": "1", "host": "1"},
+        **{"uncalled": "1", "bases": "3", "viral_bases": "1", "regions": "25", "fdr": "0.125"},
+        "warning": "",
+    }
+    *settings, head, row = (results / "seqloom_mqc.tsv").read_text().splitlines()
+    assert "# plot_type: table" in settings and all(line.startswith("# ") for line in settings)
+    assert head.startswith("Sample\tcontigs\t") and row.startswith("lake first\t3\t1\t1\t1\t")

@@ -16,6 +16,7 @@ from seqloom.report.data import (
     read_protein_sets,
 )
 from seqloom.report.page import headline, page
+from seqloom.report.samples import calls_table, multiqc_table
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -39,6 +40,8 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--settings", type=json.loads, default={}, help="the configuration, JSON")
     options.add_argument("--out", type=Path, required=True, help="HTML to write")
     options.add_argument("--summary", type=Path, required=True, help="its headline as plain text")
+    options.add_argument("--calls", type=Path, required=True, help="TSV, a row per prediction")
+    options.add_argument("--multiqc", type=Path, required=True, help="the same for MultiQC")
     return options
 
 
@@ -54,9 +57,12 @@ def main(args: argparse.Namespace) -> None:
         protein_models=[read_json(path) for path in args.models],
         settings=args.settings,
     )
-    with atomic_all([args.out, args.summary]) as [html, text]:
+    outputs = [args.out, args.summary, args.calls, args.multiqc]
+    with atomic_all(outputs) as [html, text, calls, multiqc]:
         html.write_text(page(report), encoding="utf-8")
         text.write_text(headline(report, args.out), encoding="utf-8")
+        calls.write_text(calls_table(report.predictions), encoding="utf-8")
+        multiqc.write_text(multiqc_table(report.predictions), encoding="utf-8")
 
 
 if __name__ == "__main__":

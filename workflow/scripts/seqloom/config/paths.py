@@ -103,6 +103,7 @@ VIRNUCPRO = beside(
 )
 VALIDATION = "results/validation/{sample}.tsv"
 REPORT = {"page": "results/report.html", "summary": "results/summary.txt"}
+REPORT |= {"calls": "results/calls.tsv", "multiqc": "results/seqloom_mqc.tsv"}
 
 
 def filled(patterns: Iterable[str], **values: str) -> list[str]:
