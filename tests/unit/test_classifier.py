@@ -3,11 +3,11 @@ import pytest
 import torch
 from learn_data import BACKEND, CUT, fused_metadata
 
+from seqloom import CLASSIFIER_FORMAT
 from seqloom.errors import InputError
 from seqloom.files.json_files import write_json
 from seqloom.learn.classifier import (
     BATCH,
-    FORMAT,
     Classifier,
     Network,
     check_matches,
@@ -18,7 +18,7 @@ from seqloom.learn.classifier import (
 
 ARCHITECTURE = {"columns": 16, "hidden": 12, "dropout": 0.5}
 DESCRIPTION = {
-    "format": FORMAT,
+    "format": CLASSIFIER_FORMAT,
     "experiment": "x",
     "architecture": ARCHITECTURE,
     "cut_settings": CUT,

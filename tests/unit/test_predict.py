@@ -13,12 +13,13 @@ from seqs_data import contig_frame, stored, write_frame
 
 import predict as script
 import train
+from seqloom import CLASSIFIER_FORMAT
 from seqloom.errors import InputError
 from seqloom.files.json_files import write_json
 from seqloom.files.provenance import as_strings
 from seqloom.files.tables import read_table_metadata, write_table
 from seqloom.files.tensors import write_tensors
-from seqloom.learn.classifier import FORMAT, Network, write_weights
+from seqloom.learn.classifier import Network, write_weights
 from seqloom.learn.scores import IDENTITY
 from seqloom.learn.split import PARTS
 
@@ -50,7 +51,7 @@ def write_classifier(folder):
     write_json(
         folder / "classifier.json",
         {
-            "format": FORMAT,
+            "format": CLASSIFIER_FORMAT,
             "experiment": "toy",
             "architecture": {"columns": 4, "hidden": 8, "dropout": 0.5},
             "cut": "w30",

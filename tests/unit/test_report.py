@@ -369,9 +369,10 @@ def test_predictions_are_rows_of_a_table_and_of_one_for_multiqc(results):
     told = dict(zip(head.split("\t"), row.split("\t"), strict=True))
     assert told == {
         **{"sample": "lake", "experiment": "first", "contigs": "3", "viral": "1", "host": "1"},
-        **{"uncalled": "1", "bases": "3", "viral_bases": "1", "regions": "25", "fdr": "0.125"},
+        **{"uncertain": "0", "not scored": "1"},
+        **{"bases": "3", "viral_bases": "1", "regions": "25", "fdr": "0.125"},
         "warning": "",
     }
     *settings, head, row = (results / "seqloom_mqc.tsv").read_text().splitlines()
     assert "# plot_type: table" in settings and all(line.startswith("# ") for line in settings)
-    assert head.startswith("Sample\tcontigs\t") and row.startswith("lake first\t3\t1\t1\t1\t")
+    assert head.startswith("Sample\tcontigs\t") and row.startswith("lake first\t3\t1\t1\t0\t1\t")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from seqloom import CLASSIFIER_FORMAT
 from seqloom.cli import parser, positive, run
 from seqloom.config.labels import LABELS
 from seqloom.config.recipes import RECIPES, STANDARD, completed
@@ -23,7 +24,7 @@ from seqloom.files.provenance import as_strings, provenance
 from seqloom.files.tables import read_table, write_tsv
 from seqloom.files.tensors import read_layout, read_metadata
 from seqloom.learn.calibration import fit_calibration
-from seqloom.learn.classifier import FORMAT, describe_inputs, network_log_odds, write_weights
+from seqloom.learn.classifier import describe_inputs, network_log_odds, write_weights
 from seqloom.learn.false_calls import false_calls
 from seqloom.learn.features import StoredRows, check_shards, chosen_frames, feature_matrix
 from seqloom.learn.scores import MEAN, label_weights
@@ -100,7 +101,7 @@ def main(args: argparse.Namespace) -> None:
     validation = parts["validation"].assign(logit=scores)
     calibration = fit_calibration(validation)
     description = {
-        "format": FORMAT,
+        "format": CLASSIFIER_FORMAT,
         "experiment": args.experiment,
         "labels": list(LABELS),
         "architecture": {

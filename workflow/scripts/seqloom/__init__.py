@@ -8,3 +8,5 @@ LEARN_VERSION = "7"
 CALL_VERSION = "5"
 BAKE_VERSION = "1"
 GENET5_VERSION = "2"
+# Of a classifier's files; raised when they are to be read differently.
+CLASSIFIER_FORMAT = 4

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqloom import ENGINE_VERSION
+from seqloom import CLASSIFIER_FORMAT, ENGINE_VERSION
 from seqloom.errors import InputError
 from seqloom.files.json_files import read_json
 from seqloom.files.packed import classifier_files, classifier_problem, read_member
@@ -53,6 +53,11 @@ def read_given(path: str) -> Given:
         description = read_json(Path(path, "classifier.json"))
     else:
         description = json.loads(read_member(Path(path), "classifier.json"))
+    if description.get("format") != CLASSIFIER_FORMAT:
+        raise InputError(
+            f"config: classifier: an earlier version of seqloom wrote {path}, which is read "
+            "differently now; train again"
+        )
     given = Given(path, name_of(path), description)
     for name, backend in given.backends.items():
         if backend["engine_version"] != str(ENGINE_VERSION):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from seqloom import CLASSIFIER_FORMAT
 from seqloom.config.labels import LABELS
 from seqloom.errors import InputError
 from seqloom.files.json_files import read_json
@@ -17,8 +18,6 @@ from seqloom.files.tensors import read_tensor, write_tensors
 
 # Every batch is padded to this size, so that a score does not depend on the other rows.
 BATCH = 1024
-# Of classifier.json and the weights; raised when either is to be read differently.
-FORMAT = 4
 # A column that varies by less than this share of its mean is constant but for rounding.
 LEAST_DEVIATION = 1e-6
 
@@ -70,7 +69,7 @@ class Network(nn.Module):
 def load(folder: Path) -> Classifier:
     """Load a classifier for scoring on the CPU."""
     description = read_json(folder / "classifier.json")
-    if description.get("format") != FORMAT:
+    if description.get("format") != CLASSIFIER_FORMAT:
         raise InputError(
             f"{folder / 'classifier.json'}: an earlier version of seqloom wrote this classifier, "
             "which is read differently now; train again"

@@ -9,7 +9,7 @@ from seqloom.report.data import CALLS, Prediction
 _MULTIQC = """\
 # id: seqloom
 # section_name: seqloom
-# description: Contigs called viral, host or uncalled, and viral regions.
+# description: Calls of contigs, and viral regions.
 # plot_type: table
 """
 
