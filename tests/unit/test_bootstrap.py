@@ -73,7 +73,7 @@ def test_all_right_in_few_groups_is_no_certainty():
 def test_fewer_than_three_groups_have_a_sentence_in_place_of_an_interval():
     table = contigs(2)
     metrics = all_metrics({"contig": table})["contig"]
-    assert metrics["note"] == "no interval: only 2 viral and 2 host group(s)"
+    assert metrics["note"] == "no interval: only 2 viral groups and 2 host groups"
     assert set(metrics["intervals"].values()) == {None}
     strata = strata_table(contigs(5))
     assert (strata[strata["by"] == "group"]["note"] != "").all()

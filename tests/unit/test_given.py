@@ -10,7 +10,7 @@ from test_predict import lake as classified  # noqa: F401
 import embed
 import pack_classifier
 import predict as script
-from seqloom import ENGINE_VERSION
+from seqloom import CLASSIFIER_FORMAT, ENGINE_VERSION
 from seqloom.config.given import name_of
 from seqloom.config.options import Options
 from seqloom.config.paths import Paths
@@ -23,6 +23,7 @@ BACKENDS = [
     {"backend": "demo_esm2", "dtype": "bfloat16", "weights_sha256": "cd" * 32},
 ]
 CARD = {
+    "format": CLASSIFIER_FORMAT,
     "experiment": "main",
     "cut": "w500",
     "cut_settings": {"window": 500, "scheme": "even", "training": "coding"},
@@ -123,6 +124,8 @@ def test_a_classifier_of_other_backends_or_another_engine_is_refused(far):
     card["backends"][0]["engine_version"] = "1"
     write_json(far / "classifier.json", card)
     refused("was trained on embeddings of engine version 1, and demo_dnabert_s would be read by")
+    write_json(far / "classifier.json", card | {"format": CLASSIFIER_FORMAT - 1})
+    refused("an earlier version of seqloom wrote far/virus classifier, which is read differently")
 
 
 def test_a_damaged_packed_classifier_is_refused(far):

@@ -97,5 +97,5 @@ def test_each_level_uses_its_own_calibration():
     }
     assert result["window"]["accuracy"] == 0.5
     assert result["contig"]["accuracy"] == 1.0
-    assert result["contig"]["note"] == "no interval: only 1 viral and 1 host group(s)"
+    assert result["contig"]["note"] == "no interval: only 1 viral group and 1 host group"
     assert result["contig"]["confusion"]["host_called_viral"] == 0

@@ -21,7 +21,7 @@ METRICS = {
     **dict.fromkeys(["mcc", "auroc", "average_precision"]),
 }
 METRICS["intervals"] = {name: [0.5, 0.875] for name in METRICS}
-METRICS["note"] = "no interval: only 1 host group(s)"
+METRICS["note"] = "no interval: only 1 host group"
 METRICS["confusion"] = {"viral_called_viral": 3, "viral_called_host": 2}
 METRICS["confusion"] |= {"host_called_viral": 1, "host_called_host": 9}
 

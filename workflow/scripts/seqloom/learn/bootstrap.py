@@ -10,6 +10,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from seqloom.seqs.contigs import counted
+
 DRAWS = 1000
 LEAST_GROUPS = 3  # of a label, for an interval
 ENDS = (2.5, 97.5)
@@ -32,8 +34,10 @@ class Draws:
     @cached_property
     def note(self) -> str:
         """Why there are no intervals; empty if there are."""
-        few = [f"{n} {label}" for label, n in self.groups.items() if 0 < n < LEAST_GROUPS]
-        return f"no interval: only {' and '.join(few)} group(s)" if few else ""
+        few = [
+            counted(n, f"{label} group") for label, n in self.groups.items() if 0 < n < LEAST_GROUPS
+        ]
+        return f"no interval: only {' and '.join(few)}" if few else ""
 
     def counts(self) -> Iterator[np.ndarray]:
         """Counts [draws, units] of some draws at a time; the first has all units once."""

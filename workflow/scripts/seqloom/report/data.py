@@ -89,17 +89,15 @@ class Report:
 
     @property
     def warnings(self) -> list[str]:
-        """The warnings that come before all numbers: about classifiers, then about leaks."""
-        results = [(e.name, e.metrics) for e in self.experiments]
-        results += [(p.experiment, p.summary) for p in self.predictions]
-        doubts = [f"{name}: {card['warning']}." for name, card in results if card["warning"]]
-        leaks = [
-            f"{e.name}: {leak['note']}."
-            for e in self.experiments
-            for leak in e.leaks
-            if leak["note"]
-        ]
-        return list(dict.fromkeys(doubts + leaks))
+        """The warnings that come before all numbers, each once: about classifiers, then about leaks."""
+        told = [(e.name, e.metrics["warning"]) for e in self.experiments]
+        told += [(p.experiment, p.summary["warning"]) for p in self.predictions]
+        told += [(e.name, leak["note"]) for e in self.experiments for leak in e.leaks]
+        names: dict[str, list[str]] = {}
+        for name, doubt in told:
+            if doubt and name not in names.setdefault(doubt, []):
+                names[doubt].append(name)
+        return [f"{', '.join(of)}: {doubt}." for doubt, of in names.items()]
 
     @property
     def backends(self) -> list[dict[str, Any]]:
