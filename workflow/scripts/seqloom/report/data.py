@@ -89,7 +89,7 @@ class Report:
 
     @property
     def warnings(self) -> list[str]:
-        """The warnings that come before all numbers, each once: about classifiers, then about leaks."""
+        """The warnings that come before all numbers, each once: of classifiers, then of leaks."""
         told = [(e.name, e.metrics["warning"]) for e in self.experiments]
         told += [(p.experiment, p.summary["warning"]) for p in self.predictions]
         told += [(e.name, leak["note"]) for e in self.experiments for leak in e.leaks]
