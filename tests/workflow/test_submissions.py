@@ -23,6 +23,7 @@ samples: samples.tsv
 cuts: {w300: {window: 300}}
 fusions: {wide: [fastesm2_650]}
 experiments: {e: {cut: w300, fusion: wide}}
+kmer: false
 export: [npy]
 """
 GOOD = ">a\n" + "ATGGCTGCTGCTAAAGCTGCTGCAGGC" * 20 + "\n"
