@@ -22,7 +22,8 @@ from seqloom.config.contents import content_checksum, groups_checksum, labels_ch
 from seqloom.config.options import Options, options
 from seqloom.config.resources import Needs
 from seqloom.config.schemas import read_yaml
-from seqloom.config.settings import WHOLE, load_settings
+from seqloom.config.cut import WHOLE
+from seqloom.config.settings import load_settings
 from seqloom.config.sharding import SHARDS_PER_SUBMISSION, submission
 from seqloom.config.sheet_files import REFSEQ_FOLDER
 from seqloom.errors import InputError

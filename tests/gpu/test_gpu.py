@@ -7,8 +7,7 @@ import pytest
 import torch
 from test_engine import SHAPES, backend, rows_of, sequences_of, spied
 
-from seqloom.config.registry import read_backend
-from seqloom.config.settings import REGISTRY
+from seqloom.config.registry import REGISTRY, read_backend
 from seqloom.embedding.loading import Model, load_model
 from seqloom.embedding.resume import Work
 from seqloom.encoders import attention

@@ -10,8 +10,7 @@ import yaml
 from facts import DATA, dnabert_tokenizer
 from models_data import PUBLISHED_DNABERT, published_esm
 
-from seqloom.config.registry import read_backend
-from seqloom.config.settings import REGISTRY
+from seqloom.config.registry import REGISTRY, read_backend
 from seqloom.embedding.goldens import GOLDENS
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.tokenizers import esm_tokenizer, load_tokenizer, token_ids

@@ -9,8 +9,7 @@ import torch.nn.functional as F
 import transformers
 from models_data import one_thread, pooled, published_esm, randomize  # noqa: F401
 
-from seqloom.config.registry import read_backend
-from seqloom.config.settings import REGISTRY
+from seqloom.config.registry import REGISTRY, read_backend
 from seqloom.encoders.architectures import build_encoder
 from seqloom.encoders.layers import set_precision
 from seqloom.errors import InputError

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from seqloom.config.contents import model_name
-from seqloom.config.registry import read_backend
+from seqloom.config.registry import REGISTRY, read_backend
 from seqloom.config.schemas import read_yaml
-from seqloom.config.settings import REGISTRY, Settings, load_settings
+from seqloom.config.settings import Settings, load_settings
 from seqloom.errors import InputError
 
 CONFIG = {

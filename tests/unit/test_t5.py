@@ -14,8 +14,7 @@ from models_data import one_thread, randomize  # noqa: F401
 from published_models import STRUCTURE, sentencepiece_folder
 from torch.testing import assert_close
 
-from seqloom.config.registry import read_backend
-from seqloom.config.settings import REGISTRY
+from seqloom.config.registry import REGISTRY, read_backend
 from seqloom.demo.model_shapes import CONFIGS
 from seqloom.embedding.engine import embed, tokenize
 from seqloom.embedding.loading import load_model

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 from seqloom.cli import parser, run
-from seqloom.config.registry import own_backend, read_backend
-from seqloom.config.settings import REGISTRY
+from seqloom.config.registry import REGISTRY, own_backend, read_backend
 from seqloom.embedding.padding import check_padding
 from seqloom.files.atomic import remove_leftovers
 from seqloom.models.fetch import demo_source, downloaded_source, local_source, write_model

@@ -13,8 +13,7 @@ import numpy as np
 
 from seqloom.cli import parser, run
 from seqloom.config.paths import EMBEDDING
-from seqloom.config.registry import read_backend
-from seqloom.config.settings import REGISTRY
+from seqloom.config.registry import REGISTRY, read_backend
 from seqloom.embedding.virnucpro import (
     columns_by_backend,
     imported,

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+WHOLE = "whole"  # the cut of protein samples
+
 
 @dataclass(frozen=True)
 class Cut:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seqloom.config.cut import WHOLE
 from seqloom.config.gene_model import WEIGHTS, programs_of, shape_of, tile_of, training_species
 from seqloom.config.gene_paths import GenePaths
 from seqloom.config.held_out import PARTS, held_out_place
 from seqloom.config.paths import COMPARISON, Paths
-from seqloom.config.settings import WHOLE, Settings
+from seqloom.config.settings import Settings
 from seqloom.config.sheet_files import REFSEQ_FOLDER
 
 # Where raw folders lie, and what is done with a baked set later, have no effect on it.

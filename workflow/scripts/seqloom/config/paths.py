@@ -7,7 +7,8 @@ and the files of each target.
 from collections.abc import Iterable, Sequence
 
 from seqloom.config.contents import files_from_rules, model_name
-from seqloom.config.settings import WHOLE, Settings
+from seqloom.config.cut import WHOLE
+from seqloom.config.settings import Settings
 
 
 def beside(prefix: str, **ends: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from seqloom.config.schemas import read_schema, read_yaml, validated
 from seqloom.errors import InputError
 
+REGISTRY = Path(__file__).parents[4] / "resources" / "models.yaml"
 # The architecture of what the config names: an encoder of the library of this name.
 TRANSFORMERS = "transformers"
 # The architecture without weights: frequencies of k-mers.

@@ -4,10 +4,11 @@ Result files appear and vanish during a run, so a plan must not depend on their 
 fitted to `benchmarks/memory.py`; docs/tuning.md has the formulae beside what was measured.
 """
 
+from seqloom.config.cut import WHOLE
 from seqloom.config.gene_work import GeneWork
 from seqloom.config.paths import RESIDUES
 from seqloom.config.rates import GENET5
-from seqloom.config.settings import WHOLE, Settings
+from seqloom.config.settings import Settings
 from seqloom.config.work import CASES, CPU, TRAINED_PER_SECOND, Wildcards, Work, read_devices
 
 # MB before the input counts: two processes of Snakemake, which a node runs beside the job (400),

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from seqloom.config.cut import WHOLE
 from seqloom.config.gene_model import parts_of
 from seqloom.config.gene_work import GeneWork
 from seqloom.config.rates import GENET5, RATES
 from seqloom.config.schemas import read_yaml
-from seqloom.config.settings import WHOLE, Settings
+from seqloom.config.settings import Settings
 
 DEVICES = Path(__file__).parents[4] / "resources" / "devices.yaml"
 # How a range is written in devices.yaml.
