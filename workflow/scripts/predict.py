@@ -43,8 +43,6 @@ FILES = (
     *("regions.fna.gz", "viral.fna.gz", "summary.json"),
 )
 LEGACY = ("prediction_results.txt", "prediction_results_highestscore.csv")
-
-
 ROLLUPS = (MEAN, VIRNUCPRO, WEIGHTED_DELTA)
 
 

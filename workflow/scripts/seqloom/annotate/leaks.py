@@ -1,7 +1,7 @@
 """The audit of a baked set: how much of what is held out is also in training."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ from sourmash import MinHash
 
 from seqloom.annotate.examples import Place, read_dna
 from seqloom.annotate.window_plan import TRAIN
+from seqloom.learn.kmers import DNA, LETTERS, shared_words
 from seqloom.seqs.contigs import counted
 
 log = logging.getLogger(__name__)
 
-KMER = 21
 # One k-mer in MIN_SCALED is kept, or fewer if that gives more than MAX_HASHES of them.
 MIN_SCALED = 10
 MAX_HASHES = 10_000_000
@@ -34,10 +34,8 @@ def leaks_table(shards: Sequence[Path], bases: int) -> pd.DataFrame:
     held_out = sorted(set(parts.values()) - {TRAIN}, reverse=True)
     if not held_out:
         return pd.DataFrame(columns=COLUMNS)
-    units = sorted(parts)
-    hashes = hashes_of(_sequences(shards), units, bases)
-    split = pd.DataFrame({"group": units, "part": [parts[unit] for unit in units]})
-    rows = [_row(split, hashes, part) for part in held_out]
+    hashes = hashes_of(_sequences(shards), sorted(parts), bases)
+    rows = [_row(hashes, parts, part) for part in held_out]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -53,16 +51,20 @@ def _unit(place: Place) -> str:
     return contig if place.part == TRAIN else f"{contig}:{place.start + 1}-{place.end}"
 
 
-def _row(split: pd.DataFrame, hashes: pd.DataFrame, part: str) -> dict[str, Any]:
-    pair, too_close = closest_groups(split, hashes, part)
-    row = {
-        "part": part,
-        "windows": int((split["part"] == part).sum()),
-        "too_close": too_close,
-        "containment": pair["containment"],
-        "train": pair["train_group"],
-        "held_out": pair["other_group"],
-    }
+def _row(hashes: Mapping[str, np.ndarray], parts: Mapping[str, str], part: str) -> dict[str, Any]:
+    held, train = (
+        [(unit, own) for unit, own in hashes.items() if parts[unit] == wanted]
+        for wanted in (part, TRAIN)
+    )
+    windows, _ = shared_words(held, train)
+    containment = windows["with_closest"] / windows["words"]
+    too_close = int((containment > TOO_CLOSE).sum())
+    row = {"part": part, "windows": len(held), "too_close": too_close}
+    row |= {"containment": 0.0, "train": None, "held_out": None}
+    if containment.max() > 0:
+        closest = windows.loc[containment.idxmax()]
+        row |= {"containment": containment.max(), "train": closest["closest"]}
+        row["held_out"] = closest["contig"]
     if too_close:
         row["note"] = (
             f"more than {100 * TOO_CLOSE:.0f} % of the 21-mers of {counted(too_close, 'window')} of"
@@ -75,47 +77,12 @@ def _row(split: pd.DataFrame, hashes: pd.DataFrame, part: str) -> dict[str, Any]
 
 
 def hashes_of(
-    sequences: Iterable[tuple[str, str]], groups: Sequence[str], bases: int
-) -> pd.DataFrame:
-    """Sampled canonical 21-mers of each group, by sequences with their groups of about `bases`."""
+    sequences: Iterable[tuple[str, str]], units: Sequence[str], bases: int
+) -> dict[str, np.ndarray]:
+    """Sampled canonical 21-mers of each unit, by sequences with their units of about `bases`."""
     scaled = max(MIN_SCALED, bases // MAX_HASHES)
-    sketches = {group: MinHash(n=0, ksize=KMER, scaled=scaled) for group in groups}
-    for group, sequence in sequences:
+    sketches = {unit: MinHash(n=0, ksize=LETTERS[DNA], scaled=scaled) for unit in units}
+    for unit, sequence in sequences:
         # force=True skips k-mers with N
-        sketches[group].add_sequence(sequence, force=True)
-    hashes = [np.fromiter(sketch.hashes, np.uint64) for sketch in sketches.values()]
-    owners = np.repeat(np.arange(len(hashes)), [len(h) for h in hashes])
-    return pd.DataFrame(
-        {
-            "hash": np.concatenate(hashes),
-            "group": pd.Categorical.from_codes(owners, list(sketches)),
-        }
-    )
-
-
-def closest_groups(
-    split: pd.DataFrame, hashes: pd.DataFrame, part: str
-) -> tuple[dict[str, Any], int]:
-    """The pair of a group of train and one of `part` that is closest, and how many are too close.
-
-    Of `split` this needs the part of each group.
-    """
-    too_close = 0
-    names, codes = hashes["group"].cat.categories, hashes["group"].cat.codes.to_numpy()
-    part_of = split.drop_duplicates("group").set_index("group")["part"].reindex(names).to_numpy()
-    train, other = (hashes[part_of[codes] == wanted] for wanted in ("train", part))
-    train = train.sort_values("hash", kind="stable")
-    known, owners = train["hash"].to_numpy(), train["group"].cat.codes.to_numpy()
-    row = {"part": f"train|{part}", "containment": 0.0, "train_group": None, "other_group": None}
-    # Group by group, because all pairs of many related groups would not fit into memory.
-    for group, own in other.groupby("group", observed=True)["hash"]:
-        first, last = (np.searchsorted(known, own, side) for side in ("left", "right"))
-        lengths = last - first
-        places = np.repeat(last - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
-        shared = np.bincount(owners[places], minlength=1)
-        containment = shared.max() / len(own)
-        too_close += containment > TOO_CLOSE
-        if containment > row["containment"]:
-            pair = {"train_group": names[shared.argmax()], "other_group": group}
-            row = row | pair | {"containment": containment}
-    return row, too_close
+        sketches[unit].add_sequence(sequence, force=True)
+    return {unit: np.fromiter(sketch.hashes, np.uint64) for unit, sketch in sketches.items()}

@@ -32,11 +32,9 @@ def viral_regions(
     first = (contig != contig.shift()).to_numpy()
     evidence = window_evidence(windows, calibration)
     found = viral_stretches(evidence, windows["start"].to_numpy(), first, chain)
-    depth = np.zeros(len(windows) + 1, np.int8)
-    depth[found.begin] += 1
-    depth[found.end] -= 1
-    is_inside = np.cumsum(depth, dtype=np.int8)[:-1] > 0
-    number = np.cumsum(np.isin(np.arange(len(windows)), found.begin)) - 1
+    begins, ends = (np.bincount(at, minlength=len(windows) + 1) for at in (found.begin, found.end))
+    is_inside = np.cumsum(begins - ends)[:-1] > 0
+    number = np.cumsum(begins)[:-1] - 1
 
     scored = windows.assign(number=number, is_inside=is_inside)[windows["probability"].notna()]
     scored = scored.assign(

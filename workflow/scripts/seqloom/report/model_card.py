@@ -69,8 +69,8 @@ are saved. The loss of chance is {validation["chance"]:.4f}, and the standard er
 {parts}
 
 ## Probabilities
-Platt scaling on the validation part, viral and host weighing the same: 0.5 means that nothing is
-known. What was right for n groups of the validation part is taken to be right in (n + 1) of (n + 2)
+Fitted to the validation part, viral and host weighing the same: 0.5 means that nothing is known.
+What was right for n groups of the validation part is taken to be right in (n + 1) of (n + 2)
 cases, so few groups give modest probabilities. Slope {frame["slope"]:.4g} and offset
 {frame["offset"]:.4g} for frames and windows ({frame["method"]});
 {contig["slope"]:.4g} * n / (n + {contig["k"]:.4g}) and
